@@ -1,0 +1,188 @@
+/* policy.c - life, look-ups; see policy.h. */
+#include "policy.h"
+
+#include "table.h"
+
+struct pyn_policy *pyn_policy_ref(struct pyn_policy *policy)
+{
+    atomic_fetch_add_explicit(&policy->ref_count, 1, memory_order_relaxed);
+    return policy;
+}
+
+void pyn_policy_unref(struct pyn_policy *policy)
+{
+    if (policy == NULL || atomic_fetch_sub_explicit(&policy->ref_count, 1, memory_order_acq_rel) != 1) {
+        return;
+    }
+    pyn_arena_fini(&policy->arena);
+    pyn_mem_free(policy->mem, policy);
+}
+
+/* ---- counts and indexes ---- */
+
+uint32_t pyn_policy_iface_count(const struct pyn_policy *policy)
+{
+    return policy->interface_count + policy->import_count + policy->fn_count + policy->external_count;
+}
+
+const struct pyn_iface *pyn_policy_iface(const struct pyn_policy *policy, uint32_t index)
+{
+    return index < pyn_policy_iface_count(policy) ? policy->ifaces[index] : NULL;
+}
+
+uint32_t pyn_policy_op_count(const struct pyn_policy *policy)
+{
+    return policy->op_count;
+}
+
+uint32_t pyn_policy_record_count(const struct pyn_policy *policy)
+{
+    return policy->record_count;
+}
+
+const struct pyn_record *pyn_policy_record(const struct pyn_policy *policy, uint32_t index)
+{
+    return index < policy->record_count ? &policy->records[index] : NULL;
+}
+
+uint32_t pyn_policy_enum_count(const struct pyn_policy *policy)
+{
+    return policy->enum_count;
+}
+
+const struct pyn_enum *pyn_policy_enum(const struct pyn_policy *policy, uint32_t index)
+{
+    return index < policy->enum_count ? &policy->enums[index] : NULL;
+}
+
+uint32_t pyn_policy_root_count(const struct pyn_policy *policy)
+{
+    return policy->root_count;
+}
+
+const struct pyn_root *pyn_policy_root(const struct pyn_policy *policy, uint32_t index)
+{
+    return index < policy->root_count ? &policy->roots[index] : NULL;
+}
+
+/* ---- by name ---- */
+
+/* Where name is in a sorted table of count rows of size bytes, the name of a row being at offset; count when it is not there. */
+static size_t find_row(const void *rows, size_t count, size_t size, size_t offset, struct pyn_view name)
+{
+    size_t low = 0;
+    size_t high = count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        struct pyn_view row;
+        memcpy(&row, (const uint8_t *)rows + middle * size + offset, sizeof row);
+        int order = pyn_view_compare(name, row);
+        if (order == 0) {
+            return middle;
+        }
+        if (order < 0) {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
+    }
+    return count;
+}
+
+struct pyn_iface *pyn_table_find(struct pyn_iface *const *run, uint32_t count, struct pyn_view name)
+{
+    uint32_t low = 0;
+    while (low < count) {
+        uint32_t middle = low + (count - low) / 2;
+        int order = pyn_view_compare(name, run[middle]->name);
+        if (order == 0) {
+            return run[middle];
+        }
+        if (order < 0) {
+            count = middle;
+        } else {
+            low = middle + 1;
+        }
+    }
+    return NULL;
+}
+
+const struct pyn_record *pyn_table_record(const struct pyn_policy *policy, struct pyn_view name)
+{
+    size_t at = find_row(policy->records, policy->record_count, sizeof *policy->records,
+                         offsetof(struct pyn_record, name), name);
+    return at < policy->record_count ? &policy->records[at] : NULL;
+}
+
+const struct pyn_enum *pyn_table_enum(const struct pyn_policy *policy, struct pyn_view name)
+{
+    size_t at = find_row(policy->enums, policy->enum_count, sizeof *policy->enums, offsetof(struct pyn_enum, name), name);
+    return at < policy->enum_count ? &policy->enums[at] : NULL;
+}
+
+const struct pyn_iface *pyn_policy_find(const struct pyn_policy *policy, struct pyn_view name)
+{
+    const struct pyn_iface *iface = pyn_table_find(policy->ifaces, policy->interface_count, name);
+    if (iface != NULL) {
+        return iface;
+    }
+    return pyn_table_find(policy->ifaces + policy->interface_count + policy->import_count, policy->fn_count, name);
+}
+
+enum pyn_error_grant pyn_policy_error(const struct pyn_policy *policy, struct pyn_view class_name)
+{
+    size_t at = find_row(policy->errors, policy->error_count, sizeof *policy->errors,
+                         offsetof(struct pyn_error_row, class_name), class_name);
+    return at < policy->error_count ? policy->errors[at].grant : PYN_ERROR_HIDDEN;
+}
+
+const struct pyn_op *pyn_iface_op(const struct pyn_iface *iface, enum pyn_op_kind kind, struct pyn_view name)
+{
+    uint32_t low = 0;
+    uint32_t high = iface->op_count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        const struct pyn_op *op = &iface->ops[middle];
+        int order = kind != op->kind ? (kind > op->kind) - (kind < op->kind) : pyn_view_compare(name, op->name);
+        if (order == 0) {
+            return op;
+        }
+        if (order < 0) {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
+    }
+    return NULL;
+}
+
+static bool conforms(const struct pyn_iface *wanted, const struct pyn_iface *have)
+{
+    uint32_t low = 0;
+    uint32_t high = wanted->accept_count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (wanted->accepts[middle] == have) {
+            return true;
+        }
+        if ((uintptr_t)have < (uintptr_t)wanted->accepts[middle]) {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
+    }
+    return false;
+}
+
+bool pyn_type_accepts(const struct pyn_type *wanted, const struct pyn_iface *have)
+{
+    const struct pyn_iface *iface = wanted->iface != NULL ? wanted->iface : wanted->import;
+    if (iface == NULL) {
+        return false;
+    }
+    if (iface == have || conforms(iface, have)) {
+        return true;
+    }
+    /* What a peer describes it describes piece by piece: across the pieces an interface is known by its name. */
+    return iface->policy->is_fragment && pyn_view_is_equal(iface->name, have->name);
+}

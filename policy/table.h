@@ -1,0 +1,47 @@
+/*
+ * table.h - what is behind a struct pyn_policy. Private to policy/.
+ */
+#ifndef PYN_TABLE_H
+#define PYN_TABLE_H
+
+#include "arena.h"
+#include "policy.h"
+
+#include <stdatomic.h>
+
+struct pyn_error_row {
+    struct pyn_view class_name;
+    enum pyn_error_grant grant;
+};
+
+struct pyn_policy {
+    const struct pyn_mem *mem;
+    struct pyn_arena arena; /* everything below */
+    atomic_size_t ref_count;
+    bool is_fragment;
+
+    /* In four runs, each sorted by name: interfaces, imports, fns, externals. */
+    struct pyn_iface **ifaces;
+    uint32_t interface_count;
+    uint32_t import_count;
+    uint32_t fn_count;
+    uint32_t external_count;
+
+    uint32_t op_count;
+    struct pyn_record *records; /* sorted by name, as all that follow */
+    uint32_t record_count;
+    struct pyn_enum *enums;
+    uint32_t enum_count;
+    struct pyn_root *roots;
+    uint32_t root_count;
+    struct pyn_error_row *errors;
+    uint32_t error_count;
+};
+
+/* One iface of a run; NULL when there is none of that name. */
+struct pyn_iface *pyn_table_find(struct pyn_iface *const *run, uint32_t count, struct pyn_view name);
+
+const struct pyn_record *pyn_table_record(const struct pyn_policy *policy, struct pyn_view name);
+const struct pyn_enum *pyn_table_enum(const struct pyn_policy *policy, struct pyn_view name);
+
+#endif

@@ -1,0 +1,36 @@
+"""Serve live Python objects to programs that you do not trust.
+
+>>> import pynto
+>>> with pynto.connect("tcp://127.0.0.1:7117") as connection:  # doctest: +SKIP
+...     connection.root.post("ada", "hello")
+"""
+
+from __future__ import annotations
+
+from pynto.client import Connection, StdStreamConnection, connect, connection, release, spawn
+from pynto.errors import DeadlineExceeded, Disconnected, ProtocolError, QuotaExceeded, Refused, RemoteError
+from pynto.policy import Policy
+from pynto.server import Server, pair, serve
+from pynto.values import Copy
+
+__all__ = [
+    "Connection",
+    "Copy",
+    "DeadlineExceeded",
+    "Disconnected",
+    "Policy",
+    "ProtocolError",
+    "QuotaExceeded",
+    "Refused",
+    "RemoteError",
+    "Server",
+    "StdStreamConnection",
+    "connect",
+    "connection",
+    "pair",
+    "release",
+    "serve",
+    "spawn",
+]
+
+__version__ = "0.1.0"

@@ -1,0 +1,33 @@
+"""The policy generator and the audit: what can a client reach?
+
+Everything behind ``pynto-policy generate`` and ``pynto-policy check``. Type hints are read with mypy as a library; no
+code of the user is run. What needs mypy is loaded by the commands alone: the server needs ``declared`` and runs without.
+
+Without mypy:
+    spelling     types and signatures, and how each is written
+    grammar      reading them back
+    flow         out to the client, or in
+    declared     the hints as they stand in the source, and whether they have drifted
+    sources      what a module's text says of itself: casts, type-ignores, shared defaults
+    templates    what a client may do with a list, a mapping, an iterator
+    config       pynto.toml
+    findings     what can be wrong, how bad it is, what to do
+    validate     is this file a policy, to the letter?
+    layout       the bytes of a policy file
+    expressions  from a spelling back to Python
+    report       the audit for a person and for a machine
+    cli          the commands
+
+With mypy:
+    build        one build of one probe module; mypy's options
+    roots        where a policy starts
+    kinds        which classes travel by value, which may never leave
+    members      which members of a class may be offered
+    translate    a hint to its spelling, in the direction in which it flows
+    signatures   a method to its signature
+    standard     the templates, filled in
+    places       file and line
+    walk         the closed graph of interfaces
+    generate     the policy
+    check        the audit
+"""

@@ -1,0 +1,167 @@
+"""Sorting classes: which travel by value, which may never leave, which have a template."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import threading  # noqa: F401  (see exists_at_run_time)
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from mypy.nodes import TypeInfo, Var
+from mypy.types import Instance, Type, TypedDictType, get_proper_type
+
+from .members import Refusal
+
+SCALARS = {
+    "builtins.bool": "bool",
+    "builtins.int": "int",
+    "builtins.float": "float",
+    "builtins.complex": "complex",
+    "builtins.str": "str",
+    "builtins.bytes": "bytes",
+    "builtins.range": "range",
+    "builtins.slice": "slice",
+    "datetime.datetime": "datetime",
+    "datetime.date": "date",
+    "datetime.time": "time",
+    "datetime.timedelta": "timedelta",
+    "decimal.Decimal": "decimal",
+    "_decimal.Decimal": "decimal",
+    "uuid.UUID": "uuid",
+}
+COROUTINES = frozenset({"typing.Coroutine", "types.CoroutineType"})
+
+# Never, in any position: what leads from an object to the interpreter.
+_FORBIDDEN = frozenset(
+    {
+        "builtins.type",
+        "builtins.BaseException",
+        "builtins.function",
+        "builtins.property",
+        "builtins.classmethod",
+        "builtins.staticmethod",
+        "builtins.super",
+        *(
+            f"types.{name}"
+            for name in (
+                "ModuleType FunctionType LambdaType CodeType FrameType TracebackType CellType MethodType "
+                "BuiltinFunctionType BuiltinMethodType WrapperDescriptorType MethodWrapperType MethodDescriptorType "
+                "ClassMethodDescriptorType GetSetDescriptorType MemberDescriptorType GeneratorType CoroutineType "
+                "AsyncGeneratorType GenericAlias UnionType"
+            ).split()
+        ),
+        "typing.Coroutine",
+        "importlib.machinery.ModuleSpec",
+        "_frozen_importlib.ModuleSpec",
+        "inspect.FrameInfo",
+        "inspect.Traceback",
+        "inspect.Signature",
+        "inspect.Parameter",
+        "traceback.TracebackException",
+    }
+)
+
+
+@dataclass(frozen=True)
+class Field:
+    name: str
+    type: Type
+    optional: bool = False  # a key that may be missing
+
+
+def is_forbidden(info: TypeInfo) -> bool:
+    """Also by descent: exceptions carry tracebacks, metaclasses are classes, subclasses of ModuleType are modules."""
+    return any(base.fullname in _FORBIDDEN for base in info.mro)
+
+
+def is_copy(info: TypeInfo) -> bool:
+    return info.name == "Copy" and info.module_name.partition(".")[0] == "pynto"
+
+
+def is_record(info: TypeInfo) -> bool:
+    """A frozen dataclass, a NamedTuple or a TypedDict."""
+    if info.is_named_tuple or info.typeddict_type is not None:
+        return True
+    return bool(_dataclass(info).get("frozen"))
+
+
+def _dataclass(info: TypeInfo) -> dict[str, object]:
+    """What mypy's dataclass plugin knows of this very class."""
+    metadata = info.metadata.get("dataclass")
+    return metadata if isinstance(metadata, dict) else {}
+
+
+def fields(info: TypeInfo) -> list[Field]:
+    """The fields of a record, in the order of their names."""
+    if info.type_vars:
+        raise Refusal("unsupported-record", "it has type parameters")
+    if info.typeddict_type is not None:
+        found = list(_of_typeddict(info.typeddict_type))
+    elif info.is_named_tuple:
+        found = list(_of_namedtuple(info))
+    else:
+        found = list(_of_dataclass(info))
+    return sorted(found, key=lambda field: field.name)
+
+
+def _of_typeddict(typed: TypedDictType) -> Iterator[Field]:
+    for name, type_ in typed.items.items():
+        yield Field(name, type_, name not in typed.required_keys)
+
+
+def _of_namedtuple(info: TypeInfo) -> Iterator[Field]:
+    names = info.metadata.get("namedtuple", {}).get("fields", ())
+    for name in names:
+        yield Field(name, _variable(info, name))
+
+
+def _of_dataclass(info: TypeInfo) -> Iterator[Field]:
+    attributes = _dataclass(info).get("attributes", ())
+    assert isinstance(attributes, list)
+    for attribute in attributes:
+        name = attribute["name"]
+        if attribute["is_init_var"] or not attribute["is_in_init"]:
+            raise Refusal("unsupported-record", f"its field {name} is InitVar or init=False")
+        yield Field(name, _variable(info, name))
+
+
+def _variable(info: TypeInfo, name: str) -> Type:
+    symbol = info.get(name)
+    if symbol is None or not isinstance(symbol.node, Var) or symbol.node.type is None:
+        raise Refusal("missing-hint", f"its field {name} has no hint")
+    return symbol.node.type
+
+
+def enum_members(info: TypeInfo) -> list[str]:
+    """The public members of an Enum; what is annotated, or a function, is none."""
+    found = []
+    for name, symbol in info.names.items():
+        node = symbol.node
+        if name.startswith("_") or not name.isidentifier() or not isinstance(node, Var):
+            continue
+        proper = get_proper_type(node.type) if node.type is not None else None
+        outside = isinstance(proper, Instance) and proper.type.fullname == "enum.nonmember"
+        if node.has_explicit_value and not outside and not node.is_property:
+            found.append(name)
+    return sorted(found)
+
+
+def is_flag(info: TypeInfo) -> bool:
+    return any(base.fullname == "enum.Flag" for base in info.mro)
+
+
+def exists_at_run_time(module: str, qualname: str) -> bool:
+    """False when it is known that a class of the standard library is only a name in the stubs.
+
+    Only modules that are compiled into the interpreter are looked at, and ``threading``, whose ``Lock`` is a function
+    before Python 3.13: no module that a folder could shadow is imported here.
+    """
+    if module.partition(".")[0] == "_typeshed":
+        return False
+    if module not in (*sys.builtin_module_names, "threading"):
+        return True
+    found: object = importlib.import_module(module)
+    for part in qualname.split("."):
+        found = getattr(found, part, None)
+    return isinstance(found, type)

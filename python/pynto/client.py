@@ -1,0 +1,117 @@
+"""The client's end: connecting, and what goes beyond the attributes of a netref."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping
+from types import TracebackType
+from typing import BinaryIO, Self
+
+from pynto import _core
+from pynto.errors import Disconnected
+
+__all__ = ["Connection", "StdStreamConnection", "connect", "connection", "release", "spawn"]
+
+connection = _core.connection
+release = _core.release
+
+
+def _by_name(types: Iterable[type]) -> dict[str, type] | None:
+    return {f"{each.__module__}:{each.__qualname__}": each for each in types} or None
+
+
+class Connection(_core.Connection):
+    """A connection to a server. ``root`` is what it serves; a context manager closes it."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def connect(
+    address: str,
+    *,
+    root: str = "",
+    types: Iterable[type] = (),
+    quotas: Mapping[str, float] | None = None,
+    timeout: float = 30.0,
+    plain: bool = False,
+) -> Connection:
+    """Connect to ``tcp://host:port``, ``unix:///path`` or ``fd://N``.
+
+    root: which of the server's roots, when it has several. types: dataclasses, NamedTuples, enums and exceptions to be used
+    where the server sends its own of the same ``module:name``. quotas: what the server may cost us. timeout: seconds until
+    the transport is there. plain: plain TCP to an address that is not this machine's is wanted.
+
+    ValueError: no address. Disconnected: nobody there. ProtocolError: not a Pynto server. Refused: not permitted.
+    """
+    fd, peer = _core.dial(address, timeout, plain)
+    return Connection(fd, fd, peer, root=root, types=_by_name(types), quotas=quotas)
+
+
+class StdStreamConnection(Connection):
+    """A connection over two streams, such as the stdin and stdout of a child process."""
+
+    _process: subprocess.Popen[bytes] | None = None
+
+    def __new__(
+        cls,
+        reader: BinaryIO,
+        writer: BinaryIO,
+        *,
+        root: str = "",
+        types: Iterable[type] = (),
+        quotas: Mapping[str, float] | None = None,
+    ) -> Self:
+        in_fd, out_fd = os.dup(reader.fileno()), os.dup(writer.fileno())
+        os.set_blocking(out_fd, False)
+        return super().__new__(
+            cls, in_fd, out_fd, f"stream {in_fd},{out_fd}", root=root, types=_by_name(types), quotas=quotas
+        )
+
+    def close(self) -> None:
+        """Say goodbye, and wait for the child, if there is one, to end."""
+        super().close()
+        process, self._process = self._process, None
+        if process is None:
+            return
+        try:
+            process.wait(timeout=5.0)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def spawn(
+    target: str,
+    *,
+    policy: str | os.PathLike[str],
+    types: Iterable[type] = (),
+    quotas: Mapping[str, float] | None = None,
+) -> StdStreamConnection:
+    """Serve ``module:object`` in a child process, over its stdin and stdout. closing the connection ends the child.
+
+    policy: the policy's file. Disconnected: the child did not start; its stderr says why.
+    """
+    command = [sys.executable, "-P", "-m", "pynto", "serve", target, "--policy", os.fspath(policy), "--stdio"]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
+    assert process.stdin is not None and process.stdout is not None
+    try:
+        made = StdStreamConnection(process.stdout, process.stdin, types=types, quotas=quotas)  # type: ignore[arg-type]  # raw streams have a fileno, too
+    except BaseException as error:
+        process.kill()
+        process.wait()
+        if isinstance(error, Disconnected):
+            raise Disconnected(f"the child that was to serve {target} has ended: see its stderr") from None
+        raise
+    finally:
+        process.stdin.close()
+        process.stdout.close()
+    made._process = process
+    return made

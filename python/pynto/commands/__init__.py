@@ -1,0 +1,1 @@
+"""The commands of ``pynto``: one module each, with ``add_to(commands)``."""

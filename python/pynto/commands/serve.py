@@ -1,0 +1,130 @@
+"""``pynto serve``."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import logging
+import os
+import sys
+from typing import Any
+
+from pynto import _core
+from pynto.policy import Policy
+from pynto.server import Server, StoppedBySignals
+
+_DESCRIPTION = """\
+Serve objects under a policy. TARGET is module:object; a class is instantiated without arguments, anything else is
+served as it is. When the policy has several roots, give each: lobby=chat:Room lines=chat:lines.
+
+addresses:
+  tcp://127.0.0.1:7117    plain TCP, on this machine; beyond it only with --plain
+  unix:///run/chat.sock   a Unix socket, mode 0600
+  fd://3                  a listening socket that was handed over
+"""
+
+
+def add_to(commands: Any) -> None:
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "serve",
+        help="serve objects under a policy",
+        description=_DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("target", nargs="+", metavar="TARGET", help="module:object, or root=module:object")
+    parser.add_argument("--policy", required=True, metavar="FILE", help="made by pynto-policy generate")
+    where = parser.add_mutually_exclusive_group(required=True)
+    where.add_argument("--listen", action="append", metavar="ADDRESS", help="may be given several times")
+    where.add_argument("--stdio", action="store_true", help="one client, on stdin and stdout")
+    parser.add_argument("--quota", action="append", default=[], metavar="NAME=VALUE", help="a limit of each connection")
+    parser.add_argument(
+        "--plain", action="store_true", help="allow plain TCP beyond this machine: nothing is encrypted"
+    )
+    parser.add_argument(
+        "--verbose", "-v", action="store_true", help="log each connection; twice as useful with stderr in a file"
+    )
+    parser.set_defaults(run=_run)
+
+
+def _quotas(changes: list[str]) -> dict[str, float]:
+    quotas = {}
+    for change in changes:
+        name, _, value = change.partition("=")
+        try:
+            quotas[name] = float(value)
+        except ValueError:
+            raise ValueError(f"--quota {change}: must be NAME=NUMBER, as in message=1048576") from None
+    _core.quotas(quotas)  # refuses unknown names now
+    return quotas
+
+
+def _load(name: str) -> Any:
+    """The object that module:object names; an instance, when it is a class."""
+    module_name, colon, path = name.partition(":")
+    if not (module_name and colon and path):
+        raise ValueError(f"{name}: must be module:object, as in chat:Room")
+    try:
+        found: Any = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        raise ValueError(f"{name}: there is no module {error.name}") from None
+    except SyntaxError as error:
+        raise ValueError(f"{name}: {error.filename}:{error.lineno}: {error.msg}") from None
+    for part in path.split("."):
+        try:
+            found = getattr(found, part)
+        except AttributeError:
+            raise ValueError(f"{name}: {module_name} has no {path}") from None
+    return found() if isinstance(found, type) else found
+
+
+def _targets(names: list[str], policy: Policy) -> Any:
+    if len(names) == 1 and "=" not in names[0]:
+        if len(policy.roots) > 1:
+            raise ValueError(
+                f"the policy has several roots: give each as NAME=module:object ({', '.join(policy.roots)})"
+            )
+        return _load(names[0])
+    pairs = [name.partition("=") for name in names]
+    if not all(equals for _, equals, _ in pairs):
+        raise ValueError("give each root as NAME=module:object")
+    loaded = {root: _load(target) for root, _, target in pairs}
+    return loaded if len(policy.roots) > 1 else next(iter(loaded.values()))
+
+
+def _import_from_here() -> None:
+    """Modules of the current folder can be served; they never take the place of an installed one."""
+    here = os.getcwd()
+    sys.path[:] = [path for path in sys.path if path not in ("", here)] + [here]
+
+
+def _serve_stdio(target: list[str], policy: Policy, quotas: dict[str, float], signals: StoppedBySignals) -> None:
+    in_fd, out_fd = _core.take_stdio()  # before any module of the user's is imported
+    sys.stdin = open(0, closefd=False)
+    sys.stdout = open(1, "w", closefd=False, buffering=1)
+    server = Server(_targets(target, policy), policy=policy, quotas=quotas, ends_deserted=True)
+    server.adopt(in_fd, out_fd, "stdio")
+    signals.run(server)
+
+
+def _serve(arguments: argparse.Namespace, policy: Policy, quotas: dict[str, float], signals: StoppedBySignals) -> None:
+    server = Server(
+        _targets(arguments.target, policy), policy=policy, listen=arguments.listen, quotas=quotas, plain=arguments.plain
+    )
+    for address in server.addresses:
+        print(f"serving {', '.join(policy.roots.values())} at {address}", flush=True)
+    signals.run(server)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    logging.basicConfig(
+        level=logging.INFO if arguments.verbose else logging.WARNING, format="%(asctime)s %(levelname)s %(message)s"
+    )
+    quotas = _quotas(arguments.quota)
+    policy = Policy.load(arguments.policy)
+    _import_from_here()
+    with StoppedBySignals() as signals:
+        if arguments.stdio:
+            _serve_stdio(arguments.target, policy, quotas, signals)
+        else:
+            _serve(arguments, policy, quotas, signals)
+    return 0

@@ -1,0 +1,104 @@
+"""What can go wrong, and how a server keeps to itself what a client must not see."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import time
+import traceback
+
+__all__ = ["DeadlineExceeded", "Disconnected", "ProtocolError", "QuotaExceeded", "Refused", "RemoteError"]
+
+_log = logging.getLogger("pynto.server")
+
+_LINE_MAX = 1024
+_LINES_PER_SECOND = 10.0
+_LINES_AT_ONCE = 50.0
+
+
+class Refused(PermissionError):
+    """The policy does not permit it, or what it names is not there: the two look the same."""
+
+
+class QuotaExceeded(Refused, MemoryError):
+    """A limit of the connection; the text names it."""
+
+
+class DeadlineExceeded(TimeoutError):
+    """It was not done in time."""
+
+
+class ProtocolError(ConnectionError):
+    """The peer broke the protocol; the connection is over."""
+
+
+class Disconnected(ConnectionError):
+    """The connection is over, or was never there."""
+
+
+class RemoteError(Exception):
+    """An exception at the other side whose class stays there.
+
+    type: its name as far as the other side lets it out. incident: what its log lists the details under, or None.
+    """
+
+    def __init__(self, text: str = "", type: str = "RemoteError") -> None:
+        super().__init__(text) if text else super().__init__()
+        self.type = type
+        self.incident: str | None = None
+
+    def __str__(self) -> str:
+        text = super().__str__()
+        return f"{self.type}: {text}" if text else self.type
+
+
+class _Bucket:
+    """A few log lines a second, however many a peer provokes."""
+
+    def __init__(self) -> None:
+        self.tokens = _LINES_AT_ONCE
+        self.at = time.monotonic()
+        self.dropped = 0
+
+    def take(self) -> bool:
+        now = time.monotonic()
+        self.tokens = min(_LINES_AT_ONCE, self.tokens + (now - self.at) * _LINES_PER_SECOND)
+        self.at = now
+        if self.tokens < 1.0:
+            self.dropped += 1
+            return False
+        self.tokens -= 1.0
+        return True
+
+
+_bucket = _Bucket()
+
+
+def escaped(text: str) -> str:
+    """One line of printable ASCII, at most 1 KiB."""
+    return ascii(text[:_LINE_MAX])[1:-1][:_LINE_MAX]
+
+
+def _where(error: BaseException) -> str:
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"{frames[-1].filename}:{frames[-1].lineno} in {frames[-1].name}" if frames else "no frame"
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)
+    except BaseException:  # its __str__ is the served object's, and may raise anything
+        return "<no text>"
+
+
+def log_incident(operation: str, error: BaseException) -> str:
+    """Log what was withheld from the peer, on one line; its id is what the peer gets."""
+    incident = secrets.token_hex(8)
+    if _bucket.take():
+        if _bucket.dropped:
+            _log.warning("%d incidents were not logged", _bucket.dropped)
+            _bucket.dropped = 0
+        line = f"incident {incident}: {operation}: {type(error).__qualname__}: {_text(error)} at {_where(error)}"
+        _log.error("%s", escaped(line))
+        _log.debug("incident %s", incident, exc_info=error)
+    return incident

@@ -1,0 +1,238 @@
+"""The server's end: an object, its policy, and the addresses where it is served."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Iterable, Mapping
+from functools import partial
+from types import FrameType, TracebackType
+from typing import Any
+
+from pynto import _core
+from pynto.client import Connection, _by_name
+from pynto.errors import escaped
+from pynto.policy import Policy, as_policy
+from pynto.threads import start_thread
+
+__all__ = ["Drifted", "Server", "pair", "serve"]
+
+_log = logging.getLogger("pynto.server")
+
+_THREADS_AT_START = 2  # one runs a call while the other takes the network
+
+
+class Drifted(ValueError):
+    """The code is not what the policy was made from."""
+
+
+class Server:
+    """Serves an object under a policy, in threads of its own, beside whatever else the program does.
+
+    target: the object; with several roots in the policy, a mapping of their names to objects. policy: a Policy, or its file.
+    listen: one address or several (``tcp://127.0.0.1:0`` picks a port). quotas: changes to the limits of each connection.
+    plain: plain TCP beyond this machine is wanted. connections: how many at once. ends_deserted: run() returns when the
+    last connection is gone.
+
+    ValueError: the policy is unsound, has no such root, or the code has drifted from it (Drifted). TypeError: the object is
+    not what the policy says. OSError: an address cannot be bound.
+    """
+
+    def __init__(
+        self,
+        target: Any,
+        *,
+        policy: Policy | str | os.PathLike[str],
+        listen: str | Iterable[str] = (),
+        quotas: Mapping[str, float] | None = None,
+        plain: bool = False,
+        connections: int = 1000,
+        ends_deserted: bool = False,
+    ) -> None:
+        self.policy = as_policy(policy)
+        drift = self.policy.drift()
+        if drift:
+            raise Drifted("the code has drifted from the policy: " + "; ".join(drift))
+        self._threads: list[threading.Thread] = []
+        self._lock = threading.Lock()
+        self._core = _core.Server(
+            self.policy,
+            _roots(self.policy, target),
+            self._spawn,
+            quotas=quotas,
+            connections=connections,
+            ends_deserted=ends_deserted,
+        )
+        addresses = [listen] if isinstance(listen, str) else list(listen)
+        self.addresses = [self._core.listen(each, plain) for each in addresses]
+        self._closed = False
+
+    @property
+    def address(self) -> str:
+        """The first address, with the port that was bound."""
+        return self.addresses[0]
+
+    def start(self) -> Server:
+        """Serve in the background."""
+        for _ in range(_THREADS_AT_START):
+            self._spawn()
+        self._start_log()
+        return self
+
+    def run(self) -> None:
+        """Serve in this thread (and one more) until close() is called."""
+        self._spawn()
+        self._start_log()
+        self._core.run()
+
+    def stop(self) -> None:
+        """Let run() return; may be called from a signal handler or from a served method."""
+        self._core.stop()
+
+    def close(self) -> None:
+        """End every connection and wait for the threads."""
+        if self._closed:
+            return
+        self._closed = True
+        self._core.stop()
+        with self._lock:
+            threads = list(self._threads)
+        for thread in threads:
+            if thread is not threading.current_thread():
+                thread.join(timeout=10.0)
+        self._core.unlisten()
+        self._core.close_log()
+
+    def adopt(self, in_fd: int, out_fd: int, peer: str) -> None:
+        """Serve a connection that is open already; the descriptors are the server's from now on."""
+        self._core.adopt(in_fd, out_fd, peer)
+
+    def stats(self) -> dict[str, int]:
+        """Connections, threads, calls."""
+        return self._core.stats()
+
+    def __enter__(self) -> Server:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _spawn(self) -> None:
+        thread = start_thread(partial(self._core.run, True), "pynto-server")
+        with self._lock:
+            self._threads = [each for each in self._threads if each.is_alive()] + [thread]
+
+    def _start_log(self) -> None:
+        start_thread(_Logger(self._core), "pynto-log")
+
+
+class _Logger:
+    """Carries lines from threads that must not wait to the log."""
+
+    def __init__(self, core: _core.Server) -> None:
+        self._core = core
+
+    def __call__(self) -> None:
+        while (entry := self._core.next_line()) is not None:
+            line, dropped = entry
+            _log.info("%s", escaped(line))
+            if dropped:
+                _log.warning("%d lines were not logged", dropped)
+
+
+def _roots(policy: Policy, target: Any) -> dict[str, Any]:
+    names = list(policy.roots)
+    if len(names) == 1:
+        return {names[0]: target}
+    if not isinstance(target, dict) or sorted(target) != sorted(names):
+        raise ValueError(f"the policy has the roots {', '.join(sorted(names))}: pass a dict with an object for each")
+    return dict(target)
+
+
+def serve(
+    target: Any,
+    *,
+    policy: Policy | str | os.PathLike[str],
+    listen: str | Iterable[str],
+    quotas: Mapping[str, float] | None = None,
+    plain: bool = False,
+) -> None:
+    """Serve target until interrupted (Ctrl-C or SIGTERM, when called in the main thread). See Server."""
+    with StoppedBySignals() as signals:
+        server = Server(target, policy=policy, listen=listen, quotas=quotas, plain=plain)
+        for address in server.addresses:
+            print(f"serving at {address}", file=sys.stderr, flush=True)
+        signals.run(server)
+
+
+class StoppedBySignals:
+    """SIGINT and SIGTERM end a server in an orderly way, never in the middle of a call, from the moment that this is entered.
+
+    In another thread than the main one, which alone gets signals, it changes nothing.
+    """
+
+    def __init__(self) -> None:
+        self._server: Server | None = None
+        self._is_stopped = False
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> StoppedBySignals:
+        if threading.current_thread() is threading.main_thread():
+            self._before = {each: signal.signal(each, self._stop) for each in (signal.SIGINT, signal.SIGTERM)}
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _stop(self, _number: int, _frame: FrameType | None) -> None:
+        self._is_stopped = True
+        if self._server is not None:
+            self._server.stop()
+
+    def run(self, server: Server) -> None:
+        """Run it in this thread; it is closed afterwards."""
+        self._server = server
+        if self._is_stopped:
+            server.stop()
+        try:
+            server.run()
+        finally:
+            server.close()
+
+
+class _PairConnection(Connection):
+    """The client's end of a pair: closing it closes the server."""
+
+    _server: Server | None = None
+
+    def close(self) -> None:
+        super().close()
+        server, self._server = self._server, None
+        if server is not None:
+            server.close()
+
+
+def pair(
+    target: Any,
+    *,
+    policy: Policy | str | os.PathLike[str],
+    types: Iterable[type] = (),
+    quotas: Mapping[str, float] | None = None,
+) -> Connection:
+    """Serve target to this very process, through every byte of the protocol: for tests. Closing the connection ends it."""
+    server = Server(target, policy=policy, quotas=quotas).start()
+    ours, theirs = socket.socketpair()
+    theirs_fd, fd = theirs.detach(), ours.detach()
+    server.adopt(theirs_fd, theirs_fd, "pair")
+    made = _PairConnection(fd, fd, "pair", types=_by_name(types))
+    made._server = server
+    return made

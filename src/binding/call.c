@@ -1,0 +1,383 @@
+/* call.c - a call out to the peer: packed, sent, waited for. */
+#include "call.h"
+
+#include "../runtime/clock.h"
+#include "../wire/pack.h"
+
+static _Thread_local struct pyn_frame *top_frame;
+
+struct pyn_frame *pyn_frame_top(void)
+{
+    return top_frame;
+}
+
+void pyn_frame_push(struct pyn_frame *frame)
+{
+    frame->below = top_frame;
+    top_frame = frame;
+}
+
+void pyn_frame_pop(void)
+{
+    top_frame = top_frame->below;
+}
+
+void pyn_drop_dead(struct pyn_link *link)
+{
+    void *object = NULL;
+
+    do {
+        pyn_link_lock(link);
+        object = pyn_session_reap(link->session);
+        pyn_link_unlock(link);
+        if (object != NULL && (link->server == NULL || !pyn_party_is_root(link->host, object))) {
+            Py_DECREF((PyObject *)object); /* runs finalizers: no lock is held */
+        }
+    } while (object != NULL);
+}
+
+/* ---- packing ---- */
+
+static int misfit(const struct pyn_op *op, const struct pyn_type *type, PyObject *value, const char *what, PyObject *which)
+{
+    PyObject *name = pyn_str(op->name);
+    PyObject *wanted = pyn_str(type->spelling);
+
+    if (name != NULL && wanted != NULL && !PyErr_Occurred()) {
+        PyErr_Format(PyExc_TypeError, "%U() %s%R must be %U, not %s", name, what, which, wanted, Py_TYPE(value)->tp_name);
+    }
+    Py_XDECREF(name);
+    Py_XDECREF(wanted);
+    return -1;
+}
+
+static int pack_value(struct pyn_encoder *encoder, const struct pyn_op *op, const struct pyn_type *type,
+                      PyObject *value, const char *what, PyObject *which)
+{
+    int result = pyn_encode(encoder, value, type);
+
+    return result == PYN_MISFIT ? misfit(op, type, value, what, which) : result;
+}
+
+static int pack_positional(struct pyn_encoder *encoder, const struct pyn_op *op, const struct pyn_signature *signature,
+                           PyObject *const *args, Py_ssize_t nargs)
+{
+    int result = pyn_packed(encoder, pyn_pack_array(&encoder->buf, (size_t)nargs));
+
+    for (Py_ssize_t i = 0; result == 0 && i < nargs; i++) {
+        const struct pyn_param *param = (size_t)i < signature->place_count ? &signature->params[i] : signature->rest;
+        PyObject *place = NULL;
+        if (param == NULL) {
+            PyErr_Format(PyExc_TypeError, "too many arguments: %zd, where %u are taken", nargs, signature->place_count);
+            return -1;
+        }
+        place = PyLong_FromSsize_t(i + 1);
+        result = place == NULL ? -1 : pack_value(encoder, op, param->type, args[i], "argument ", place);
+        Py_XDECREF(place);
+    }
+    return result;
+}
+
+static const struct pyn_param *find_param(const struct pyn_signature *signature, struct pyn_view name)
+{
+    for (uint32_t i = 0; i < signature->param_count; i++) {
+        const struct pyn_param *param = &signature->params[i];
+        if ((param->kind == PYN_P_EITHER || param->kind == PYN_P_KEYWORD) && pyn_view_is_equal(param->name, name)) {
+            return param;
+        }
+    }
+    return signature->options;
+}
+
+static int pack_keywords(struct pyn_encoder *encoder, const struct pyn_op *op, const struct pyn_signature *signature,
+                         PyObject *const *values, PyObject *kwnames)
+{
+    Py_ssize_t count = kwnames != NULL ? PyTuple_GET_SIZE(kwnames) : 0;
+    int result = pyn_packed(encoder, pyn_pack_map(&encoder->buf, (size_t)count));
+
+    for (Py_ssize_t i = 0; result == 0 && i < count; i++) {
+        PyObject *key = PyTuple_GET_ITEM(kwnames, i);
+        Py_ssize_t len = 0;
+        const char *text = PyUnicode_AsUTF8AndSize(key, &len);
+        const struct pyn_param *param = NULL;
+        if (text == NULL) {
+            return -1;
+        }
+        param = find_param(signature, (struct pyn_view){(const uint8_t *)text, (size_t)len});
+        if (param == NULL) {
+            PyErr_Format(PyExc_TypeError, "got an unexpected keyword argument %R", key);
+            return -1;
+        }
+        result = pyn_packed(encoder, pyn_pack_str(&encoder->buf, text, (size_t)len));
+        if (result == 0) {
+            result = pack_value(encoder, op, param->type, values[i], "argument ", key);
+        }
+    }
+    return result;
+}
+
+/* Attributes travel as calls of __getattr__ and __setattr__. */
+static int pack_attribute(struct pyn_encoder *encoder, const struct pyn_op *op, PyObject *const *args)
+{
+    bool is_set = op->kind == PYN_OP_SET;
+    pyn_status st = pyn_pack_array(&encoder->buf, is_set ? 2 : 1);
+    PyObject *none = Py_None;
+    int result = 0;
+
+    if (st == PYN_OK) {
+        st = pyn_pack_str(&encoder->buf, op->name.data, op->name.len);
+    }
+    result = pyn_packed(encoder, st);
+    if (result == 0 && is_set) {
+        result = pack_value(encoder, op, op->type, args[0], "value ", none);
+    }
+    return result == 0 ? pyn_packed(encoder, pyn_pack_map(&encoder->buf, 0)) : result;
+}
+
+static int pack_head(struct pyn_encoder *encoder, PyObject *netref, struct pyn_view name)
+{
+    pyn_status st = pyn_pack_array(&encoder->buf, 4);
+
+    if (st == PYN_OK) {
+        st = pyn_pack_uint(&encoder->buf, pyn_netref_id(netref));
+    }
+    if (st == PYN_OK) {
+        st = pyn_pack_str(&encoder->buf, name.data, name.len);
+    }
+    return pyn_packed(encoder, st);
+}
+
+/* The first signature that takes the arguments; *expect is its result. */
+static int pack_overloads(struct pyn_encoder *encoder, const struct pyn_op *op, PyObject *const *args, Py_ssize_t nargs,
+                          PyObject *kwnames, const struct pyn_type **expect)
+{
+    struct pyn_mark mark = pyn_encoder_mark(encoder);
+    int result = -1;
+
+    for (uint32_t i = 0; i < op->signature_count; i++) {
+        const struct pyn_signature *signature = &op->signatures[i];
+        PyErr_Clear();
+        result = pack_positional(encoder, op, signature, args, nargs);
+        if (result == 0) {
+            result = pack_keywords(encoder, op, signature, args + nargs, kwnames);
+        }
+        if (result == 0 || !PyErr_ExceptionMatches(PyExc_TypeError)) {
+            *expect = signature->result;
+            return result;
+        }
+        pyn_encoder_rewind(encoder, mark);
+    }
+    return result;
+}
+
+static const struct pyn_type none_type = {.kind = PYN_T_NONE};
+
+static int pack_call(struct pyn_encoder *encoder, PyObject *netref, const struct pyn_op *op, PyObject *const *args,
+                     Py_ssize_t nargs, PyObject *kwnames, const struct pyn_type **expect)
+{
+    if (op->kind == PYN_OP_METHOD) {
+        return pack_head(encoder, netref, op->name) != 0 ? -1 : pack_overloads(encoder, op, args, nargs, kwnames, expect);
+    }
+    *expect = op->kind == PYN_OP_GET ? op->type : &none_type;
+    if (pack_head(encoder, netref, pyn_view_of(op->kind == PYN_OP_GET ? "__getattr__" : "__setattr__")) != 0) {
+        return -1;
+    }
+    return pack_attribute(encoder, op, args);
+}
+
+/* ---- waiting ---- */
+
+/* How long an answer may take: a callback has its quota, the root that of the hello, a call of a client's all the time it needs. */
+static uint64_t patience(struct pyn_link *link)
+{
+    bool is_ready = false;
+
+    if (link->server != NULL) {
+        return link->quotas.callback_ns;
+    }
+    pyn_link_lock(link);
+    is_ready = pyn_session_is_ready(link->session);
+    pyn_link_unlock(link);
+    return is_ready ? 0 : link->quotas.hello_ns;
+}
+
+static void timed_out(struct pyn_link *link, uint64_t deadline)
+{
+    const char *reason = link->server != NULL ? "a callback was not answered in time" : "no hello in time";
+
+    if (deadline == 0 || pyn_now() < deadline) {
+        return;
+    }
+    pyn_link_lock(link);
+    if (link->over == PYN_OK) {
+        pyn_session_goodbye(link->session, (uint32_t)PYN_EPROTOCOL, reason);
+        pyn_link_end(link, PYN_EPROTOCOL, reason);
+    }
+    pyn_link_unlock(link);
+}
+
+/* Whose call this thread runs, and so whose thread it is. */
+static struct pyn_link *runner(void)
+{
+    return top_frame != NULL ? top_frame->link : NULL;
+}
+
+static void give_turn(struct pyn_server *server, struct pyn_link *link, bool away)
+{
+    if (server == NULL) {
+        return;
+    }
+    if (away) {
+        pyn_server_suspend_again(server, link);
+    } else {
+        Py_BEGIN_ALLOW_THREADS
+        pyn_server_resume(server, link);
+        Py_END_ALLOW_THREADS
+    }
+}
+
+/* One thing that came while we waited. False: there is more to wait for; true: *answer, or NULL with an exception. */
+static bool is_done_waiting(struct pyn_link *link, struct pyn_waiter *waiter, struct pyn_server *server,
+                            uint64_t deadline, struct pyn_answer **answer)
+{
+    struct pyn_call *call = NULL;
+    PyObject *interrupt = NULL;
+    pyn_status st = PYN_EINTERNAL;
+
+    Py_BEGIN_ALLOW_THREADS
+    st = pyn_link_wait(link, waiter, deadline, &call, answer);
+    Py_END_ALLOW_THREADS
+    if (*answer != NULL) {
+        return true;
+    }
+    if (call != NULL) {
+        give_turn(server, runner(), false);
+        interrupt = pyn_run_call(link, call, server);
+        give_turn(server, runner(), true);
+        if (interrupt == NULL) {
+            return false;
+        }
+        pyn_link_leave(link, waiter);
+        PyErr_SetObject((PyObject *)Py_TYPE(interrupt), interrupt);
+        Py_DECREF(interrupt);
+        return true;
+    }
+    if (st == PYN_EWAIT) {
+        timed_out(link, deadline);
+        if (PyErr_CheckSignals() == 0) {
+            return false;
+        }
+        pyn_link_leave(link, waiter);
+        return true;
+    }
+    (void)pyn_raise(st, link->reason);
+    return true;
+}
+
+/* The answer, or NULL with an exception. The turn is away on entry and exit. */
+static struct pyn_answer *wait_for_answer(struct pyn_link *link, struct pyn_waiter *waiter, struct pyn_server *server)
+{
+    uint64_t longest = patience(link);
+    uint64_t deadline = longest != 0 ? pyn_now() + longest : 0;
+    struct pyn_answer *answer = NULL;
+
+    while (!is_done_waiting(link, waiter, server, deadline, &answer)) {}
+    return answer;
+}
+
+static PyObject *value_of(struct pyn_link *link, const struct pyn_answer *answer, const struct pyn_type *type,
+                          struct pyn_book *book)
+{
+    struct pyn_decoder decoder = {.link = link, .party = link->host, .book = book, .reader = pyn_reader_of(answer->value)};
+    PyObject *value = NULL;
+
+    if (answer->status != PYN_OK) {
+        PyErr_SetString(pyn_core.refused, "the peer's answer does not fit the declared type");
+        return NULL;
+    }
+    value = pyn_decode(&decoder, type);
+    if (value == NULL) {
+        pyn_decoder_give_up(&decoder);
+    }
+    return value;
+}
+
+static PyObject *finish(struct pyn_link *link, struct pyn_answer *answer, const struct pyn_type *type,
+                        const struct pyn_op *op, struct pyn_book *book)
+{
+    PyObject *value = answer->is_error ? pyn_raise_answer(answer, link->host, op) : value_of(link, answer, type, book);
+
+    pyn_link_lock(link);
+    pyn_session_answer_free(link->session, answer);
+    pyn_link_unlock(link);
+    return value;
+}
+
+PyObject *pyn_wait_for_value(struct pyn_link *link, struct pyn_waiter *waiter, const struct pyn_type *type,
+                             const struct pyn_op *op, struct pyn_book *book)
+{
+    struct pyn_server *server = top_frame != NULL ? top_frame->server : NULL;
+    struct pyn_answer *answer = wait_for_answer(link, waiter, server);
+
+    return answer != NULL ? finish(link, answer, type, op, book) : NULL;
+}
+
+/* The lane of the call that this thread is serving for this peer, if there is one. */
+static const uint64_t *own_lane(const struct pyn_link *link)
+{
+    const struct pyn_frame *frame = top_frame;
+
+    while (frame != NULL && frame->link != link) {
+        frame = frame->below;
+    }
+    return frame != NULL ? &frame->lane : NULL;
+}
+
+static PyObject *exchange(struct pyn_encoder *encoder, const struct pyn_type *expect, const struct pyn_op *op,
+                          bool *was_sent)
+{
+    struct pyn_server *server = top_frame != NULL ? top_frame->server : NULL;
+    struct pyn_link *link = encoder->link;
+    struct pyn_waiter waiter;
+    pyn_status st = PYN_EINTERNAL;
+    PyObject *value = NULL;
+
+    if (server != NULL && !pyn_server_suspend(server, runner())) {
+        return pyn_raise(PYN_EQUOTA, "threads: too many calls wait for their peers");
+    }
+    Py_BEGIN_ALLOW_THREADS
+    st = pyn_link_call(link, &waiter, own_lane(link), pyn_buf_view(&encoder->buf), expect);
+    Py_END_ALLOW_THREADS
+    *was_sent = st == PYN_OK;
+    if (st == PYN_OK) {
+        value = pyn_wait_for_value(link, &waiter, expect, op, encoder->book);
+    } else {
+        (void)pyn_raise(st, st == PYN_EQUOTA ? "output: the peer does not read" : link->reason);
+    }
+    if (server != NULL) {
+        Py_BEGIN_ALLOW_THREADS
+        pyn_server_resume(server, runner());
+        Py_END_ALLOW_THREADS
+    }
+    return value;
+}
+
+PyObject *pyn_call_peer(PyObject *netref, const struct pyn_op *op, PyObject *const *args, Py_ssize_t nargs,
+                        PyObject *kwnames, bool *was_sent)
+{
+    struct pyn_encoder encoder;
+    const struct pyn_type *expect = NULL;
+    PyObject *value = NULL;
+
+    *was_sent = false;
+    if (pyn_netref_check(netref) != 0) {
+        return NULL;
+    }
+    pyn_encoder_init(&encoder, pyn_netref_link(netref), pyn_netref_book(netref), 0);
+    if (pack_call(&encoder, netref, op, args, nargs, kwnames, &expect) == 0) {
+        value = exchange(&encoder, expect, op, was_sent);
+    }
+    pyn_encoder_fini(&encoder, *was_sent);
+    pyn_drop_dead(pyn_netref_link(netref));
+    return value;
+}

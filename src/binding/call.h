@@ -1,0 +1,70 @@
+/*
+ * call.h - the two ways of a call: out to the peer and in from it, and the frames that tie them together.
+ *
+ * A thread that runs a peer's call stands in a frame. A call that it makes to the same peer goes through the same lane (a callback), and calls
+ * that arrive while it waits are run by it.
+ * Threads: frames are a thread's own; everything else needs the interpreter's lock.
+ */
+#ifndef PYN_CALL_H
+#define PYN_CALL_H
+
+#include "netref.h"
+
+struct pyn_frame {
+    struct pyn_frame *below;
+    struct pyn_link *link;
+    uint64_t lane;
+    struct pyn_server *server; /* whose turn this thread has; NULL on a client */
+};
+
+/* The innermost frame of this thread, or NULL. */
+struct pyn_frame *pyn_frame_top(void);
+void pyn_frame_push(struct pyn_frame *frame);
+void pyn_frame_pop(void);
+
+/*
+ * Runs a call of the peer's and answers it. Never fails: what goes wrong is the answer. On a client an exception that is to end the program, and
+ * not the call alone, is returned as well: the caller's to raise. Otherwise NULL.
+ */
+PyObject *pyn_run_call(struct pyn_link *link, struct pyn_call *call, struct pyn_server *server);
+
+/* Waits for the answer in a waiter that was entered, and gives its value as type; runs nested calls meanwhile. op: for the exceptions, or NULL. */
+PyObject *pyn_wait_for_value(struct pyn_link *link, struct pyn_waiter *waiter, const struct pyn_type *type,
+                             const struct pyn_op *op, struct pyn_book *book);
+
+/* __exit__ and __aexit__ are told of an exception by its name and text. */
+static inline bool pyn_op_is_exit(const struct pyn_op *op)
+{
+    return pyn_view_is_equal(op->name, pyn_view_of("__exit__")) ||
+           pyn_view_is_equal(op->name, pyn_view_of("__aexit__"));
+}
+
+/* Objects that no reference holds any more are dropped. */
+void pyn_drop_dead(struct pyn_link *link);
+
+/* A client that holds or lends more than the root needs a thread for what comes by itself. 0 or -1. */
+int pyn_link_need_background(struct pyn_link *link);
+
+/* ---- exceptions ---- */
+
+/* How an exception travels: strong references or NULL, filled from an exception that is set (and cleared). */
+struct pyn_failure {
+    PyObject *type;     /* str */
+    PyObject *text;     /* str */
+    PyObject *incident; /* str, NULL when nothing was withheld */
+};
+void pyn_failure_take(struct pyn_failure *failure, const struct pyn_party *party, const struct pyn_op *op);
+void pyn_failure_clear(struct pyn_failure *failure);
+
+/* (type, text) of an exception, for a peer's context manager: what a server tells is as much as its policy lets out. */
+PyObject *pyn_told(const struct pyn_party *party, PyObject *error);
+
+/* The exception that is set, with its traceback; it is set no longer. NULL when there was none. */
+PyObject *pyn_taken_exception(void);
+
+/* Raises what the peer's error message says. Returns NULL. */
+PyObject *pyn_raise_answer(const struct pyn_answer *answer, const struct pyn_party *party, const struct pyn_op *op);
+
+int pyn_errors_init(void);
+
+#endif

@@ -1,0 +1,327 @@
+/* connection_type.c - pynto._core.Connection: a client's end, and the thread that serves what comes by itself. */
+#include "call.h"
+
+#include "../runtime/clock.h"
+#include "quotas.h"
+
+struct connection {
+    struct pyn_party party; /* first */
+    struct pyn_link *link;  /* counted */
+    PyObject *root;
+};
+
+static struct connection *of(PyObject *self)
+{
+    return (struct connection *)self;
+}
+
+/* ---- the end ---- */
+
+static void end_link(struct pyn_link *link, const char *reason)
+{
+    pyn_link_lock(link);
+    if (link->over == PYN_OK) {
+        pyn_session_goodbye(link->session, 0, "");
+        pyn_link_end(link, PYN_EGONE, reason);
+    }
+    while (link->unsolicited != NULL) {
+        struct pyn_call *call = link->unsolicited;
+        link->unsolicited = call->next;
+        pyn_session_call_free(link->session, call);
+    }
+    link->is_dropped = true;
+    if (!link->is_reading) { /* else the thread that reads does it */
+        pyn_link_close(link);
+    }
+    pyn_link_unlock(link);
+    pyn_drop_dead(link);
+}
+
+static PyObject *connection_close(PyObject *self, PyObject *Py_UNUSED(ignored))
+{
+    if (of(self)->link != NULL) {
+        end_link(of(self)->link, "closed");
+        Py_CLEAR(of(self)->root); /* it holds us */
+    }
+    Py_RETURN_NONE;
+}
+
+static int connection_traverse(PyObject *self, visitproc visit, void *arg)
+{
+    Py_VISIT(Py_TYPE(self));
+    Py_VISIT(of(self)->root);
+    Py_VISIT(of(self)->party.books);
+    Py_VISIT(of(self)->party.types);
+    return 0;
+}
+
+static int connection_clear(PyObject *self)
+{
+    Py_CLEAR(of(self)->root);
+    return 0;
+}
+
+static void connection_dealloc(PyObject *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+    struct connection *connection = of(self);
+
+    PyObject_GC_UnTrack(self);
+    if (connection->link != NULL) {
+        connection->link->host = NULL; /* the background finds nobody any more */
+        end_link(connection->link, "dropped");
+    }
+    (void)connection_clear(self);
+    Py_CLEAR(connection->party.books);
+    Py_CLEAR(connection->party.types);
+    pyn_link_unref(connection->link);
+    type->tp_free(self);
+    Py_DECREF(type);
+}
+
+/* ---- the beginning ---- */
+
+static PyObject *fetch_root(struct connection *connection)
+{
+    struct pyn_waiter waiter;
+    struct pyn_link *link = connection->link;
+
+    Py_BEGIN_ALLOW_THREADS
+    pyn_link_await_root(link, &waiter);
+    Py_END_ALLOW_THREADS
+    return pyn_wait_for_value(link, &waiter, NULL, NULL, NULL);
+}
+
+static int open_link(struct connection *connection, int in, int out, const char *peer, struct pyn_view root_name,
+                     PyObject *quotas)
+{
+    struct pyn_quotas limits;
+
+    if (pyn_quotas_from(quotas, PYN_ROLE_CLIENT, &limits) != 0) {
+        return -1;
+    }
+    connection->link = pyn_link_client(&limits, root_name, in, out, peer);
+    if (connection->link == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    connection->link->host = connection;
+    return 0;
+}
+
+static PyObject *connection_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+    static char *names[] = {"in_fd", "out_fd", "peer", "root", "types", "quotas", NULL};
+    struct connection *self = NULL;
+    const char *peer = NULL;
+    const char *root = NULL;
+    Py_ssize_t root_len = 0;
+    PyObject *types = Py_None;
+    PyObject *quotas = Py_None;
+    int in = -1;
+    int out = -1;
+
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "iis|s#OO:Connection", names, &in, &out, &peer, &root, &root_len,
+                                     &types, &quotas)) {
+        return NULL;
+    }
+    if (in < 0 || out < 0) {
+        PyErr_SetString(PyExc_ValueError, "a descriptor is not negative");
+        return NULL;
+    }
+    self = of(type->tp_alloc(type, 0));
+    if (self == NULL) {
+        return NULL;
+    }
+    self->party.types = types != Py_None ? Py_NewRef(types) : NULL;
+    self->party.books = PyDict_New();
+    if (self->party.books == NULL ||
+        open_link(self, in, out, peer, (struct pyn_view){(const uint8_t *)root, (size_t)root_len}, quotas) != 0 ||
+        (self->root = fetch_root(self)) == NULL) {
+        Py_DECREF(self);
+        return NULL;
+    }
+    return (PyObject *)self;
+}
+
+/* ---- looking ---- */
+
+static PyObject *connection_ping(PyObject *self, PyObject *args)
+{
+    double timeout = 10.0;
+    uint64_t began = pyn_now();
+    pyn_status st = PYN_EINTERNAL;
+
+    if (!PyArg_ParseTuple(args, "|d:ping", &timeout)) {
+        return NULL;
+    }
+    Py_BEGIN_ALLOW_THREADS
+    st = pyn_link_ping(of(self)->link, began + (uint64_t)(timeout * 1e9));
+    Py_END_ALLOW_THREADS
+    if (st == PYN_EWAIT) {
+        PyErr_SetString(pyn_core.deadline_exceeded, "the peer has not answered a ping in time");
+        return NULL;
+    }
+    return st == PYN_OK ? PyFloat_FromDouble((double)(pyn_now() - began) / 1e9) : pyn_raise(st, of(self)->link->reason);
+}
+
+static PyObject *connection_usage(PyObject *self, PyObject *Py_UNUSED(ignored))
+{
+    struct pyn_link *link = of(self)->link;
+    struct pyn_ledger ledger;
+
+    pyn_link_lock(link);
+    ledger = *pyn_session_ledger(link->session);
+    pyn_link_unlock(link);
+    return pyn_usage_of(&ledger);
+}
+
+static PyObject *connection_is_closed(PyObject *self, void *Py_UNUSED(closure))
+{
+    bool is = false;
+
+    pyn_link_lock(of(self)->link);
+    is = of(self)->link->over != PYN_OK;
+    pyn_link_unlock(of(self)->link);
+    return PyBool_FromLong(is);
+}
+
+static PyObject *connection_peer(PyObject *self, void *Py_UNUSED(closure))
+{
+    return PyUnicode_FromString(of(self)->link->peer);
+}
+
+static PyObject *connection_root(PyObject *self, void *Py_UNUSED(closure))
+{
+    return of(self)->root != NULL ? Py_NewRef(of(self)->root) : pyn_raise(PYN_EGONE, of(self)->link->reason);
+}
+
+static PyObject *connection_repr(PyObject *self)
+{
+    return PyUnicode_FromFormat("<pynto.Connection to %s%s>", of(self)->link->peer,
+                                of(self)->link->over != PYN_OK ? ", closed" : "");
+}
+
+/* ---- the background ---- */
+
+struct background {
+    PyObject_HEAD
+    struct pyn_link *link; /* counted; not the connection, which may go while we wait */
+};
+
+static PyObject *background_call(PyObject *self, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kwargs))
+{
+    struct pyn_link *link = ((struct background *)self)->link;
+    pyn_status st = PYN_OK;
+
+    while (st == PYN_OK || st == PYN_EWAIT) {
+        struct pyn_call *call = NULL;
+        PyObject *host = NULL;
+        Py_BEGIN_ALLOW_THREADS
+        st = pyn_link_background(link, &call);
+        Py_END_ALLOW_THREADS
+        host = Py_XNewRef((PyObject *)link->host);
+        if (call != NULL && host != NULL) {
+            Py_XDECREF(pyn_run_call(link, call, NULL)); /* this thread is not the one to be ended */
+        } else if (call != NULL) {
+            pyn_link_lock(link);
+            pyn_session_call_free(link->session, call);
+            pyn_link_unlock(link);
+        }
+        pyn_drop_dead(link);
+        Py_XDECREF(host);
+    }
+    Py_RETURN_NONE;
+}
+
+static void background_dealloc(PyObject *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+
+    pyn_link_unref(((struct background *)self)->link);
+    type->tp_free(self);
+    Py_DECREF(type);
+}
+
+static PyType_Slot background_slots[] = {
+    {Py_tp_call, background_call},
+    {Py_tp_dealloc, background_dealloc},
+    {0, NULL},
+};
+
+static PyType_Spec background_spec = {
+    .name = "pynto._core.Background",
+    .basicsize = sizeof(struct background),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+    .slots = background_slots,
+};
+
+static PyTypeObject *background_type;
+
+int pyn_link_need_background(struct pyn_link *link)
+{
+    struct background *background = NULL;
+    PyObject *done = NULL;
+
+    if (link->server != NULL || link->has_background) {
+        return 0;
+    }
+    background = (struct background *)background_type->tp_alloc(background_type, 0);
+    if (background == NULL) {
+        return -1;
+    }
+    link->has_background = true;
+    background->link = pyn_link_ref(link);
+    done = PyObject_CallFunction(pyn_core.start_thread, "Os", (PyObject *)background, "pynto-background");
+    Py_DECREF(background);
+    Py_XDECREF(done);
+    return done != NULL ? 0 : -1;
+}
+
+/* ---- the type ---- */
+
+static PyMethodDef connection_methods[] = {
+    {"close", connection_close, METH_NOARGS, "close()\n--\n\nSays goodbye. Every reference of it is gone afterwards."},
+    {"ping", connection_ping, METH_VARARGS,
+     "ping(timeout=10.0)\n--\n\nThe seconds of a round trip that runs no Python at the other side."},
+    {"usage", connection_usage, METH_NOARGS,
+     "usage()\n--\n\ndict[str, int]: what this end holds for the peer, and has held at most."},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyGetSetDef connection_getset[] = {
+    {"root", connection_root, NULL, "What the server serves.", NULL},
+    {"peer", connection_peer, NULL, "str: the other side, for people.", NULL},
+    {"closed", connection_is_closed, NULL, "bool: it is over.", NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+static PyType_Slot connection_slots[] = {
+    {Py_tp_doc, (void *)(uintptr_t) "Connection(in_fd, out_fd, peer, root='', types=None, quotas=None)\n--\n\nA "
+                                    "client's end of a connection. It owns the descriptors."},
+    {Py_tp_new, connection_new},
+    {Py_tp_traverse, connection_traverse},
+    {Py_tp_clear, connection_clear},
+    {Py_tp_dealloc, connection_dealloc},
+    {Py_tp_repr, connection_repr},
+    {Py_tp_methods, connection_methods},
+    {Py_tp_getset, connection_getset},
+    {0, NULL},
+};
+
+static PyType_Spec connection_spec = {
+    .name = "pynto._core.Connection",
+    .basicsize = sizeof(struct connection),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_BASETYPE,
+    .slots = connection_slots,
+};
+
+int pyn_connection_type_init(PyObject *module)
+{
+    background_type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &background_spec, NULL);
+    pyn_core.connection = (PyTypeObject *)PyType_FromModuleAndSpec(module, &connection_spec, NULL);
+    if (background_type == NULL || pyn_core.connection == NULL) {
+        return -1;
+    }
+    return PyModule_AddType(module, pyn_core.connection);
+}

@@ -1,0 +1,414 @@
+/* invoke.c - a call in from the peer: admitted by the session, decoded, run, answered. */
+#include "call.h"
+
+#include "../wire/pack.h"
+
+enum { RETURN_HEAD = 2 }; /* bytes ahead of the value of a return */
+
+static const char LINK_CAPSULE[] = "pynto.link";
+
+/* The arguments as a vectorcall wants them: one free place, the object, then the values. */
+struct arguments {
+    PyObject **block; /* block[0] is the free place, block[1] the object (borrowed) */
+    size_t count;     /* positional, without the object */
+    PyObject *kwnames;
+    size_t kw_count;
+};
+
+static void arguments_clear(struct arguments *arguments)
+{
+    for (size_t i = 0; arguments->block != NULL && i < arguments->count + arguments->kw_count; i++) {
+        Py_XDECREF(arguments->block[i + 2]);
+    }
+    Py_XDECREF(arguments->kwnames);
+    PyMem_Free(arguments->block);
+}
+
+static int unreadable(void)
+{
+    PyErr_SetString(pyn_core.protocol_error, "arguments that cannot be read");
+    return -1;
+}
+
+static const struct pyn_type *positional_type(const struct pyn_signature *signature, uint32_t place)
+{
+    if (place < signature->place_count) {
+        return signature->params[place].type;
+    }
+    return signature->rest != NULL ? signature->rest->type : NULL;
+}
+
+static const struct pyn_type *keyword_type(const struct pyn_signature *signature, struct pyn_view name)
+{
+    for (uint32_t i = 0; i < signature->param_count; i++) {
+        const struct pyn_param *param = &signature->params[i];
+        if ((param->kind == PYN_P_EITHER || param->kind == PYN_P_KEYWORD) && pyn_view_is_equal(param->name, name)) {
+            return param->type;
+        }
+    }
+    return signature->options != NULL ? signature->options->type : NULL;
+}
+
+static int decode_keywords(struct pyn_decoder *decoder, const struct pyn_signature *signature,
+                           struct arguments *arguments, uint32_t pairs)
+{
+    arguments->kwnames = PyTuple_New((Py_ssize_t)pairs);
+    if (arguments->kwnames == NULL) {
+        return -1;
+    }
+    for (uint32_t i = 0; i < pairs; i++) {
+        struct pyn_view name;
+        PyObject *key = NULL;
+        PyObject *value = NULL;
+        if (pyn_reader_str(&decoder->reader, &name) != PYN_OK) {
+            return unreadable();
+        }
+        key = pyn_str(name);
+        if (key == NULL) {
+            return -1;
+        }
+        PyTuple_SET_ITEM(arguments->kwnames, (Py_ssize_t)i, key);
+        value = pyn_decode(decoder, keyword_type(signature, name));
+        if (value == NULL) {
+            return -1;
+        }
+        arguments->block[2 + arguments->count + arguments->kw_count++] = value;
+    }
+    return 0;
+}
+
+/* Looks ahead for the number of keywords, so that one block holds everything. */
+static int count_keywords(const struct pyn_decoder *decoder, uint32_t positional, uint32_t *pairs)
+{
+    struct pyn_reader ahead = decoder->reader;
+    pyn_status st = PYN_OK;
+
+    for (uint32_t i = 0; st == PYN_OK && i < positional; i++) {
+        st = pyn_reader_skip(&ahead);
+    }
+    return st == PYN_OK && pyn_reader_map(&ahead, pairs) == PYN_OK ? 0 : unreadable();
+}
+
+static int decode_arguments(struct pyn_decoder *decoder, const struct pyn_signature *signature, PyObject *object,
+                            struct arguments *arguments)
+{
+    uint32_t positional = 0;
+    uint32_t pairs = 0;
+
+    if (pyn_reader_array(&decoder->reader, &positional) != PYN_OK || count_keywords(decoder, positional, &pairs) != 0) {
+        return PyErr_Occurred() ? -1 : unreadable();
+    }
+    arguments->block = PyMem_Calloc((size_t)positional + pairs + 2, sizeof *arguments->block);
+    if (arguments->block == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    arguments->block[1] = object;
+    for (uint32_t i = 0; i < positional; i++) {
+        PyObject *value = pyn_decode(decoder, positional_type(signature, i));
+        if (value == NULL) {
+            return -1;
+        }
+        arguments->block[2 + arguments->count++] = value;
+    }
+    if (pyn_reader_map(&decoder->reader, &pairs) != PYN_OK) {
+        return unreadable();
+    }
+    return pairs > 0 ? decode_keywords(decoder, signature, arguments, pairs) : 0;
+}
+
+/* ---- what is run ---- */
+
+/* The operation on the object's real type: no instance attribute, no __getattr__, no name of the peer's. */
+static PyObject *call_method(PyObject *object, PyObject *name, const struct arguments *arguments)
+{
+    PyObject *found = pyn_type_lookup(Py_TYPE(object), name);
+    size_t count = arguments->count;
+    descrgetfunc get = NULL;
+    PyObject *bound = NULL;
+    PyObject *result = NULL;
+
+    if (found == NULL) {
+        PyErr_Format(pyn_core.refused, "%s has no %U: the code has drifted from the policy", Py_TYPE(object)->tp_name,
+                     name);
+        return NULL;
+    }
+    Py_INCREF(found);
+    get = Py_TYPE(found)->tp_descr_get;
+    if (PyType_HasFeature(Py_TYPE(found), Py_TPFLAGS_METHOD_DESCRIPTOR)) {
+        result = PyObject_Vectorcall(found, arguments->block + 1, (count + 1) | PY_VECTORCALL_ARGUMENTS_OFFSET,
+                                     arguments->kwnames);
+    } else {
+        bound = get != NULL ? get(found, object, (PyObject *)Py_TYPE(object)) : Py_NewRef(found);
+        if (bound != NULL) {
+            arguments->block[1] = NULL;
+            result = PyObject_Vectorcall(bound, arguments->block + 2, count | PY_VECTORCALL_ARGUMENTS_OFFSET,
+                                         arguments->kwnames);
+            Py_DECREF(bound);
+        }
+    }
+    Py_DECREF(found);
+    return result;
+}
+
+/* A peer's exception inside a with block: the object gets one of ours that tells of it. */
+static int exit_arguments(struct arguments *arguments)
+{
+    PyObject *told = arguments->count == 1 ? arguments->block[2] : NULL;
+    PyObject *error = NULL;
+    PyObject **block = NULL;
+
+    if (told != NULL && told != Py_None) {
+        error = PyObject_CallFunctionObjArgs(pyn_core.remote_error, PyTuple_GET_ITEM(told, 1),
+                                             PyTuple_GET_ITEM(told, 0), NULL);
+        if (error == NULL) {
+            return -1;
+        }
+    }
+    block = PyMem_Realloc(arguments->block, 5 * sizeof *block);
+    if (block == NULL) {
+        Py_XDECREF(error);
+        PyErr_NoMemory();
+        return -1;
+    }
+    Py_XDECREF(told);
+    block[2] = Py_NewRef(error != NULL ? pyn_core.remote_error : Py_None);
+    block[3] = error != NULL ? error : Py_NewRef(Py_None);
+    block[4] = Py_NewRef(Py_None);
+    arguments->block = block;
+    arguments->count = 3;
+    return 0;
+}
+
+static PyObject *link_is_over(PyObject *capsule, PyObject *Py_UNUSED(ignored))
+{
+    struct pyn_link *link = PyCapsule_GetPointer(capsule, LINK_CAPSULE);
+    bool is = false;
+
+    if (link == NULL) {
+        return NULL;
+    }
+    pyn_link_lock(link);
+    is = link->over != PYN_OK;
+    pyn_link_unlock(link);
+    return PyBool_FromLong(is);
+}
+
+static void unref_link(PyObject *capsule)
+{
+    pyn_link_unref(PyCapsule_GetPointer(capsule, LINK_CAPSULE));
+}
+
+/* A callable that tells whether the link is over. */
+static PyObject *over_question(struct pyn_link *link)
+{
+    static PyMethodDef method = {"is_over", link_is_over, METH_NOARGS, NULL};
+    PyObject *capsule = PyCapsule_New(link, LINK_CAPSULE, unref_link);
+    PyObject *question = NULL;
+
+    if (capsule != NULL) {
+        (void)pyn_link_ref(link);
+        question = PyCFunction_New(&method, capsule);
+        Py_DECREF(capsule);
+    }
+    return question;
+}
+
+static PyObject *await_result(PyObject *awaitable, struct pyn_link *link, struct pyn_server *server)
+{
+    PyObject *question = awaitable != NULL ? over_question(link) : NULL;
+    PyObject *value = NULL;
+
+    if (question != NULL && server != NULL && !pyn_server_suspend(server, link)) {
+        (void)pyn_raise(PYN_EQUOTA, "threads: too many calls wait");
+    } else if (question != NULL) {
+        value = PyObject_CallFunctionObjArgs(pyn_core.run_coroutine, awaitable, question, NULL);
+        if (server != NULL) {
+            Py_BEGIN_ALLOW_THREADS
+            pyn_server_resume(server, link);
+            Py_END_ALLOW_THREADS
+        }
+    }
+    Py_XDECREF(awaitable);
+    Py_XDECREF(question);
+    return value;
+}
+
+/* A callable is called, anything else by the method of its type. */
+static PyObject *call_object(const struct pyn_decoder *decoder, const struct pyn_call *call,
+                             const struct arguments *arguments)
+{
+    PyObject *object = call->object;
+
+    if (!call->iface->is_fn) {
+        return call_method(object, decoder->book->names[call->verdict.op->slot], arguments);
+    }
+    return PyObject_Vectorcall(object, arguments->block + 2, arguments->count | PY_VECTORCALL_ARGUMENTS_OFFSET,
+                               arguments->kwnames);
+}
+
+static PyObject *run_method(struct pyn_decoder *decoder, const struct pyn_call *call, struct pyn_server *server)
+{
+    const struct pyn_signature *signature = call->verdict.signature;
+    struct arguments arguments = {0};
+    PyObject *result = NULL;
+
+    if (decode_arguments(decoder, signature, call->object, &arguments) != 0) {
+        pyn_decoder_give_up(decoder);
+    } else if (!pyn_op_is_exit(call->verdict.op) || exit_arguments(&arguments) == 0) {
+        result = call_object(decoder, call, &arguments);
+        if (signature->is_async) {
+            result = await_result(result, decoder->link, server);
+        }
+    }
+    arguments_clear(&arguments);
+    return result;
+}
+
+/* The attribute of the instance or its class, by the ordinary rules, without __getattr__ and __getattribute__. */
+static PyObject *run_attribute(struct pyn_decoder *decoder, const struct pyn_call *call)
+{
+    const struct pyn_op *op = call->verdict.op;
+    PyObject *name = decoder->book->names[op->slot];
+    PyObject *value = NULL;
+    uint32_t count = 0;
+    int failed = -1;
+
+    if (op->kind == PYN_OP_GET) {
+        return PyObject_GenericGetAttr(call->object, name);
+    }
+    if (pyn_reader_array(&decoder->reader, &count) != PYN_OK || pyn_reader_skip(&decoder->reader) != PYN_OK) {
+        (void)unreadable();
+        return NULL;
+    }
+    value = pyn_decode(decoder, op->type);
+    if (value == NULL) {
+        pyn_decoder_give_up(decoder);
+    } else {
+        failed = PyObject_GenericSetAttr(call->object, name, value);
+        Py_DECREF(value);
+    }
+    return failed == 0 ? Py_NewRef(Py_None) : NULL;
+}
+
+/* ---- the answer ---- */
+
+static const struct pyn_type *result_type(const struct pyn_call *call)
+{
+    static const struct pyn_type none = {.kind = PYN_T_NONE};
+
+    switch (call->verdict.op->kind) {
+    case PYN_OP_METHOD:
+        return call->verdict.signature->result;
+    case PYN_OP_GET:
+        return call->verdict.op->type;
+    default:
+        return &none;
+    }
+}
+
+static int encode_result(struct pyn_encoder *encoder, PyObject *result, const struct pyn_call *call)
+{
+    const struct pyn_type *type = result_type(call);
+    int fits = pyn_encode(encoder, result, type);
+
+    if (fits == PYN_MISFIT) {
+        PyObject *wanted = pyn_str(type->spelling);
+        if (wanted != NULL) {
+            PyErr_Format(PyExc_SystemError, "the result is a %s, which is not the declared %U: it was not sent",
+                         Py_TYPE(result)->tp_name, wanted);
+            Py_DECREF(wanted);
+        }
+    }
+    return fits == PYN_FITS ? 0 : -1;
+}
+
+static struct pyn_view view_of_str(PyObject *text)
+{
+    Py_ssize_t len = 0;
+    const char *data = text != NULL ? PyUnicode_AsUTF8AndSize(text, &len) : NULL;
+
+    if (data == NULL) {
+        PyErr_Clear();
+        return (struct pyn_view){NULL, 0};
+    }
+    return (struct pyn_view){(const uint8_t *)data, (size_t)len};
+}
+
+static void answer(struct pyn_link *link, struct pyn_call *call, const struct pyn_encoder *encoder, bool is_return,
+                   const struct pyn_failure *failure)
+{
+    struct pyn_reply reply = {0};
+
+    if (is_return) {
+        reply.value = pyn_buf_view(&encoder->buf);
+    } else {
+        reply.type = view_of_str(failure->type);
+        reply.text = view_of_str(failure->text);
+        reply.incident = view_of_str(failure->incident);
+        if (reply.type.len == 0) {
+            reply.type = pyn_view_of("RemoteError");
+        }
+    }
+    Py_BEGIN_ALLOW_THREADS(void)
+    pyn_link_answer(link, call, &reply);
+    Py_END_ALLOW_THREADS
+}
+
+/* An operator that does not take the other operand: == and != compare by identity then, the others fail, as they do in Python. */
+static PyObject *not_implemented(const struct pyn_op *op, PyObject *result)
+{
+    bool is_equal = pyn_view_is_equal(op->name, pyn_view_of("__eq__"));
+
+    Py_DECREF(result);
+    if (is_equal || pyn_view_is_equal(op->name, pyn_view_of("__ne__"))) {
+        return PyBool_FromLong(!is_equal);
+    }
+    PyErr_SetString(PyExc_TypeError, "unsupported operand");
+    return NULL;
+}
+
+static PyObject *run(struct pyn_decoder *decoder, struct pyn_call *call, struct pyn_server *server)
+{
+    PyObject *result = call->verdict.op->kind == PYN_OP_METHOD ? run_method(decoder, call, server)
+                                                               : run_attribute(decoder, call);
+
+    return result == Py_NotImplemented ? not_implemented(call->verdict.op, result) : result;
+}
+
+PyObject *pyn_run_call(struct pyn_link *link, struct pyn_call *call, struct pyn_server *server)
+{
+    struct pyn_frame frame = {.link = link, .lane = call->lane, .server = server};
+    struct pyn_party *party = link->host;
+    struct pyn_decoder decoder = {.link = link, .party = party, .reader = pyn_reader_of(call->body)};
+    struct pyn_encoder encoder;
+    struct pyn_failure failure = {0};
+    PyObject *result = NULL;
+    PyObject *interrupt = NULL;
+    bool is_return = false;
+
+    decoder.book = pyn_party_book(party, call->iface->policy);
+    pyn_encoder_init(&encoder, link, decoder.book, RETURN_HEAD);
+    pyn_frame_push(&frame);
+    if (decoder.book != NULL) {
+        result = run(&decoder, call, server);
+    } else {
+        pyn_decoder_give_up(&decoder);
+    }
+    is_return = result != NULL && encode_result(&encoder, result, call) == 0;
+    pyn_frame_pop();
+    if (!is_return && !party->is_server && !PyErr_ExceptionMatches(PyExc_Exception)) {
+        interrupt = pyn_taken_exception(); /* it goes on to who waits here */
+        pyn_link_answer_interrupted(link, call);
+    } else {
+        if (!is_return) {
+            pyn_failure_take(&failure, party, call->verdict.op);
+        }
+        answer(link, call, &encoder, is_return, &failure);
+    }
+    Py_XDECREF(result); /* after the answer: its finalizers run on nobody's time */
+    pyn_failure_clear(&failure);
+    pyn_encoder_fini(&encoder, is_return);
+    pyn_drop_dead(link);
+    return interrupt;
+}

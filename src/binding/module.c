@@ -1,0 +1,224 @@
+/* module.c - pynto._core: the extension, its start, and its few functions. */
+#include "call.h"
+
+#include "policy_type.h"
+#include "quotas.h"
+
+struct core pyn_core;
+
+/* ---- functions ---- */
+
+static int parse_address(const char *text, Py_ssize_t len, struct pyn_address *address)
+{
+    struct pyn_fault fault = {{0}};
+
+    if (!pyn_address_parse((struct pyn_view){(const uint8_t *)text, (size_t)len}, address, &fault)) {
+        PyErr_SetString(PyExc_ValueError, fault.text);
+        return -1;
+    }
+    return 0;
+}
+
+static PyObject *core_dial(PyObject *Py_UNUSED(module), PyObject *args)
+{
+    const char *text = NULL;
+    Py_ssize_t len = 0;
+    double timeout = 0;
+    int is_open = 0;
+    int fd = -1;
+    struct pyn_address address;
+    struct pyn_fault fault = {{0}};
+    char spelled[PYN_ADDRESS_MAX];
+
+    if (!PyArg_ParseTuple(args, "s#|dp:dial", &text, &len, &timeout, &is_open) ||
+        parse_address(text, len, &address) != 0) {
+        return NULL;
+    }
+    Py_BEGIN_ALLOW_THREADS
+    fd = pyn_dial(&address, is_open != 0, timeout > 0 ? (uint64_t)(timeout * 1e9) : 0, &fault);
+    Py_END_ALLOW_THREADS
+    if (fd < 0) {
+        PyErr_SetString(pyn_core.disconnected, fault.text);
+        return NULL;
+    }
+    pyn_address_text(&address, spelled, sizeof spelled);
+    return Py_BuildValue("is", fd, spelled);
+}
+
+static PyObject *core_take_stdio(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
+{
+    struct pyn_fault fault = {{0}};
+    int in = -1;
+    int out = -1;
+
+    if (!pyn_take_stdio(&in, &out, &fault)) {
+        PyErr_SetString(PyExc_OSError, fault.text);
+        return NULL;
+    }
+    return Py_BuildValue("ii", in, out);
+}
+
+static PyObject *core_check_policy(PyObject *Py_UNUSED(module), PyObject *json)
+{
+    PyObject *policy = PyObject_CallOneArg((PyObject *)pyn_core.policy, json);
+
+    Py_XDECREF(policy);
+    return policy != NULL ? Py_NewRef(Py_None) : NULL;
+}
+
+static PyObject *core_quotas(PyObject *Py_UNUSED(module), PyObject *args)
+{
+    PyObject *mapping = Py_None;
+    int is_client = 0;
+    struct pyn_quotas quotas;
+
+    if (!PyArg_ParseTuple(args, "|Op:quotas", &mapping, &is_client) ||
+        pyn_quotas_from(mapping, is_client ? PYN_ROLE_CLIENT : PYN_ROLE_SERVER, &quotas) != 0) {
+        return NULL;
+    }
+    return pyn_quotas_dict(&quotas);
+}
+
+static PyObject *core_is_netref(PyObject *Py_UNUSED(module), PyObject *value)
+{
+    return PyBool_FromLong(pyn_netref_is(value));
+}
+
+static int need_netref(PyObject *value)
+{
+    if (!pyn_netref_is(value)) {
+        PyErr_Format(PyExc_TypeError, "a netref is needed, not %s", Py_TYPE(value)->tp_name);
+        return -1;
+    }
+    return 0;
+}
+
+static PyObject *core_connection_of(PyObject *Py_UNUSED(module), PyObject *value)
+{
+    return need_netref(value) == 0 ? Py_NewRef((PyObject *)pyn_netref_party(value)) : NULL;
+}
+
+static PyObject *core_release(PyObject *Py_UNUSED(module), PyObject *value)
+{
+    if (need_netref(value) != 0) {
+        return NULL;
+    }
+    pyn_netref_release(value);
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef core_functions[] = {
+    {"dial", core_dial, METH_VARARGS, "dial(address, timeout=0.0, open=False)\n--\n\n(descriptor, canonical address)"},
+    {"take_stdio", core_take_stdio, METH_NOARGS,
+     "take_stdio()\n--\n\n(in, out): stdin and stdout, moved to where nothing else reads or prints."},
+    {"check_policy", core_check_policy, METH_O, "check_policy(json)\n--\n\nValueError: what is wrong with it, and where."},
+    {"quotas", core_quotas, METH_VARARGS,
+     "quotas(changes=None, client=False)\n--\n\ndict[str, float]: every quota, with its default."},
+    {"is_netref", core_is_netref, METH_O, "is_netref(value)\n--\n\nbool"},
+    {"connection", core_connection_of, METH_O, "connection(netref)\n--\n\nThe Connection that it belongs to."},
+    {"release", core_release, METH_O,
+     "release(netref)\n--\n\nGives the reference back now, not when it is collected. Once is as good as twice."},
+    {NULL, NULL, 0, NULL},
+};
+
+/* ---- start ---- */
+
+static int look_up(PyObject **where, const char *module_name, const char *name)
+{
+    PyObject *module = PyImport_ImportModule(module_name);
+
+    *where = module != NULL ? PyObject_GetAttrString(module, name) : NULL;
+    Py_XDECREF(module);
+    return *where != NULL ? 0 : -1;
+}
+
+static int look_up_main_thread(void)
+{
+    PyObject *main_thread = NULL;
+    PyObject *module = PyImport_ImportModule("threading");
+    PyObject *ident = NULL;
+
+    if (module != NULL) {
+        main_thread = PyObject_CallMethod(module, "main_thread", NULL);
+        Py_DECREF(module);
+    }
+    ident = main_thread != NULL ? PyObject_GetAttrString(main_thread, "ident") : NULL;
+    if (ident != NULL) {
+        pyn_core.main_thread = PyLong_AsUnsignedLong(ident);
+    }
+    Py_XDECREF(main_thread);
+    Py_XDECREF(ident);
+    return PyErr_Occurred() ? -1 : 0;
+}
+
+static int look_up_all(void)
+{
+    const struct {
+        PyObject **where;
+        const char *module;
+        const char *name;
+    } wanted[] = {
+        {&pyn_core.refused, "pynto.errors", "Refused"},
+        {&pyn_core.quota_exceeded, "pynto.errors", "QuotaExceeded"},
+        {&pyn_core.deadline_exceeded, "pynto.errors", "DeadlineExceeded"},
+        {&pyn_core.protocol_error, "pynto.errors", "ProtocolError"},
+        {&pyn_core.disconnected, "pynto.errors", "Disconnected"},
+        {&pyn_core.remote_error, "pynto.errors", "RemoteError"},
+        {&pyn_core.log_incident, "pynto.errors", "log_incident"},
+        {&pyn_core.make_record, "pynto.values", "make_record"},
+        {&pyn_core.make_enum, "pynto.values", "make_enum"},
+        {&pyn_core.make_signature, "pynto.values", "make_signature"},
+        {&pyn_core.start_thread, "pynto.threads", "start_thread"},
+        {&pyn_core.run_coroutine, "pynto.threads", "run_coroutine"},
+        {&pyn_core.decimal, "decimal", "Decimal"},
+        {&pyn_core.uuid, "uuid", "UUID"},
+        {&pyn_core.enumeration, "enum", "Enum"},
+    };
+
+    for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
+        if (look_up(wanted[i].where, wanted[i].module, wanted[i].name) != 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static int core_exec(PyObject *module)
+{
+    static bool is_loaded;
+
+    if (is_loaded) {
+        PyErr_SetString(PyExc_ImportError, "pynto._core can be loaded once in a process, and in no sub-interpreter");
+        return -1;
+    }
+    is_loaded = true;
+    if (look_up_all() != 0 || look_up_main_thread() != 0 || pyn_values_init() != 0 || pyn_errors_init() != 0 ||
+        pyn_policy_type_init(module) != 0 || pyn_netref_type_init(module) != 0 ||
+        pyn_connection_type_init(module) != 0 || pyn_server_type_init(module) != 0) {
+        return -1;
+    }
+    return 0;
+}
+
+static PyModuleDef_Slot core_slots[] = {
+    {Py_mod_exec, core_exec},
+#if PY_VERSION_HEX >= 0x030C0000
+    {Py_mod_multiple_interpreters, Py_MOD_MULTIPLE_INTERPRETERS_NOT_SUPPORTED},
+#endif
+    {0, NULL},
+};
+
+static struct PyModuleDef core_module = {
+    .m_base = PyModuleDef_HEAD_INIT,
+    .m_name = "pynto._core",
+    .m_doc = "The core of pynto. Use the names of the package pynto.",
+    .m_methods = core_functions,
+    .m_slots = core_slots,
+};
+
+PyMODINIT_FUNC PyInit__core(void); /* the interpreter calls it by name */
+
+PyMODINIT_FUNC PyInit__core(void)
+{
+    return PyModuleDef_Init(&core_module);
+}

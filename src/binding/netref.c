@@ -1,0 +1,342 @@
+/* netref.c - the life of netrefs, and the types that they get. */
+#include "call.h"
+
+#include <structmember.h>
+
+#include "remote_method.h"
+
+struct netref {
+    PyObject_HEAD
+    struct pyn_link *link;         /* counted */
+    struct pyn_party *party;       /* strong */
+    struct pyn_book *book;         /* the party's */
+    const struct pyn_iface *iface; /* the book's */
+    uint64_t id;
+    bool is_released;
+    PyObject *weakrefs;
+};
+
+static struct netref *of(PyObject *value)
+{
+    return (struct netref *)value;
+}
+
+bool pyn_netref_is(PyObject *value)
+{
+    return PyType_IsSubtype(Py_TYPE(value), pyn_core.netref);
+}
+
+bool pyn_netref_is_of(PyObject *value, const struct pyn_link *link)
+{
+    return pyn_netref_is(value) && of(value)->link == link;
+}
+
+const struct pyn_iface *pyn_netref_iface(PyObject *netref)
+{
+    return of(netref)->iface;
+}
+
+uint64_t pyn_netref_id(PyObject *netref)
+{
+    return of(netref)->id;
+}
+
+struct pyn_link *pyn_netref_link(PyObject *netref)
+{
+    return of(netref)->link;
+}
+
+struct pyn_book *pyn_netref_book(PyObject *netref)
+{
+    return of(netref)->book;
+}
+
+struct pyn_party *pyn_netref_party(PyObject *netref)
+{
+    return of(netref)->party;
+}
+
+int pyn_netref_check(PyObject *netref)
+{
+    if (of(netref)->is_released) {
+        PyErr_SetString(PyExc_ReferenceError, "this netref was released");
+        return -1;
+    }
+    if (of(netref)->link->host == NULL) {
+        PyErr_SetString(pyn_core.disconnected, "the connection of this netref is gone");
+        return -1;
+    }
+    return 0;
+}
+
+void pyn_netref_release(PyObject *value)
+{
+    struct netref *netref = of(value);
+
+    if (netref->is_released || netref->link == NULL) {
+        return;
+    }
+    netref->is_released = true;
+    pyn_link_lock(netref->link);
+    if (netref->link->over == PYN_OK) {
+        if (netref->id != 0) {
+            pyn_session_release(netref->link->session, netref->id, netref->iface);
+        } else { /* the root is not counted */
+            pyn_session_set_proxy(netref->link->session, 0, netref->iface, NULL);
+        }
+    }
+    pyn_link_unlock(netref->link);
+}
+
+/* ---- the type of an interface ---- */
+
+static int add_operation(PyObject *dict, struct pyn_book *book, const struct pyn_iface *iface, const struct pyn_op *op)
+{
+    PyObject *name = book->names[op->slot];
+    PyObject *entry = NULL;
+    int result = -1;
+
+    if (op->kind == PYN_OP_METHOD) {
+        entry = pyn_remote_method_new(book, op);
+    } else if (op->kind == PYN_OP_GET) {
+        entry = pyn_remote_attribute_new(book, op, pyn_iface_op(iface, PYN_OP_SET, op->name));
+    } else {
+        return 0;
+    }
+    if (entry != NULL) {
+        result = PyDict_SetItem(dict, name, entry);
+        Py_DECREF(entry);
+    }
+    return result;
+}
+
+/* "chat:Room" is shown as chat.Room. */
+static PyObject *type_name(const struct pyn_iface *iface)
+{
+    PyObject *text = pyn_str(iface->name);
+    PyObject *colon = PyUnicode_FromString(":");
+    PyObject *dot = PyUnicode_FromString(".");
+    PyObject *name = NULL;
+
+    if (text != NULL && colon != NULL && dot != NULL) {
+        name = PyUnicode_Replace(text, colon, dot, -1);
+    }
+    Py_XDECREF(text);
+    Py_XDECREF(colon);
+    Py_XDECREF(dot);
+    return name;
+}
+
+static PyObject *type_dict(struct pyn_book *book, const struct pyn_iface *iface)
+{
+    PyObject *hash = PyObject_GetAttrString((PyObject *)&PyBaseObject_Type,
+                                            "__hash__"); /* by identity, even beside an __eq__ */
+    PyObject *dict = NULL;
+
+    if (hash != NULL) {
+        dict = Py_BuildValue("{s:(),s:s,s:O}", "__slots__", "__module__", "pynto.remote", "__hash__", hash);
+        Py_DECREF(hash);
+    }
+    for (uint32_t i = 0; dict != NULL && i < iface->op_count; i++) {
+        if (add_operation(dict, book, iface, &iface->ops[i]) != 0) {
+            Py_CLEAR(dict);
+        }
+    }
+    if (dict != NULL &&
+        PyDict_GetItemString(dict, "__next__") != NULL) { /* an iterator is its own iterator: nobody has to be asked */
+        PyObject *itself = PyObject_GetAttrString((PyObject *)pyn_core.netref, "_itself");
+        if (itself == NULL || PyDict_SetItemString(dict, "__iter__", itself) != 0) {
+            Py_CLEAR(dict);
+        }
+        Py_XDECREF(itself);
+    }
+    return dict;
+}
+
+static PyTypeObject *make_type(struct pyn_book *book, const struct pyn_iface *iface)
+{
+    PyObject *name = type_name(iface);
+    PyObject *dict = name != NULL ? type_dict(book, iface) : NULL;
+    PyObject *type = NULL;
+
+    if (dict != NULL) {
+        type = PyObject_CallFunction((PyObject *)&PyType_Type, "O(O)O", name, pyn_core.netref, dict);
+    }
+    Py_XDECREF(name);
+    Py_XDECREF(dict);
+    return (PyTypeObject *)type;
+}
+
+static PyTypeObject *netref_type(struct pyn_book *book, const struct pyn_iface *iface)
+{
+    struct pyn_book_iface *entry = &book->ifaces[iface->index];
+
+    if (entry->netref == NULL) {
+        entry->netref = make_type(book, iface);
+    }
+    return entry->netref;
+}
+
+/* ---- arriving ---- */
+
+static PyObject *make_netref(struct pyn_link *link, struct pyn_book *book, uint64_t id, const struct pyn_iface *iface)
+{
+    PyTypeObject *type = netref_type(book, iface);
+    struct netref *netref = type != NULL ? of(type->tp_alloc(type, 0)) : NULL;
+
+    if (netref == NULL) {
+        return NULL;
+    }
+    netref->link = pyn_link_ref(link);
+    netref->party = (struct pyn_party *)Py_NewRef((PyObject *)link->host);
+    netref->book = book;
+    netref->iface = iface;
+    netref->id = id;
+    return (PyObject *)netref;
+}
+
+/* Python may have run while it was made: another thread's netref of the same reference goes first. Takes over netref, which may be NULL. */
+static PyObject *enter(struct pyn_link *link, uint64_t id, const struct pyn_iface *iface, PyObject *netref)
+{
+    PyObject *first = NULL;
+
+    pyn_link_lock(link);
+    if (link->over == PYN_OK) {
+        first = Py_XNewRef((PyObject *)pyn_session_proxy(link->session, id, iface));
+        if (first == NULL && netref != NULL) {
+            pyn_session_set_proxy(link->session, id, iface, netref);
+        } else if (first == NULL && id != 0) {
+            pyn_session_release(link->session, id, iface);
+        }
+    }
+    pyn_link_unlock(link);
+    if (first == NULL) {
+        return netref;
+    }
+    PyErr_Clear();
+    if (netref != NULL) {
+        of(netref)->is_released = true; /* what it stands for is the first one's */
+        Py_DECREF(netref);
+    }
+    return first;
+}
+
+PyObject *pyn_netref_import(struct pyn_link *link, uint64_t id, uint32_t number, const struct pyn_iface *declared,
+                            bool *is_counted)
+{
+    const struct pyn_iface *iface = NULL;
+    void *proxy = NULL;
+    pyn_status st = PYN_EINTERNAL;
+    PyObject *netref = NULL;
+    struct pyn_book *book = NULL;
+
+    pyn_link_lock(link);
+    st = link->over != PYN_OK ? link->over : pyn_session_import(link->session, id, number, declared, &iface, &proxy);
+    pyn_link_unlock(link);
+    *is_counted = st == PYN_OK;
+    if (st != PYN_OK) {
+        return st == PYN_EQUOTA ? pyn_raise_quota(link, PYN_Q_LENT) : pyn_raise(st, link->reason);
+    }
+    if (proxy != NULL) {
+        return Py_NewRef((PyObject *)proxy);
+    }
+    book = pyn_party_book(link->host, iface->policy);
+    if (id != 0 && pyn_link_need_background(link) != 0) {
+        book = NULL;
+    }
+    netref = book != NULL ? make_netref(link, book, id, iface) : NULL;
+    return enter(link, id, iface, netref);
+}
+
+/* ---- the base type ---- */
+
+static int netref_traverse(PyObject *self, visitproc visit, void *arg)
+{
+    Py_VISIT(Py_TYPE(self));
+    Py_VISIT((PyObject *)of(self)->party);
+    return 0;
+}
+
+static int netref_clear(PyObject *self)
+{
+    Py_CLEAR(of(self)->party);
+    return 0;
+}
+
+static void netref_dealloc(PyObject *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+
+    PyObject_GC_UnTrack(self);
+    pyn_netref_release(self); /* first: from here on nobody finds it any more */
+    if (of(self)->weakrefs != NULL) {
+        PyObject_ClearWeakRefs(self);
+    }
+    (void)netref_clear(self);
+    pyn_link_unref(of(self)->link);
+    type->tp_free(self);
+    Py_DECREF(type);
+}
+
+static PyObject *netref_repr(PyObject *self)
+{
+    const struct netref *netref = of(self);
+    PyObject *name = type_name(netref->iface);
+    PyObject *text = NULL;
+
+    if (name != NULL) {
+        text = PyUnicode_FromFormat("<netref %U %llu of %s%s>", name, (unsigned long long)netref->id,
+                                    netref->link->peer, netref->is_released ? ", released" : "");
+        Py_DECREF(name);
+    }
+    return text;
+}
+
+static PyObject *refuse_copy(PyObject *self, PyObject *Py_UNUSED(ignored))
+{
+    PyErr_Format(PyExc_TypeError, "a netref cannot be copied or pickled: %R stands for an object elsewhere", self);
+    return NULL;
+}
+
+static PyObject *itself(PyObject *self, PyObject *Py_UNUSED(ignored))
+{
+    return Py_NewRef(self);
+}
+
+static PyMethodDef netref_methods[] = {
+    {"__reduce__", refuse_copy, METH_NOARGS, NULL}, {"__reduce_ex__", refuse_copy, METH_O, NULL},
+    {"__copy__", refuse_copy, METH_NOARGS, NULL},   {"__deepcopy__", refuse_copy, METH_O, NULL},
+    {"_itself", itself, METH_NOARGS, NULL},         {NULL, NULL, 0, NULL},
+};
+
+static PyMemberDef netref_members[] = {
+    {"__weaklistoffset__", T_PYSSIZET, offsetof(struct netref, weakrefs), READONLY, NULL},
+    {NULL, 0, 0, 0, NULL},
+};
+
+static PyType_Slot netref_slots[] = {
+    {Py_tp_doc, (void *)(uintptr_t) "An object at the other end of a connection."},
+    {Py_tp_traverse, netref_traverse},
+    {Py_tp_clear, netref_clear},
+    {Py_tp_dealloc, netref_dealloc},
+    {Py_tp_repr, netref_repr},
+    {Py_tp_methods, netref_methods},
+    {Py_tp_members, netref_members},
+    {0, NULL},
+};
+
+static PyType_Spec netref_spec = {
+    .name = "pynto.Netref",
+    .basicsize = sizeof(struct netref),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+    .slots = netref_slots,
+};
+
+int pyn_netref_type_init(PyObject *module)
+{
+    pyn_core.netref = (PyTypeObject *)PyType_FromModuleAndSpec(module, &netref_spec, NULL);
+    if (pyn_core.netref == NULL || pyn_remote_method_init(module) != 0) {
+        return -1;
+    }
+    return PyModule_AddType(module, pyn_core.netref);
+}

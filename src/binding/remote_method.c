@@ -1,0 +1,303 @@
+/* remote_method.c - descriptors of the operations of netrefs. */
+#include "remote_method.h"
+
+#include <structmember.h>
+
+#include "call.h"
+
+struct remote {
+    PyObject_HEAD
+    vectorcallfunc vectorcall;
+    struct pyn_policy *policy; /* counted */
+    const struct pyn_op *op;
+    const struct pyn_op *set; /* attribute */
+    PyObject *name;
+    bool is_binary;
+};
+
+static struct remote *of(PyObject *self)
+{
+    return (struct remote *)self;
+}
+
+static PyObject *make(PyTypeObject *type, struct pyn_book *book, const struct pyn_op *op)
+{
+    struct remote *remote = of(type->tp_alloc(type, 0));
+
+    if (remote != NULL) {
+        remote->policy = pyn_policy_ref(book->policy);
+        remote->op = op;
+        remote->name = Py_NewRef(book->names[op->slot]);
+    }
+    return (PyObject *)remote;
+}
+
+static void remote_dealloc(PyObject *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+
+    pyn_policy_unref(of(self)->policy);
+    Py_XDECREF(of(self)->name);
+    type->tp_free(self);
+    Py_DECREF(type);
+}
+
+static int check_self(const struct remote *remote, PyObject *value)
+{
+    if (!pyn_netref_is(value) || pyn_netref_iface(value) != remote->op->iface) {
+        PyErr_Format(PyExc_TypeError, "%U needs a netref of its own interface", remote->name);
+        return -1;
+    }
+    return 0;
+}
+
+/* ---- methods ---- */
+
+/* What a context manager is told of an exception. */
+static PyObject *exit_argument(PyObject *netref, PyObject *const *args, Py_ssize_t nargs)
+{
+    bool is_quiet = nargs != 3 || args[0] == Py_None || !PyExceptionInstance_Check(args[1]);
+
+    return is_quiet ? Py_NewRef(Py_None) : pyn_told(pyn_netref_party(netref), args[1]);
+}
+
+/* Operators of two operands: what does not take the other one says so, and Python asks the other, or falls back to identity. */
+static bool is_binary(const struct pyn_op *op)
+{
+    static const char *const names[] = {"__eq__",   "__ne__",     "__lt__",   "__le__",      "__gt__",
+                                        "__ge__",   "__add__",    "__sub__",  "__mul__",     "__mod__",
+                                        "__pow__",  "__matmul__", "__and__",  "__or__",      "__xor__",
+                                        "__radd__", "__rsub__",   "__rmul__", "__truediv__", "__floordiv__",
+                                        "__iadd__", "__isub__",   "__iand__", "__ior__",     "__ixor__"};
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (pyn_view_is_equal(op->name, pyn_view_of(names[i]))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static PyObject *call_operation(const struct remote *remote, PyObject *netref, PyObject *const *args, Py_ssize_t nargs,
+                                PyObject *kwnames)
+{
+    bool was_sent = false;
+    PyObject *result = pyn_call_peer(netref, remote->op, args, nargs, kwnames, &was_sent);
+
+    if (result == NULL && !was_sent && remote->is_binary && PyErr_ExceptionMatches(PyExc_TypeError)) {
+        PyErr_Clear();
+        Py_RETURN_NOTIMPLEMENTED;
+    }
+    return result;
+}
+
+static PyObject *method_call(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *kwnames)
+{
+    const struct remote *remote = of(self);
+    Py_ssize_t nargs = PyVectorcall_NARGS(nargsf);
+    PyObject *argument = NULL;
+    PyObject *result = NULL;
+
+    if (nargs < 1) {
+        PyErr_Format(PyExc_TypeError, "%U needs a netref", remote->name);
+        return NULL;
+    }
+    if (check_self(remote, args[0]) != 0) {
+        return NULL;
+    }
+    if (!pyn_op_is_exit(remote->op)) {
+        return call_operation(remote, args[0], args + 1, nargs - 1, kwnames);
+    }
+    argument = exit_argument(args[0], args + 1, nargs - 1);
+    if (argument != NULL) {
+        result = call_operation(remote, args[0], &argument, 1, NULL);
+        if (result != NULL && pyn_netref_party(args[0])->is_server) {
+            Py_SETREF(result, Py_NewRef(Py_None)); /* a client does not decide which exceptions of ours go on */
+        }
+        Py_DECREF(argument);
+    }
+    return result;
+}
+
+PyObject *pyn_remote_method_new(struct pyn_book *book, const struct pyn_op *op)
+{
+    PyObject *method = make(pyn_core.method, book, op);
+
+    if (method != NULL) {
+        of(method)->vectorcall = method_call;
+        of(method)->is_binary = is_binary(op);
+    }
+    return method;
+}
+
+static PyObject *method_get(PyObject *self, PyObject *object, PyObject *Py_UNUSED(type))
+{
+    return object == NULL || object == Py_None ? Py_NewRef(self) : PyMethod_New(self, object);
+}
+
+static PyObject *described_param(const struct pyn_param *param)
+{
+    return Py_BuildValue("s#is#O", param->name.data, (Py_ssize_t)param->name.len, (int)param->kind,
+                         param->type->spelling.data, (Py_ssize_t)param->type->spelling.len,
+                         param->is_optional && param->kind != PYN_P_REST && param->kind != PYN_P_OPTIONS ? Py_True
+                                                                                                         : Py_False);
+}
+
+static PyObject *described_signature(PyObject *self, void *Py_UNUSED(closure))
+{
+    const struct pyn_signature *signature = &of(self)->op->signatures[0];
+    PyObject *params = PyTuple_New((Py_ssize_t)signature->param_count);
+    PyObject *result = pyn_str(signature->result->spelling);
+    PyObject *made = NULL;
+
+    for (uint32_t i = 0; params != NULL && i < signature->param_count; i++) {
+        PyObject *param = described_param(&signature->params[i]);
+        if (param == NULL) {
+            Py_CLEAR(params);
+            break;
+        }
+        PyTuple_SET_ITEM(params, (Py_ssize_t)i, param);
+    }
+    if (params != NULL && result != NULL) {
+        made = PyObject_CallFunctionObjArgs(pyn_core.make_signature, params, result, NULL);
+    }
+    Py_XDECREF(params);
+    Py_XDECREF(result);
+    return made;
+}
+
+static PyObject *documented(PyObject *self, void *Py_UNUSED(closure))
+{
+    const struct pyn_op *op = of(self)->op;
+    PyObject *lines = PyUnicode_FromString("");
+
+    for (uint32_t i = 0; lines != NULL && i < op->signature_count; i++) {
+        PyObject *text = pyn_str(op->signatures[i].spelling);
+        PyObject *more = text != NULL ? PyUnicode_FromFormat("%U%s%U%U", lines, i > 0 ? "\n" : "", of(self)->name, text)
+                                      : NULL;
+        Py_XDECREF(text);
+        Py_SETREF(lines, more);
+    }
+    return lines;
+}
+
+static PyObject *remote_repr(PyObject *self)
+{
+    PyObject *iface = pyn_str(of(self)->op->iface->name);
+    PyObject *text = NULL;
+
+    if (iface != NULL) {
+        text = PyUnicode_FromFormat("<remote %s %U of %U>",
+                                    of(self)->op->kind == PYN_OP_METHOD ? "method" : "attribute", of(self)->name, iface);
+        Py_DECREF(iface);
+    }
+    return text;
+}
+
+static PyMemberDef method_members[] = {
+    {"__vectorcalloffset__", T_PYSSIZET, offsetof(struct remote, vectorcall), READONLY, NULL},
+    {"__name__", T_OBJECT, offsetof(struct remote, name), READONLY, NULL},
+    {"__qualname__", T_OBJECT, offsetof(struct remote, name), READONLY, NULL},
+    {NULL, 0, 0, 0, NULL},
+};
+
+static PyGetSetDef method_getset[] = {
+    {"__signature__", described_signature, NULL, NULL, NULL},
+    {"__doc__", documented, NULL, NULL, NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+static PyType_Slot method_slots[] = {
+    {Py_tp_dealloc, remote_dealloc},
+    {Py_tp_call, PyVectorcall_Call},
+    {Py_tp_descr_get, method_get},
+    {Py_tp_repr, remote_repr},
+    {Py_tp_members, method_members},
+    {Py_tp_getset, method_getset},
+    {0, NULL},
+};
+
+static PyType_Spec method_spec = {
+    .name = "pynto.RemoteMethod",
+    .basicsize = sizeof(struct remote),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_METHOD_DESCRIPTOR |
+             Py_TPFLAGS_DISALLOW_INSTANTIATION | Py_TPFLAGS_IMMUTABLETYPE,
+    .slots = method_slots,
+};
+
+/* ---- attributes ---- */
+
+PyObject *pyn_remote_attribute_new(struct pyn_book *book, const struct pyn_op *get, const struct pyn_op *set)
+{
+    PyObject *attribute = make(pyn_core.attribute, book, get);
+
+    if (attribute != NULL) {
+        of(attribute)->set = set;
+    }
+    return attribute;
+}
+
+static PyObject *attribute_get(PyObject *self, PyObject *object, PyObject *Py_UNUSED(type))
+{
+    if (object == NULL) {
+        return Py_NewRef(self);
+    }
+    return check_self(of(self), object) != 0 ? NULL : call_operation(of(self), object, NULL, 0, NULL);
+}
+
+static int attribute_set(PyObject *self, PyObject *object, PyObject *value)
+{
+    PyObject *result = NULL;
+    bool was_sent = false;
+
+    if (check_self(of(self), object) != 0) {
+        return -1;
+    }
+    if (of(self)->set == NULL || value == NULL) {
+        PyErr_Format(PyExc_AttributeError, "attribute '%U' cannot be %s", of(self)->name,
+                     value == NULL ? "deleted" : "set");
+        return -1;
+    }
+    result = pyn_call_peer(object, of(self)->set, &value, 1, NULL, &was_sent);
+    Py_XDECREF(result);
+    return result != NULL ? 0 : -1;
+}
+
+static PyObject *attribute_doc(PyObject *self, void *Py_UNUSED(closure))
+{
+    return pyn_str(of(self)->op->type->spelling);
+}
+
+static PyGetSetDef attribute_getset[] = {
+    {"__doc__", attribute_doc, NULL, NULL, NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+static PyMemberDef attribute_members[] = {
+    {"__name__", T_OBJECT, offsetof(struct remote, name), READONLY, NULL},
+    {NULL, 0, 0, 0, NULL},
+};
+
+static PyType_Slot attribute_slots[] = {
+    {Py_tp_dealloc, remote_dealloc},
+    {Py_tp_descr_get, attribute_get},
+    {Py_tp_descr_set, attribute_set},
+    {Py_tp_repr, remote_repr},
+    {Py_tp_getset, attribute_getset},
+    {Py_tp_members, attribute_members},
+    {0, NULL},
+};
+
+static PyType_Spec attribute_spec = {
+    .name = "pynto.RemoteAttribute",
+    .basicsize = sizeof(struct remote),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION | Py_TPFLAGS_IMMUTABLETYPE,
+    .slots = attribute_slots,
+};
+
+int pyn_remote_method_init(PyObject *module)
+{
+    pyn_core.method = (PyTypeObject *)PyType_FromModuleAndSpec(module, &method_spec, NULL);
+    pyn_core.attribute = (PyTypeObject *)PyType_FromModuleAndSpec(module, &attribute_spec, NULL);
+    return pyn_core.method != NULL && pyn_core.attribute != NULL ? 0 : -1;
+}

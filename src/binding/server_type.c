@@ -1,0 +1,405 @@
+/* server_type.c - pynto._core.Server: roots under a policy, served by every thread that is in run(). */
+#include "call.h"
+
+#include "policy_type.h"
+#include "quotas.h"
+
+enum { LOG_LINES = 64, LOG_WIDTH = 320 };
+
+/* Lines for the log: written by threads that must not wait, taken out by one that may. What does not fit is counted. */
+struct log_queue {
+    pthread_mutex_t lock;
+    pthread_cond_t filled;
+    char lines[LOG_LINES][LOG_WIDTH];
+    uint32_t first;
+    uint32_t count;
+    uint64_t dropped;
+    bool is_closed;
+};
+
+struct server_object {
+    struct pyn_party party; /* first; its book is owned */
+    struct pyn_server *server;
+    struct pyn_server_root *roots;
+    uint32_t root_count;
+    PyObject *root_names; /* tuple, holds the names */
+    PyObject *spawn;      /* callable: one more thread in run() */
+    struct log_queue log;
+};
+
+static struct server_object *of(PyObject *self)
+{
+    return (struct server_object *)self;
+}
+
+/* ---- the log ---- */
+
+static void log_line(void *ctx, const char *peer, const char *text)
+{
+    struct log_queue *log = &of(ctx)->log;
+
+    (void)pthread_mutex_lock(&log->lock);
+    if (log->count < LOG_LINES) {
+        char *line = log->lines[(log->first + log->count) % LOG_LINES];
+        (void)PyOS_snprintf(line, LOG_WIDTH, "%s%s%s", peer, peer[0] != '\0' ? ": " : "", text);
+        log->count++;
+        (void)pthread_cond_signal(&log->filled);
+    } else {
+        log->dropped++;
+    }
+    (void)pthread_mutex_unlock(&log->lock);
+}
+
+static bool take_line(struct log_queue *log, char *line, uint64_t *dropped)
+{
+    bool is_there = false;
+
+    (void)pthread_mutex_lock(&log->lock);
+    while (log->count == 0 && !log->is_closed) {
+        (void)pthread_cond_wait(&log->filled, &log->lock);
+    }
+    if (log->count > 0) {
+        memcpy(line, log->lines[log->first], LOG_WIDTH);
+        log->first = (log->first + 1) % LOG_LINES;
+        log->count--;
+        *dropped = log->dropped;
+        log->dropped = 0;
+        is_there = true;
+    }
+    (void)pthread_mutex_unlock(&log->lock);
+    return is_there;
+}
+
+static PyObject *server_next_line(PyObject *self, PyObject *Py_UNUSED(ignored))
+{
+    char line[LOG_WIDTH];
+    uint64_t dropped = 0;
+    bool is_there = false;
+
+    Py_BEGIN_ALLOW_THREADS
+    is_there = take_line(&of(self)->log, line, &dropped);
+    Py_END_ALLOW_THREADS
+    return is_there ? Py_BuildValue("sK", line, (unsigned long long)dropped) : Py_NewRef(Py_None);
+}
+
+static PyObject *server_close_log(PyObject *self, PyObject *Py_UNUSED(ignored))
+{
+    struct log_queue *log = &of(self)->log;
+
+    (void)pthread_mutex_lock(&log->lock);
+    log->is_closed = true;
+    (void)pthread_cond_broadcast(&log->filled);
+    (void)pthread_mutex_unlock(&log->lock);
+    Py_RETURN_NONE;
+}
+
+/* ---- what the runtime asks of us ---- */
+
+static void host_run(void *ctx, struct pyn_link *link, struct pyn_call *call)
+{
+    PyGILState_STATE state = PyGILState_Ensure();
+
+    Py_XDECREF(pyn_run_call(link, call, of(ctx)->server));
+    PyGILState_Release(state);
+}
+
+static void host_sweep(void *Py_UNUSED(ctx), struct pyn_link *link)
+{
+    PyGILState_STATE state = PyGILState_Ensure();
+
+    pyn_drop_dead(link);
+    PyGILState_Release(state);
+}
+
+static bool host_spawn(void *ctx)
+{
+    PyObject *done = PyObject_CallNoArgs(of(ctx)->spawn);
+
+    if (done == NULL) {
+        PyErr_WriteUnraisable(of(ctx)->spawn);
+        return false;
+    }
+    Py_DECREF(done);
+    return true;
+}
+
+/* ---- making ---- */
+
+static int add_root(struct server_object *self, PyObject *name, PyObject *object)
+{
+    struct pyn_server_root *root = &self->roots[self->root_count];
+    Py_ssize_t len = 0;
+    const char *text = PyUnicode_AsUTF8AndSize(name, &len);
+    PyObject *wanted = NULL;
+    int fits = 0;
+
+    if (text == NULL) {
+        return -1;
+    }
+    root->name = (struct pyn_view){(const uint8_t *)text, (size_t)len};
+    root->object = object;
+    for (uint32_t i = 0; root->iface == NULL && i < pyn_policy_root_count(self->party.book->policy); i++) {
+        const struct pyn_root *known = pyn_policy_root(self->party.book->policy, i);
+        if (pyn_view_is_equal(known->name, root->name)) {
+            root->iface = known->iface;
+        }
+    }
+    if (root->iface == NULL) {
+        PyErr_Format(PyExc_ValueError, "the policy has no root %R", name);
+        return -1;
+    }
+    fits = pyn_book_fits(self->party.book, root->iface, object);
+    if (fits == 0) {
+        wanted = pyn_str(root->iface->name);
+        if (wanted != NULL) {
+            PyErr_Format(PyExc_TypeError, "a %s is not what the policy's root %R is: %U", Py_TYPE(object)->tp_name,
+                         name, wanted);
+            Py_DECREF(wanted);
+        }
+    }
+    self->root_count++;
+    return fits == 1 ? 0 : -1;
+}
+
+static int add_roots(struct server_object *self, PyObject *roots)
+{
+    self->root_names = PySequence_Tuple(roots);
+    self->roots = PyMem_Calloc((size_t)PyDict_GET_SIZE(roots) + 1, sizeof *self->roots);
+    self->party.roots = PyTuple_New(PyDict_GET_SIZE(roots));
+    if (self->root_names == NULL || self->roots == NULL || self->party.roots == NULL) {
+        return -1;
+    }
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(self->root_names); i++) {
+        PyObject *name = PyTuple_GET_ITEM(self->root_names, i);
+        PyObject *object = PyDict_GetItemWithError(roots, name);
+        if (object == NULL) {
+            return -1;
+        }
+        PyTuple_SET_ITEM(self->party.roots, i, Py_NewRef(object));
+        if (add_root(self, name, object) != 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static int start(struct server_object *self, PyObject *quotas, unsigned connections, unsigned threads, bool ends_deserted)
+{
+    struct pyn_server_config config = {
+        .host = {.ctx = self, .run = host_run, .sweep = host_sweep, .spawn = host_spawn, .log = log_line},
+        .roots = self->roots,
+        .root_count = self->root_count,
+        .connection_max = connections,
+        .thread_max = threads,
+        .suspended_max = threads / 8 + 1,
+        .ends_deserted = ends_deserted,
+    };
+
+    if (pyn_quotas_from(quotas, PYN_ROLE_SERVER, &config.quotas) != 0) {
+        return -1;
+    }
+    if (pyn_server_new(&config, &self->server) != PYN_OK) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    return 0;
+}
+
+static PyObject *server_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+    static char *names[] = {"policy", "roots", "spawn", "quotas", "connections", "threads", "ends_deserted", NULL};
+    struct server_object *self = NULL;
+    PyObject *policy = NULL;
+    PyObject *roots = NULL;
+    PyObject *spawn = NULL;
+    PyObject *quotas = Py_None;
+    unsigned connections = 1000;
+    unsigned threads = 256;
+    int ends_deserted = 0;
+
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O!O!O|OIIp:Server", names, pyn_core.policy, &policy, &PyDict_Type,
+                                     &roots, &spawn, &quotas, &connections, &threads, &ends_deserted)) {
+        return NULL;
+    }
+    if (connections < 1 || connections > 1000000 || threads < 3 || threads > 4096) {
+        PyErr_SetString(PyExc_ValueError, "connections must be 1 to 1000000, threads 3 to 4096");
+        return NULL;
+    }
+    self = of(type->tp_alloc(type, 0));
+    if (self == NULL) {
+        return NULL;
+    }
+    (void)pthread_mutex_init(&self->log.lock, NULL);
+    (void)pthread_cond_init(&self->log.filled, NULL);
+    self->party.is_server = true;
+    self->spawn = Py_NewRef(spawn);
+    self->party.book = pyn_policy_resolve(policy);
+    if (self->party.book == NULL || add_roots(self, roots) != 0 ||
+        start(self, quotas, connections, threads, ends_deserted != 0) != 0) {
+        Py_CLEAR(self);
+    }
+    return (PyObject *)self;
+}
+
+static int server_traverse(PyObject *self, visitproc visit, void *arg)
+{
+    Py_VISIT(Py_TYPE(self));
+    Py_VISIT(of(self)->party.roots);
+    Py_VISIT(of(self)->spawn);
+    return 0;
+}
+
+static int server_clear(PyObject *self)
+{
+    Py_CLEAR(of(self)->spawn);
+    return 0;
+}
+
+static void server_dealloc(PyObject *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+    struct server_object *server = of(self);
+
+    PyObject_GC_UnTrack(self);
+    pyn_server_free(server->server); /* every thread in run() holds self: there is none */
+    pyn_book_free(server->party.book);
+    (void)server_clear(self);
+    Py_CLEAR(server->party.roots);
+    Py_CLEAR(server->root_names);
+    PyMem_Free(server->roots);
+    (void)pthread_cond_destroy(&server->log.filled);
+    (void)pthread_mutex_destroy(&server->log.lock);
+    type->tp_free(self);
+    Py_DECREF(type);
+}
+
+/* ---- using ---- */
+
+static PyObject *server_listen(PyObject *self, PyObject *args)
+{
+    const char *text = NULL;
+    Py_ssize_t len = 0;
+    int is_open = 0;
+    struct pyn_address address;
+    struct pyn_listener listener;
+    struct pyn_fault fault = {{0}};
+    char spelled[PYN_ADDRESS_MAX];
+
+    if (!PyArg_ParseTuple(args, "s#|p:listen", &text, &len, &is_open)) {
+        return NULL;
+    }
+    if (!pyn_address_parse((struct pyn_view){(const uint8_t *)text, (size_t)len}, &address, &fault)) {
+        PyErr_SetString(PyExc_ValueError, fault.text);
+        return NULL;
+    }
+    if (!pyn_listen(&address, is_open != 0, &listener, &fault)) {
+        PyErr_SetString(PyExc_OSError, fault.text);
+        return NULL;
+    }
+    if (!pyn_server_listen(of(self)->server, &listener)) {
+        pyn_listener_close(&listener);
+        PyErr_SetString(PyExc_OSError, "too many listeners, or one that cannot be watched");
+        return NULL;
+    }
+    pyn_address_text(&listener.address, spelled, sizeof spelled);
+    return PyUnicode_FromString(spelled);
+}
+
+static PyObject *server_adopt(PyObject *self, PyObject *args)
+{
+    int in = -1;
+    int out = -1;
+    const char *peer = NULL;
+
+    if (!PyArg_ParseTuple(args, "iis:adopt", &in, &out, &peer)) {
+        return NULL;
+    }
+    if (!pyn_server_adopt(of(self)->server, in, out, peer)) {
+        PyErr_SetString(PyExc_OSError, "the descriptors cannot be served: too many connections, or not a stream");
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+static PyObject *server_run(PyObject *self, PyObject *args)
+{
+    const bool is_main = PyThread_get_thread_ident() == pyn_core.main_thread;
+    pyn_status st = PYN_EWAIT;
+    int is_spare = 0;
+
+    if (!PyArg_ParseTuple(args, "|p:run", &is_spare)) {
+        return NULL;
+    }
+    while (st == PYN_EWAIT) {
+        Py_BEGIN_ALLOW_THREADS
+        st = pyn_server_run(of(self)->server, is_main, is_spare != 0);
+        Py_END_ALLOW_THREADS
+        if (st == PYN_EWAIT && PyErr_CheckSignals() != 0) {
+            return NULL;
+        }
+    }
+    Py_RETURN_NONE;
+}
+
+static PyObject *server_stop(PyObject *self, PyObject *Py_UNUSED(ignored))
+{
+    pyn_server_stop(of(self)->server);
+    Py_RETURN_NONE;
+}
+
+static PyObject *server_unlisten(PyObject *self, PyObject *Py_UNUSED(ignored))
+{
+    pyn_server_unlisten(of(self)->server);
+    Py_RETURN_NONE;
+}
+
+static PyObject *server_stats(PyObject *self, PyObject *Py_UNUSED(ignored))
+{
+    struct pyn_server_stats stats;
+
+    pyn_server_stats(of(self)->server, &stats);
+    return Py_BuildValue("{s:I,s:I,s:I,s:K,s:K}", "connections", stats.links, "threads", stats.threads, "suspended",
+                         stats.suspended, "accepted", (unsigned long long)stats.accepted, "calls",
+                         (unsigned long long)stats.calls);
+}
+
+static PyMethodDef server_methods[] = {
+    {"listen", server_listen, METH_VARARGS,
+     "listen(address, open=False)\n--\n\nThe address that was bound. open: plain TCP beyond loopback is wanted."},
+    {"adopt", server_adopt, METH_VARARGS,
+     "adopt(in_fd, out_fd, peer)\n--\n\nServes a connection that is open already, and owns it."},
+    {"run", server_run, METH_VARARGS,
+     "run(spare=False)\n--\n\nServes until stop(); a spare thread also until it is not needed any more."},
+    {"stop", server_stop, METH_NOARGS, "stop()\n--\n\nEnds every connection; each run() returns."},
+    {"unlisten", server_unlisten, METH_NOARGS,
+     "unlisten()\n--\n\nCloses the listeners, after stop(), when no run() is left."},
+    {"stats", server_stats, METH_NOARGS, "stats()\n--\n\ndict[str, int]"},
+    {"next_line", server_next_line, METH_NOARGS,
+     "next_line()\n--\n\n(line, dropped) for the log, or None when it is closed. Waits."},
+    {"close_log", server_close_log, METH_NOARGS, "close_log()\n--\n\nEnds next_line()."},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyType_Slot server_slots[] = {
+    {Py_tp_doc, (void *)(uintptr_t) "Server(policy, roots, spawn, quotas=None, connections=1000, threads=256, "
+                                    "ends_deserted=False)\n--\n\nServes roots under a policy."},
+    {Py_tp_new, server_new},
+    {Py_tp_traverse, server_traverse},
+    {Py_tp_clear, server_clear},
+    {Py_tp_dealloc, server_dealloc},
+    {Py_tp_methods, server_methods},
+    {0, NULL},
+};
+
+static PyType_Spec server_spec = {
+    .name = "pynto._core.Server",
+    .basicsize = sizeof(struct server_object),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC,
+    .slots = server_slots,
+};
+
+int pyn_server_type_init(PyObject *module)
+{
+    pyn_core.server = (PyTypeObject *)PyType_FromModuleAndSpec(module, &server_spec, NULL);
+    return pyn_core.server != NULL ? PyModule_AddType(module, pyn_core.server) : -1;
+}

@@ -1,0 +1,168 @@
+/*
+ * quota.c - the table of everything that is limited: name, unit, default, least and most. See quota.h.
+ *
+ * A number of the table is found in struct pyn_quotas by its offset and width, so that the table is the only list.
+ */
+#include "quota.h"
+
+#include <stddef.h>
+
+enum width { WIDTH_U32, WIDTH_U64, WIDTH_SIZE, WIDTH_SECONDS };
+
+struct row {
+    const char *name;
+    const char *unit;
+    double usual;
+    double least;
+    double most;
+    enum width width;
+    size_t offset;
+};
+
+#define KIB 1024.0
+#define MIB (1024.0 * 1024.0)
+#define GIB (1024.0 * 1024.0 * 1024.0)
+#define LIMIT(field) offsetof(struct pyn_quotas, limits.field)
+#define HELD(which) (offsetof(struct pyn_quotas, max) + (size_t)(which) * sizeof(uint64_t))
+#define FIELD(field) offsetof(struct pyn_quotas, field)
+
+/* "queued" holds a call of the greatest size and its bookkeeping; "output" holds two replies of the greatest size and what is said beside them. */
+static const struct row rows[] = {
+    {"message", "bytes", 16 * MIB, 1 * KIB, 1 * GIB, WIDTH_SIZE, LIMIT(message_max)},
+    {"depth", "arrays and maps", 32, 4, PYN_DEPTH_CAP, WIDTH_U32, LIMIT(depth_max)},
+    {"elements", "objects", 65536, 16, 1 << 30, WIDTH_SIZE, LIMIT(element_max)},
+    {"keys", "keys", 1024, 4, PYN_KEY_CAP, WIDTH_SIZE, LIMIT(key_max)},
+    {"integer", "bytes", 4096, 9, 1 * MIB, WIDTH_SIZE, LIMIT(int_max)},
+    {"references", "references", 10000, 0, 1 << 30, WIDTH_U64, HELD(PYN_Q_REFERENCES)},
+    {"lent", "references", 10000, 0, 1 << 30, WIDTH_U64, HELD(PYN_Q_LENT)},
+    {"calls", "calls", 1024, 1, 1 << 20, WIDTH_U64, HELD(PYN_Q_CALLS)},
+    {"nesting", "calls", 64, 1, 10000, WIDTH_U64, HELD(PYN_Q_NESTING)},
+    {"queued", "bytes", 17 * MIB, 4 * KIB, 1024 * GIB, WIDTH_U64, HELD(PYN_Q_QUEUED)},
+    {"output", "bytes", 64 * MIB, 4 * KIB, 1024 * GIB, WIDTH_U64, HELD(PYN_Q_OUTPUT)},
+    {"interfaces", "descriptions", 1024, 1, 1 << 20, WIDTH_U64, HELD(PYN_Q_INTERFACES)},
+    {"refusals", "refusals", 500, 1, 1 << 30, WIDTH_U32, FIELD(refusals_burst)},
+    {"refusals_per_second", "refusals", 10, 0, 1 << 30, WIDTH_U32, FIELD(refusals_per_second)},
+    {"hello", "seconds", 10, 0.001, 86400, WIDTH_SECONDS, FIELD(hello_ns)},
+    {"stall", "seconds", 30, 0.001, 86400, WIDTH_SECONDS, FIELD(stall_ns)},
+    {"callback", "seconds", 60, 0.001, 86400, WIDTH_SECONDS, FIELD(callback_ns)},
+};
+
+enum { ROW_COUNT = sizeof rows / sizeof rows[0] };
+
+static const double NS_PER_SECOND = 1e9;
+
+static void store(struct pyn_quotas *quotas, const struct row *row, double value)
+{
+    unsigned char *at = (unsigned char *)quotas + row->offset;
+    uint64_t whole = (uint64_t)(row->width == WIDTH_SECONDS ? value * NS_PER_SECOND : value);
+    uint32_t narrow = (uint32_t)whole;
+    size_t size = (size_t)whole;
+
+    switch (row->width) {
+    case WIDTH_U32:
+        memcpy(at, &narrow, sizeof narrow);
+        break;
+    case WIDTH_SIZE:
+        memcpy(at, &size, sizeof size);
+        break;
+    case WIDTH_U64:
+    case WIDTH_SECONDS:
+        memcpy(at, &whole, sizeof whole);
+        break;
+    }
+}
+
+static double fetch(const struct pyn_quotas *quotas, const struct row *row)
+{
+    const unsigned char *at = (const unsigned char *)quotas + row->offset;
+    uint64_t whole = 0;
+    uint32_t narrow = 0;
+    size_t size = 0;
+
+    switch (row->width) {
+    case WIDTH_U32:
+        memcpy(&narrow, at, sizeof narrow);
+        return narrow;
+    case WIDTH_SIZE:
+        memcpy(&size, at, sizeof size);
+        return (double)size;
+    case WIDTH_U64:
+        memcpy(&whole, at, sizeof whole);
+        return (double)whole;
+    case WIDTH_SECONDS:
+        memcpy(&whole, at, sizeof whole);
+        return (double)whole / NS_PER_SECOND;
+    }
+    return 0;
+}
+
+struct pyn_quotas pyn_quotas_default(void)
+{
+    struct pyn_quotas quotas = {.limits = PYN_LIMITS_DEFAULT};
+
+    for (size_t i = 0; i < ROW_COUNT; i++) {
+        store(&quotas, &rows[i], rows[i].usual);
+    }
+    return quotas;
+}
+
+static bool is_within(const struct row *row, double value)
+{
+    if (!(value >= row->least && value <= row->most)) { /* so that not-a-number is out of range */
+        return false;
+    }
+    return row->width == WIDTH_SECONDS || value == (double)(uint64_t)value;
+}
+
+static void at_least(uint64_t *max, uint64_t least)
+{
+    if (*max < least) {
+        *max = least;
+    }
+}
+
+/* A greater message brings the room that it needs; what is set afterwards stands. */
+static void make_room_for_message(struct pyn_quotas *quotas)
+{
+    uint64_t message = quotas->limits.message_max;
+
+    at_least(&quotas->max[PYN_Q_QUEUED], message + (1u << 20));
+    at_least(&quotas->max[PYN_Q_OUTPUT], 2 * message + (1u << 20));
+}
+
+pyn_status pyn_quotas_set(struct pyn_quotas *quotas, struct pyn_view name, double value)
+{
+    for (size_t i = 0; i < ROW_COUNT; i++) {
+        if (pyn_view_is_equal(name, pyn_view_of(rows[i].name))) {
+            if (!is_within(&rows[i], value)) {
+                return PYN_EARGS;
+            }
+            store(quotas, &rows[i], value);
+            if (rows[i].offset == LIMIT(message_max)) {
+                make_room_for_message(quotas);
+            }
+            return PYN_OK;
+        }
+    }
+    return PYN_EARGS;
+}
+
+const char *pyn_quotas_name(size_t index)
+{
+    return index < ROW_COUNT ? rows[index].name : NULL;
+}
+
+double pyn_quotas_get(const struct pyn_quotas *quotas, size_t index)
+{
+    return index < ROW_COUNT ? fetch(quotas, &rows[index]) : 0;
+}
+
+const char *pyn_quota_name(enum pyn_quota which)
+{
+    for (size_t i = 0; i < ROW_COUNT; i++) {
+        if (rows[i].offset == HELD(which)) {
+            return rows[i].name;
+        }
+    }
+    return "";
+}

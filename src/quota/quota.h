@@ -1,0 +1,75 @@
+/*
+ * quota.h - what one connection may hold of ours, and the ledger of what it does hold.
+ *
+ * Owns:    a charge is owed until it is refunded, once.
+ * Borrows: the quotas, for the life of the ledger.
+ * Units:   as named in the table in quota.c; instants and durations are nanoseconds of a monotonic clock that is passed in.
+ * Errors:  PYN_EQUOTA: nothing was taken. PYN_EFLOOD: too many refusals, the connection has to end.
+ * Threads: one at a time for each ledger.
+ * Tests:   tests/unit/test_quota.c, test_ledger.c
+ */
+#ifndef PYN_QUOTA_H
+#define PYN_QUOTA_H
+
+#include "../wire/limits.h"
+#include "../wire/status.h"
+#include "../wire/view.h"
+
+/* What is counted. Every one has a name in quota.c's table, which is also its name in pynto.toml and in a refusal. */
+enum pyn_quota {
+    PYN_Q_REFERENCES = 0, /* of ours that the peer holds: entries of the export table */
+    PYN_Q_LENT,           /* of the peer's that we hold: entries of the import table */
+    PYN_Q_CALLS,          /* calls that it has sent and that are not answered */
+    PYN_Q_NESTING,        /* calls inside of each other in one lane; checked, never charged */
+    PYN_Q_QUEUED,         /* bytes of messages that wait for their turn */
+    PYN_Q_OUTPUT,         /* bytes that wait for the peer to read them */
+    PYN_Q_INTERFACES,     /* descriptions that we keep for it */
+    PYN_Q_COUNT,
+};
+
+struct pyn_quotas {
+    struct pyn_limits limits;
+    uint64_t max[PYN_Q_COUNT];
+    uint32_t refusals_burst;      /* refusals that may come at once */
+    uint32_t refusals_per_second; /* and how fast they are forgiven */
+    uint64_t hello_ns;            /* until the hello has to be there */
+    uint64_t stall_ns;            /* how long output may stand still before we give up */
+    uint64_t callback_ns;         /* how long a call of ours may go unanswered */
+};
+
+/* Safe on the open internet. */
+struct pyn_quotas pyn_quotas_default(void);
+
+/* Sets one by its name ("message", "depth", "elements", "keys", "integer", "references", "lent", "calls", "nesting", "queued", "output",
+ * "interfaces", "refusals", "refusals_per_second", "hello", "stall", "callback"; the last three in seconds). PYN_EARGS: no such name, or out of range.
+ * A "message" that needs more "queued" or "output" than there is raises them. */
+pyn_status pyn_quotas_set(struct pyn_quotas *quotas, struct pyn_view name, double value);
+
+/* The names in order; NULL ends. */
+const char *pyn_quotas_name(size_t index);
+double pyn_quotas_get(const struct pyn_quotas *quotas, size_t index);
+
+/* The word for a PYN_EQUOTA, such as "references". */
+const char *pyn_quota_name(enum pyn_quota which);
+
+struct pyn_ledger {
+    const struct pyn_quotas *quotas;
+    uint64_t used[PYN_Q_COUNT];
+    uint64_t peak[PYN_Q_COUNT];
+    double refusal_tokens;
+    uint64_t refusal_at;
+    uint64_t refused; /* in all */
+    uint64_t called;  /* calls admitted, in all */
+};
+
+void pyn_ledger_init(struct pyn_ledger *ledger, const struct pyn_quotas *quotas, uint64_t now);
+pyn_status pyn_ledger_charge(struct pyn_ledger *ledger, enum pyn_quota which, uint64_t amount);
+void pyn_ledger_refund(struct pyn_ledger *ledger, enum pyn_quota which, uint64_t amount);
+
+/* True when nothing is owed. */
+bool pyn_ledger_is_clear(const struct pyn_ledger *ledger);
+
+/* One refusal more: PYN_OK or PYN_EFLOOD. */
+pyn_status pyn_ledger_refusal(struct pyn_ledger *ledger, uint64_t now);
+
+#endif

@@ -1,0 +1,18 @@
+/*
+ * clock.h - the one monotonic clock, in nanoseconds. Below the runtime instants are passed in.
+ */
+#ifndef PYN_CLOCK_H
+#define PYN_CLOCK_H
+
+#include <stdint.h>
+#include <time.h>
+
+static inline uint64_t pyn_now(void)
+{
+    struct timespec ts;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &ts); /* cannot fail with this clock */
+    return (uint64_t)ts.tv_sec * UINT64_C(1000000000) + (uint64_t)ts.tv_nsec;
+}
+
+#endif

@@ -1,0 +1,367 @@
+/* link.c - a link's life, and the way of bytes and events through it. */
+#include "link.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "fork.h"
+#include "server.h"
+
+struct pyn_link *pyn_link_new(struct pyn_session *session, const struct pyn_quotas *quotas, int in, int out,
+                              const char *peer)
+{
+    struct pyn_link *link = calloc(1, sizeof *link);
+    pthread_condattr_t attributes;
+    int type = 0;
+    socklen_t len = sizeof type;
+
+    if (link == NULL) {
+        return NULL;
+    }
+    link->birth = pyn_fork_count();
+    (void)pthread_mutex_init(&link->lock, NULL);
+    (void)pthread_condattr_init(&attributes);
+    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(&link->background, &attributes);
+    (void)pthread_condattr_destroy(&attributes);
+    atomic_init(&link->refs, 1);
+    link->session = session;
+    link->quotas = *quotas;
+    link->in = in;
+    link->out = out;
+    link->is_socket = getsockopt(in, SOL_SOCKET, SO_TYPE, &type, &len) == 0;
+    link->over = PYN_OK;
+    link->wake = -1;
+    link->accepted_at = pyn_now();
+    link->moved_at = link->accepted_at;
+    (void)snprintf(link->peer, sizeof link->peer, "%s", peer);
+    return link;
+}
+
+void pyn_link_lock(struct pyn_link *link)
+{
+    if (link->birth == pyn_fork_count()) {
+        (void)pthread_mutex_lock(&link->lock);
+    } else if (link->over == PYN_OK) {
+        link->over = PYN_EGONE;
+        (void)snprintf(link->reason, sizeof link->reason, "the connection is that of the parent process");
+    }
+}
+
+void pyn_link_unlock(struct pyn_link *link)
+{
+    if (link->birth == pyn_fork_count()) {
+        (void)pthread_mutex_unlock(&link->lock);
+    }
+}
+
+struct pyn_link *pyn_link_ref(struct pyn_link *link)
+{
+    atomic_fetch_add(&link->refs, 1);
+    return link;
+}
+
+void pyn_link_close(struct pyn_link *link)
+{
+    if (link->out >= 0 && link->out != link->in) {
+        (void)close(link->out);
+    }
+    if (link->in >= 0) {
+        (void)close(link->in);
+    }
+    link->in = link->out = -1;
+}
+
+void pyn_link_unref(struct pyn_link *link)
+{
+    if (link == NULL || atomic_fetch_sub(&link->refs, 1) != 1) {
+        return;
+    }
+    if (link->birth == pyn_fork_count()) {
+        pyn_session_free(link->session);
+    } /* else it was left as the parent had it */
+    pyn_link_close(link);
+    if (link->wake >= 0) {
+        (void)close(link->wake);
+    }
+    (void)pthread_cond_destroy(&link->background);
+    (void)pthread_mutex_destroy(&link->lock);
+    free(link);
+}
+
+struct pyn_link *pyn_link_client(const struct pyn_quotas *quotas, struct pyn_view root_name, int in, int out,
+                                 const char *peer)
+{
+    struct pyn_session_config config = {.role = PYN_ROLE_CLIENT, .root_name = root_name, .now = pyn_now()};
+    struct pyn_session *session = NULL;
+    struct pyn_link *link = NULL;
+    int wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+
+    if (wake < 0) {
+        return NULL;
+    }
+    link = pyn_link_new(NULL, quotas, in, out, peer);
+    if (link != NULL) {
+        config.mem = pyn_mem_default();
+        config.quotas = &link->quotas;
+        link->wake = wake;
+        if (pyn_session_new(&config, &session) == PYN_OK) {
+            link->session = session;
+            return link;
+        }
+        link->in = link->out = -1; /* stay the caller's */
+        pyn_link_unref(link);
+        return NULL;
+    }
+    (void)close(wake);
+    return NULL;
+}
+
+static void wake_everybody(struct pyn_link *link)
+{
+    for (struct pyn_waiter *waiter = link->waiters; waiter != NULL; waiter = waiter->next) {
+        (void)pthread_cond_signal(&waiter->wake);
+    }
+    (void)pthread_cond_broadcast(&link->background);
+    if (link->wake >= 0) {
+        (void)eventfd_write(link->wake, 1);
+    }
+}
+
+static void printable(char *out, size_t room, const char *text, size_t len)
+{
+    size_t at = 0;
+
+    for (size_t i = 0; i < len && at + 1 < room; i++) {
+        out[at++] = text[i] >= 0x20 && text[i] < 0x7f ? text[i] : '?';
+    }
+    out[at] = '\0';
+}
+
+void pyn_link_end(struct pyn_link *link, pyn_status why, const char *reason)
+{
+    if (link->over != PYN_OK) {
+        return;
+    }
+    link->over = pyn_status_class(why) == PYN_CLASS_CLOSE || pyn_status_class(why) == PYN_CLASS_BROKEN ? why : PYN_EGONE;
+    printable(link->reason, sizeof link->reason, reason, strlen(reason));
+    pyn_link_flush(link); /* a goodbye that stands there */
+    atomic_store(&link->is_clogged, false);
+    pyn_session_abandon(link->session);
+    while (link->late != NULL) {
+        pyn_link_answer_late(link, link->late->lane);
+    }
+    if (link->is_socket) {
+        (void)shutdown(link->in, SHUT_RDWR);
+    }
+    wake_everybody(link);
+    if (link->server != NULL) {
+        pyn_server_wants_sweep(link->server, link);
+    }
+}
+
+static ssize_t write_some(const struct pyn_link *link, struct pyn_view bytes)
+{
+    ssize_t n = 0;
+
+    do {
+        n = link->is_socket ? send(link->out, bytes.data, bytes.len, MSG_DONTWAIT | MSG_NOSIGNAL)
+                            : write(link->out, bytes.data, bytes.len);
+    } while (n < 0 && errno == EINTR);
+    return n;
+}
+
+static void write_all(struct pyn_link *link)
+{
+    struct pyn_view bytes = pyn_session_output(link->session);
+
+    while (bytes.len > 0) {
+        ssize_t n = write_some(link, bytes);
+        if (n < 0) {
+            if (errno != EAGAIN && errno != EWOULDBLOCK) {
+                pyn_session_written(link->session, bytes.len); /* nobody will read it */
+                if (link->server != NULL) {
+                    pyn_link_end(link, PYN_EGONE, "the peer is gone");
+                } /* a client reads first what the server has said before it went */
+            }
+            return;
+        }
+        pyn_session_written(link->session, (size_t)n);
+        link->moved_at = pyn_now();
+        bytes = pyn_session_output(link->session);
+    }
+}
+
+/* A peer that does not read what it has asked for gets nothing more run, until it does. */
+static void note_clog(struct pyn_link *link)
+{
+    bool was = atomic_load(&link->is_clogged);
+    bool is = link->over == PYN_OK && pyn_session_output(link->session).len > link->quotas.max[PYN_Q_OUTPUT] / 2;
+
+    if (was != is) {
+        atomic_store(&link->is_clogged, is);
+        if (was) {
+            pyn_server_unclog(link->server, link);
+        }
+    }
+}
+
+void pyn_link_flush(struct pyn_link *link)
+{
+    write_all(link);
+    if (link->server != NULL) {
+        note_clog(link);
+    }
+}
+
+static struct pyn_waiter *find_waiter(const struct pyn_link *link, uint64_t lane)
+{
+    struct pyn_waiter *waiter = link->waiters;
+
+    while (waiter != NULL && waiter->lane != lane) {
+        waiter = waiter->next;
+    }
+    return waiter;
+}
+
+static void append(struct pyn_call **list, struct pyn_call *call)
+{
+    while (*list != NULL) {
+        list = &(*list)->next;
+    }
+    call->next = NULL;
+    *list = call;
+}
+
+static void take_call(struct pyn_link *link, struct pyn_call *call)
+{
+    struct pyn_waiter *waiter = call->is_nested ? find_waiter(link, call->lane) : NULL;
+
+    if (waiter != NULL) {
+        append(&waiter->calls, call);
+        (void)pthread_cond_signal(&waiter->wake);
+    } else if (link->server != NULL) {
+        pyn_server_enqueue(link->server, link, call);
+    } else {
+        append(&link->unsolicited, call);
+        pyn_link_poke(link);
+    }
+}
+
+void pyn_link_answer_late(struct pyn_link *link, uint64_t lane)
+{
+    static const struct pyn_view empty;
+    struct pyn_call **at = &link->late;
+
+    while (*at != NULL && (*at)->lane != lane) {
+        at = &(*at)->next;
+    }
+    if (*at != NULL &&
+        (link->over != PYN_OK || pyn_session_send_error(link->session, lane, pyn_view_of("RemoteError"),
+                                                        pyn_view_of("interrupted"), empty, empty) == PYN_OK)) {
+        struct pyn_call *call = *at;
+        *at = call->next;
+        pyn_session_call_free(link->session, call);
+    }
+}
+
+static void take_answer(struct pyn_link *link, struct pyn_answer *answer)
+{
+    struct pyn_waiter *waiter = find_waiter(link, answer->lane);
+    uint64_t lane = 0;
+
+    if (waiter != NULL && waiter->answer == NULL) {
+        waiter->answer = answer;
+        (void)pthread_cond_signal(&waiter->wake);
+        return;
+    }
+    if (!answer->is_error && answer->status == PYN_OK) { /* who waited has left */
+        pyn_session_discard(link->session, answer->value);
+    }
+    lane = answer->lane;
+    pyn_session_answer_free(link->session, answer);
+    pyn_link_answer_late(link, lane);
+}
+
+/* code: why the peer ends, if it is one of the close class's. */
+static void take_goodbye(struct pyn_link *link, uint64_t code, struct pyn_view reason)
+{
+    char text[sizeof link->reason];
+    bool is_known = code < PYN_ENOMEM && pyn_status_class((pyn_status)code) == PYN_CLASS_CLOSE;
+
+    printable(text, sizeof text, (const char *)reason.data, reason.len);
+    pyn_link_end(link, is_known ? (pyn_status)code : PYN_EGONE, text[0] == '\0' ? "the peer has said goodbye" : text);
+}
+
+static void take_event(struct pyn_link *link, const struct pyn_event *event)
+{
+    switch (event->kind) {
+    case PYN_EV_CALL:
+        take_call(link, event->call);
+        break;
+    case PYN_EV_ANSWER:
+        take_answer(link, event->answer);
+        break;
+    case PYN_EV_HELLO:
+        pyn_server_welcome(link->server, link, event->root_name);
+        break;
+    case PYN_EV_PONG:
+        link->ponged = event->token;
+        break;
+    case PYN_EV_GOODBYE:
+        take_goodbye(link, event->token, event->reason);
+        break;
+    case PYN_EV_NONE:
+        break;
+    }
+}
+
+void pyn_link_dispatch(struct pyn_link *link)
+{
+    struct pyn_event event = {0};
+
+    while (link->over == PYN_OK) {
+        pyn_status st = pyn_session_next(link->session, pyn_now(), &event);
+        if (st == PYN_EWAIT) {
+            break;
+        }
+        if (st != PYN_OK) {
+            pyn_link_end(link, st, pyn_status_name(st));
+            return;
+        }
+        take_event(link, &event);
+    }
+    if (link->over == PYN_OK) {
+        link->is_paused = !pyn_session_wants_input(link->session);
+        link->was_paused = link->was_paused || link->is_paused;
+        if (link->server != NULL && pyn_session_has_dead(link->session)) {
+            pyn_server_wants_sweep(link->server, link);
+        }
+    }
+}
+
+void pyn_link_feed(struct pyn_link *link, const uint8_t *data, size_t len)
+{
+    while (len > 0 && link->over == PYN_OK) {
+        uint8_t *space = NULL;
+        size_t room = 0;
+        pyn_status st = pyn_session_space(link->session, &space, &room);
+        if (st != PYN_OK) {
+            pyn_link_end(link, st, pyn_status_name(st));
+            return;
+        }
+        if (room > len) {
+            room = len;
+        }
+        memcpy(space, data, room);
+        pyn_session_received(link->session, room);
+        data += room;
+        len -= room;
+        pyn_link_dispatch(link);
+    }
+}

@@ -1,0 +1,160 @@
+/*
+ * link.h - one connection with its descriptors: a session, its lock, and the threads that wait for it.
+ *
+ * A thread that has sent a call waits in its lane. On a client's link one of the waiting threads reads the socket for all (the others sleep until
+ * it hands them what is theirs); on a server's link the server's loop reads.
+ *
+ * Owns:     the session and both descriptors. A link lives until its last pyn_link_unref().
+ * Threads:  any. The lock is held for short steps only: never while a thread waits for a peer, for another lock, or for the interpreter. Whoever
+ *           holds the interpreter's lock may take a link's lock, never the other way round.
+ * Errors:   link->over says why a link has ended; it is PYN_OK as long as it lives.
+ * Tests:    tests/python/test_threads.py, tests/e2e
+ */
+#ifndef PYN_LINK_H
+#define PYN_LINK_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "../session/session.h"
+
+struct pyn_server;
+
+/* A thread that waits for what comes in its lane. It stands on that thread's stack. */
+struct pyn_waiter {
+    struct pyn_waiter *next;
+    uint64_t lane;
+    bool is_asleep; /* waits until another thread hands it something, or the task of reading */
+    pthread_cond_t wake;
+    struct pyn_call *calls; /* nested calls to be run by this thread, oldest first */
+    struct pyn_answer *answer;
+};
+
+struct pyn_link {
+    pthread_mutex_t lock;
+    atomic_uint refs;
+    unsigned birth; /* pyn_fork_count() when it was made */
+    struct pyn_session *session;
+    struct pyn_quotas quotas;
+    int in;
+    int out;
+    bool is_socket;
+    pyn_status over;
+    char reason[160]; /* why it is over, printable */
+    char peer[160];   /* who is there, for people */
+    void *host;       /* the binding's */
+
+    struct pyn_waiter *waiters;
+    bool is_reading;        /* a thread reads the descriptor */
+    atomic_bool is_clogged; /* so much output stands there that no more calls are run; written with the lock held */
+
+    /* client */
+    struct pyn_call *unsolicited; /* calls that no thread waits for, oldest first */
+    struct pyn_call *late;        /* interrupted ones: their answer has to wait for that of a call inside of them */
+    pthread_cond_t background;    /* wakes the thread that serves them */
+    int wake;                     /* eventfd that ends its poll */
+    bool has_background;          /* that thread exists; the interpreter's lock guards this */
+    uint64_t pinged;              /* tokens go up: of the last ping */
+    uint64_t ponged;              /* and of the last pong */
+
+    /* server; guarded by the server's lock */
+    struct pyn_server *server;
+    struct pyn_call *queue; /* admitted calls, oldest first */
+    struct pyn_call *queue_tail;
+    struct pyn_link *ready_next;
+    bool is_ready;      /* stands in the server's ready list */
+    uint32_t suspended; /* calls of it that wait */
+    uint32_t slot;
+    uint32_t generation;
+
+    /* server; guarded by the link's lock */
+    bool read_again; /* something came while another thread was reading */
+    bool is_paused;  /* not reading: the peer has to wait */
+    bool is_dropped; /* over, and let go of: its descriptors are to be closed */
+    bool was_paused; /* and what came meanwhile has not been read yet */
+    uint64_t accepted_at;
+    uint64_t moved_at; /* when output last moved, or was empty */
+};
+
+/* Takes over session, in and out (they may be the same descriptor). NULL: out of memory, nothing was taken. */
+struct pyn_link *pyn_link_new(struct pyn_session *session, const struct pyn_quotas *quotas, int in, int out,
+                              const char *peer);
+struct pyn_link *pyn_link_ref(struct pyn_link *link);
+void pyn_link_unref(struct pyn_link *link);
+
+/* A client's: its session says hello to the server; lane 0 waits for the root. NULL: out of memory; the descriptors are left alone. */
+struct pyn_link *pyn_link_client(const struct pyn_quotas *quotas, struct pyn_view root_name, int in, int out,
+                                 const char *peer);
+
+/* In a child of a fork a link of the parent's is over, without a word to anybody, and its lock is nobody's. */
+void pyn_link_lock(struct pyn_link *link);
+void pyn_link_unlock(struct pyn_link *link);
+
+/* ---- with the lock held ---- */
+
+/* Ends it: every waiter wakes, the session is abandoned, the stream is shut down. The first reason stands. */
+void pyn_link_end(struct pyn_link *link, pyn_status why, const char *reason);
+
+/* Closes the descriptors of a link that is over, and that no thread reads any more. */
+void pyn_link_close(struct pyn_link *link);
+
+/* Writes what can be written now. */
+void pyn_link_flush(struct pyn_link *link);
+
+/* What was read goes through the session, and its events to whom they belong. */
+void pyn_link_feed(struct pyn_link *link, const uint8_t *data, size_t len);
+
+/* Events that stand in the session already, such as a queued call whose turn has come. */
+void pyn_link_dispatch(struct pyn_link *link);
+
+/* A call of this lane that was interrupted is answered, if nothing inside of it is waited for any more. */
+void pyn_link_answer_late(struct pyn_link *link, uint64_t lane);
+
+/* ---- without it ---- */
+
+/*
+ * Sends a call and enters the waiter. lane: NULL for a lane of its own, else the lane of the call that this thread is serving for this peer.
+ * PYN_EQUOTA: nothing was sent. class close: the link is over. On PYN_OK pyn_link_wait() must follow until it gives the answer or class close.
+ */
+pyn_status pyn_link_call(struct pyn_link *link, struct pyn_waiter *waiter, const uint64_t *lane, struct pyn_view object,
+                         const struct pyn_type *expect);
+
+/* Enters a waiter for the root, which the hello has asked for. */
+void pyn_link_await_root(struct pyn_link *link, struct pyn_waiter *waiter);
+
+/*
+ * Waits for what comes in the waiter's lane. PYN_OK: *call is to be run (then wait again), or *answer is here (the waiter has left).
+ * PYN_EWAIT: a signal came, or the deadline (0: none): wait again, or leave. class close: over, the waiter has left.
+ */
+pyn_status pyn_link_wait(struct pyn_link *link, struct pyn_waiter *waiter, uint64_t deadline, struct pyn_call **call,
+                         struct pyn_answer **answer);
+
+/* Gives up: the call is cancelled, and its answer dropped when it comes. */
+void pyn_link_leave(struct pyn_link *link, struct pyn_waiter *waiter);
+
+/* Answers a call that was run, and frees it. An error when type is not empty, else a return of value. */
+struct pyn_reply {
+    struct pyn_view value;
+    struct pyn_view type;
+    struct pyn_view text;
+    struct pyn_view traceback;
+    struct pyn_view incident;
+};
+pyn_status pyn_link_answer(struct pyn_link *link, struct pyn_call *call, const struct pyn_reply *reply);
+
+/* Answers a call whose run was interrupted, at once or when its lane lets it, and frees it. */
+void pyn_link_answer_interrupted(struct pyn_link *link, struct pyn_call *call);
+
+/*
+ * A client's background: waits until there is a call that no thread waits for (PYN_OK, *call), or the link is over. PYN_EWAIT: about a tenth of a
+ * second has gone by, or objects wait to be reaped. Frees go out meanwhile.
+ */
+pyn_status pyn_link_background(struct pyn_link *link, struct pyn_call **call);
+
+/* There is something for the background thread. */
+void pyn_link_poke(struct pyn_link *link);
+
+/* A round trip that needs no Python at the other side. class close: over. PYN_EWAIT: not within the deadline. */
+pyn_status pyn_link_ping(struct pyn_link *link, uint64_t deadline);
+
+#endif

@@ -1,0 +1,530 @@
+/* server.c - the loop: every thread waits on one epoll, reads for all links, and runs the calls whose turn it is. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "server_state.h"
+
+enum { READ_AT_ONCE = 64 * 1024, READS_IN_A_ROW = 16, TICK_MS = 500, THREADS_KEPT = 2 };
+
+/* What an epoll event is about: the kind in the upper half, a slot or listener in the lower. */
+static const uint64_t TOKEN_WAKE = UINT64_C(1) << 62;
+static const uint64_t TOKEN_LISTENER = UINT64_C(1) << 61;
+
+/* ---- life ---- */
+
+pyn_status pyn_server_new(const struct pyn_server_config *config, struct pyn_server **out)
+{
+    struct pyn_server *server = calloc(1, sizeof *server);
+    struct epoll_event event = {.events = EPOLLIN, .data.u64 = TOKEN_WAKE};
+
+    *out = NULL;
+    if (server == NULL) {
+        return PYN_ENOMEM;
+    }
+    server->config = *config;
+    server->birth = pyn_fork_count();
+    server->epoll = epoll_create1(EPOLL_CLOEXEC);
+    server->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK | EFD_SEMAPHORE);
+    server->links = calloc(config->connection_max, sizeof *server->links);
+    (void)pthread_mutex_init(&server->lock, NULL);
+    (void)pthread_cond_init(&server->turn_free, NULL);
+    if (server->epoll < 0 || server->wake < 0 || server->links == NULL ||
+        epoll_ctl(server->epoll, EPOLL_CTL_ADD, server->wake, &event) != 0) {
+        pyn_server_free(server);
+        return PYN_ENOMEM;
+    }
+    *out = server;
+    return PYN_OK;
+}
+
+void pyn_server_unlisten(struct pyn_server *server)
+{
+    for (uint32_t i = 0; i < server->listener_count; i++) {
+        if (!pyn_server_is_ours(server)) {
+            server->listeners[i].owns_path = false; /* the file is the parent's */
+        }
+        pyn_listener_close(&server->listeners[i]); /* epoll forgets it */
+    }
+    server->listener_count = 0;
+}
+
+void pyn_server_free(struct pyn_server *server)
+{
+    if (server == NULL) {
+        return;
+    }
+    pyn_server_unlisten(server);
+    if (server->epoll >= 0) {
+        (void)close(server->epoll);
+    }
+    if (server->wake >= 0) {
+        (void)close(server->wake);
+    }
+    free(server->links);
+    (void)pthread_cond_destroy(&server->turn_free);
+    (void)pthread_mutex_destroy(&server->lock);
+    free(server);
+}
+
+void pyn_server_log(struct pyn_server *server, const char *peer, const char *text)
+{
+    server->config.host.log(server->config.host.ctx, peer, text);
+}
+
+bool pyn_server_listen(struct pyn_server *server, const struct pyn_listener *listener)
+{
+    struct epoll_event event = {.events = EPOLLIN};
+
+    if (server->listener_count == PYN_LISTENERS_MAX) {
+        return false;
+    }
+    event.data.u64 = TOKEN_LISTENER | server->listener_count;
+    if (epoll_ctl(server->epoll, EPOLL_CTL_ADD, listener->fd, &event) != 0) {
+        return false;
+    }
+    server->listeners[server->listener_count++] = *listener;
+    return true;
+}
+
+/* ---- links ---- */
+
+static bool watch(const struct pyn_server *server, int fd, uint32_t events, uint64_t token)
+{
+    struct epoll_event event = {.events = events | EPOLLET, .data.u64 = token};
+
+    return epoll_ctl(server->epoll, EPOLL_CTL_ADD, fd, &event) == 0;
+}
+
+static bool enroll(struct pyn_server *server, struct pyn_link *link)
+{
+    uint32_t slot = 0;
+
+    pyn_server_lock(server);
+    while (slot < server->config.connection_max && server->links[slot] != NULL) {
+        slot++;
+    }
+    if (slot < server->config.connection_max && !server->is_stopping) {
+        server->links[slot] = pyn_link_ref(link);
+        server->link_count++;
+        server->accepted++;
+        link->slot = slot;
+        link->generation = ++server->generation & 0x0fffffff;
+    } else {
+        slot = server->config.connection_max;
+    }
+    pyn_server_unlock(server);
+    return slot < server->config.connection_max;
+}
+
+static struct pyn_link *make_link(struct pyn_server *server, int in, int out, const char *peer)
+{
+    struct pyn_link *link = pyn_link_new(NULL, &server->config.quotas, in, out, peer);
+    struct pyn_session_config config = {.role = PYN_ROLE_SERVER, .mem = pyn_mem_default(), .now = pyn_now()};
+
+    if (link == NULL) {
+        return NULL;
+    }
+    config.quotas = &link->quotas;
+    if (pyn_session_new(&config, &link->session) != PYN_OK) {
+        link->in = link->out = -1;
+        pyn_link_unref(link);
+        return NULL;
+    }
+    link->server = server;
+    link->host = server->config.host.ctx;
+    return link;
+}
+
+bool pyn_server_adopt(struct pyn_server *server, int in, int out, const char *peer)
+{
+    struct pyn_link *link = NULL;
+    uint64_t token = 0;
+    bool is_watched = false;
+
+    if (pyn_set_blocking(in, false) && (in == out || pyn_set_blocking(out, false))) {
+        link = make_link(server, in, out, peer);
+    }
+    if (link == NULL) {
+        (void)close(in);
+        if (out != in) {
+            (void)close(out);
+        }
+        return false;
+    }
+    if (enroll(server, link)) {
+        token = (uint64_t)link->generation << 32 | link->slot;
+        if (in == out) {
+            is_watched = watch(server, in, EPOLLIN | EPOLLOUT | EPOLLRDHUP, token);
+        } else {
+            is_watched = watch(server, in, EPOLLIN | EPOLLRDHUP, token) && watch(server, out, EPOLLOUT, token);
+        }
+        if (!is_watched) {
+            pyn_link_lock(link);
+            pyn_link_end(link, PYN_EGONE, "the descriptor cannot be watched");
+            pyn_link_unlock(link);
+        }
+    } else {
+        pyn_server_log(server, peer, "refused: too many connections");
+    }
+    pyn_link_unref(link);
+    return is_watched;
+}
+
+/* The link that an event is about, counted up; NULL when it has gone meanwhile. */
+static struct pyn_link *find_link(struct pyn_server *server, uint64_t token)
+{
+    uint32_t slot = (uint32_t)token;
+    struct pyn_link *link = NULL;
+
+    pyn_server_lock(server);
+    if (slot < server->config.connection_max && server->links[slot] != NULL &&
+        server->links[slot]->generation == (uint32_t)(token >> 32)) {
+        link = pyn_link_ref(server->links[slot]);
+    }
+    pyn_server_unlock(server);
+    return link;
+}
+
+void pyn_server_drop(struct pyn_server *server, struct pyn_link *link)
+{
+    bool was_there = false;
+    bool is_end = false;
+
+    pyn_link_lock(link);
+    (void)epoll_ctl(server->epoll, EPOLL_CTL_DEL, link->in, NULL);
+    if (link->out != link->in) {
+        (void)epoll_ctl(server->epoll, EPOLL_CTL_DEL, link->out, NULL);
+    }
+    link->is_dropped = true;
+    if (!link->is_reading) { /* else the thread that reads does it */
+        pyn_link_close(link);
+    }
+    pyn_link_unlock(link);
+    pyn_server_lock(server);
+    if (server->links[link->slot] == link) {
+        server->links[link->slot] = NULL;
+        server->link_count--;
+        was_there = true;
+        is_end = server->config.ends_deserted && server->link_count == 0;
+    }
+    pyn_server_unlock(server);
+    if (was_there) {
+        pyn_server_log(server, link->peer, link->reason);
+        pyn_link_unref(link);
+    }
+    if (is_end) {
+        pyn_server_stop(server);
+    }
+}
+
+void pyn_server_welcome(struct pyn_server *server, struct pyn_link *link, struct pyn_view root_name)
+{
+    for (uint32_t i = 0; i < server->config.root_count; i++) {
+        const struct pyn_server_root *root = &server->config.roots[i];
+        if ((root_name.len == 0 && server->config.root_count == 1) || pyn_view_is_equal(root->name, root_name)) {
+            pyn_status st = pyn_session_welcome(link->session, root->object, root->iface);
+            if (st != PYN_OK) {
+                pyn_link_end(link, st, pyn_status_name(st));
+            }
+            return;
+        }
+    }
+    pyn_session_goodbye(link->session, (uint32_t)PYN_EDENIED, "no such root");
+    pyn_link_end(link, PYN_EPROTOCOL, "asked for a root that is not there");
+}
+
+/* ---- reading ---- */
+
+static ssize_t read_some(const struct pyn_link *link, uint8_t *scratch)
+{
+    ssize_t n = 0;
+
+    do {
+        n = link->is_socket ? recv(link->in, scratch, READ_AT_ONCE, MSG_DONTWAIT) : read(link->in, scratch, READ_AT_ONCE);
+    } while (n < 0 && errno == EINTR);
+    return n;
+}
+
+/* Reads until nothing is there, or the peer has to wait, or it has had its share. True: there may be more. The lock is held on entry and exit. */
+static bool drain(struct pyn_link *link, bool is_hung_up)
+{
+    uint8_t scratch[READ_AT_ONCE];
+
+    for (int i = 0; i < READS_IN_A_ROW; i++) {
+        ssize_t n = 0;
+        int error = 0;
+        if (link->over != PYN_OK || link->is_paused) {
+            return false;
+        }
+        pyn_link_unlock(link);
+        n = read_some(link, scratch);
+        error = errno;
+        pyn_link_lock(link);
+        if (n > 0) {
+            pyn_link_feed(link, scratch, (size_t)n);
+            if (n < READ_AT_ONCE && !is_hung_up) {
+                return false;
+            }
+        } else if (n == 0 || (error != EAGAIN && error != EWOULDBLOCK)) {
+            pyn_link_end(link, PYN_EGONE, n == 0 ? "closed by the peer" : "the peer is gone");
+            return false;
+        } else {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* One thread reads a link; another that finds it so leaves a note. */
+static void serve_link(struct pyn_link *link, bool is_hung_up)
+{
+    pyn_link_lock(link);
+    if (link->is_reading) {
+        link->read_again = true;
+        pyn_link_unlock(link);
+        return;
+    }
+    link->is_reading = true;
+    do {
+        link->read_again = false;
+        if (drain(link, is_hung_up)) {
+            link->read_again = true;
+        }
+        if (link->over == PYN_OK) {
+            pyn_link_flush(link);
+            pyn_link_dispatch(link); /* output has gone: what was held back may go on */
+        }
+        if (link->was_paused && !link->is_paused) {
+            link->was_paused = false;
+            link->read_again = true;
+            is_hung_up = true; /* no event tells of what came meanwhile: read until nothing is there */
+        }
+    } while (link->read_again && link->over == PYN_OK && !link->is_paused);
+    link->is_reading = false;
+    if (link->is_dropped) {
+        pyn_link_close(link);
+    }
+    pyn_link_unlock(link);
+}
+
+/* After an answer: what was held back may be read now. */
+void pyn_server_unpause(struct pyn_link *link)
+{
+    bool is_due = false;
+
+    pyn_link_lock(link);
+    is_due = link->over == PYN_OK && link->was_paused && !link->is_paused;
+    pyn_link_unlock(link);
+    if (is_due) {
+        serve_link(link, true);
+    }
+}
+
+static void accept_all(struct pyn_server *server, uint32_t index)
+{
+    char peer[160];
+
+    for (int i = 0; i < READS_IN_A_ROW; i++) {
+        int fd = pyn_accept(&server->listeners[index], peer, sizeof peer);
+        if (fd < 0) {
+            if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+                pyn_server_log(server, "", "no descriptor is left for another connection");
+                (void)usleep(10000); /* the listener stays readable: do not spin */
+            }
+            return;
+        }
+        (void)pyn_server_adopt(server, fd, fd, peer);
+    }
+}
+
+/* ---- time ---- */
+
+static void check_time(struct pyn_link *link, uint64_t now)
+{
+    pyn_link_lock(link);
+    if (link->over == PYN_OK) {
+        if (pyn_session_output(link->session).len == 0) {
+            link->moved_at = now;
+            if (pyn_session_has_frees(link->session) && pyn_session_flush_frees(link->session) == PYN_OK) {
+                pyn_link_flush(link);
+            }
+        } else if (now - link->moved_at > link->quotas.stall_ns) {
+            pyn_link_end(link, PYN_EFLOOD, "the peer does not read");
+        }
+        if (link->over == PYN_OK && !pyn_session_is_ready(link->session) &&
+            now - link->accepted_at > link->quotas.hello_ns) {
+            pyn_session_goodbye(link->session, (uint32_t)PYN_EPROTOCOL, "no hello");
+            pyn_link_end(link, PYN_EPROTOCOL, "no hello in time");
+        }
+    }
+    pyn_link_unlock(link);
+}
+
+static void tick(struct pyn_server *server)
+{
+    uint64_t now = pyn_now();
+    bool is_due = false;
+
+    pyn_server_lock(server);
+    is_due = now >= server->next_tick;
+    if (is_due) {
+        server->next_tick = now + UINT64_C(1000000) * TICK_MS;
+    }
+    pyn_server_unlock(server);
+    if (!is_due) {
+        return;
+    }
+    for (uint32_t slot = 0; slot < server->config.connection_max; slot++) {
+        struct pyn_link *link = NULL;
+        pyn_server_lock(server);
+        if (server->links[slot] != NULL) {
+            link = pyn_link_ref(server->links[slot]);
+        }
+        pyn_server_unlock(server);
+        if (link != NULL) {
+            check_time(link, now);
+            pyn_server_unpause(link);
+            pyn_link_unref(link);
+        }
+    }
+}
+
+/* ---- the loop ---- */
+
+static void handle(struct pyn_server *server, const struct epoll_event *event)
+{
+    uint64_t token = event->data.u64;
+    struct pyn_link *link = NULL;
+    eventfd_t count = 0;
+
+    if (token == TOKEN_WAKE) {
+        if (!server->is_stopping) { /* stays readable for every thread when it is over */
+            (void)eventfd_read(server->wake, &count);
+        }
+    } else if ((token & TOKEN_LISTENER) != 0) {
+        accept_all(server, (uint32_t)(token & 0xff));
+    } else {
+        link = find_link(server, token);
+        if (link != NULL) {
+            serve_link(link, (event->events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0);
+            pyn_link_unref(link);
+        }
+    }
+}
+
+static bool is_stopping(struct pyn_server *server)
+{
+    bool is = false;
+
+    pyn_server_lock(server);
+    is = server->is_stopping;
+    pyn_server_unlock(server);
+    return is;
+}
+
+static void count_idle(struct pyn_server *server, int by)
+{
+    pyn_server_lock(server);
+    server->idle = (uint32_t)((int)server->idle + by);
+    pyn_server_unlock(server);
+}
+
+/* A thread that was made while others waited, and that nothing is left for. */
+static bool is_too_many(struct pyn_server *server)
+{
+    bool is = false;
+
+    pyn_server_lock(server);
+    is = server->threads > THREADS_KEPT && server->idle >= THREADS_KEPT;
+    pyn_server_unlock(server);
+    return is;
+}
+
+pyn_status pyn_server_run(struct pyn_server *server, bool looks_up, bool is_spare)
+{
+    const uint64_t until = pyn_now() + UINT64_C(1000000) * TICK_MS;
+    struct epoll_event event;
+    pyn_status st = PYN_OK;
+
+    pyn_server_lock(server);
+    server->threads++;
+    pyn_server_unlock(server);
+    pyn_server_take_turns(server); /* what this thread may have been made for */
+    while (st == PYN_OK && pyn_server_is_ours(server) && !is_stopping(server)) {
+        int n = 0;
+        int error = 0;
+        count_idle(server, 1);
+        n = epoll_wait(server->epoll, &event, 1, TICK_MS);
+        error = errno;
+        count_idle(server, -1);
+        if (n > 0) {
+            handle(server, &event);
+        } else if (n == 0 && is_spare && is_too_many(server)) {
+            break;
+        }
+        tick(server);
+        pyn_server_take_turns(server);
+        if (!pyn_server_is_ours(server)) {
+            return PYN_OK; /* a call has forked, and the child came back from it */
+        }
+        if (looks_up && ((n < 0 && error == EINTR) || pyn_now() >= until)) {
+            st = PYN_EWAIT; /* it may also have come between two waits */
+        }
+    }
+    if (is_stopping(server)) {
+        st = PYN_OK;
+        pyn_server_close_all(server);
+    }
+    pyn_server_lock(server);
+    server->threads--;
+    pyn_server_unlock(server);
+    return st;
+}
+
+void pyn_server_stop(struct pyn_server *server)
+{
+    pyn_server_lock(server);
+    server->is_stopping = true;
+    (void)pthread_cond_broadcast(&server->turn_free);
+    pyn_server_unlock(server);
+    (void)eventfd_write(server->wake, 1u << 16);
+}
+
+void pyn_server_close_all(struct pyn_server *server)
+{
+    for (uint32_t slot = 0; slot < server->config.connection_max; slot++) {
+        struct pyn_link *link = NULL;
+        pyn_server_lock(server);
+        if (server->links[slot] != NULL) {
+            link = pyn_link_ref(server->links[slot]);
+        }
+        pyn_server_unlock(server);
+        if (link != NULL) {
+            pyn_link_lock(link);
+            if (link->over == PYN_OK) {
+                pyn_session_goodbye(link->session, 0, "the server stops");
+                pyn_link_end(link, PYN_EGONE, "the server stops");
+            }
+            pyn_link_unlock(link);
+            pyn_link_unref(link);
+        }
+    }
+    pyn_server_take_turns(server);
+}
+
+void pyn_server_stats(struct pyn_server *server, struct pyn_server_stats *out)
+{
+    pyn_server_lock(server);
+    *out = (struct pyn_server_stats){.links = server->link_count,
+                                     .threads = server->threads,
+                                     .suspended = server->suspended,
+                                     .accepted = server->accepted,
+                                     .calls = server->calls};
+    pyn_server_unlock(server);
+}

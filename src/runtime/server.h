@@ -1,0 +1,96 @@
+/*
+ * server.h - many links, one epoll, and the turn: the right to run an exposed object's code.
+ *
+ * Every thread in pyn_server_run() waits on the same epoll. The one that reads an admitted call takes the turn, if it is free, runs the call and
+ * writes the answer itself; while it is in Python the others read, refuse, answer pings and queue calls. Turns go round the links that have calls.
+ * A call that waits for a peer gives its turn away and takes it again before it goes on.
+ *
+ * Owns:     links and listeners; what the host passes in stays the host's.
+ * Threads:  any. Order of locks: interpreter, link, server.
+ * Tests:    tests/python/test_server.py, tests/e2e
+ */
+#ifndef PYN_SERVER_H
+#define PYN_SERVER_H
+
+#include "../transport/transport.h"
+#include "link.h"
+
+struct pyn_server;
+
+/* What the runtime asks of the host. Called without any lock of the runtime's; the host takes the interpreter's by itself. */
+struct pyn_host {
+    void *ctx;
+    /* Runs the call and answers it with pyn_link_answer(). The thread holds the turn. */
+    void (*run)(void *ctx, struct pyn_link *link, struct pyn_call *call);
+    /* Drops what pyn_session_reap() gives; when link->over is set it lets go of everything of this link. */
+    void (*sweep)(void *ctx, struct pyn_link *link);
+    /* One more thread for pyn_server_run(). Called with the interpreter's lock held. */
+    bool (*spawn)(void *ctx);
+    /* One line for the log. May be called with a link's lock held: it must not wait. */
+    void (*log)(void *ctx, const char *peer, const char *text);
+};
+
+struct pyn_server_root {
+    struct pyn_view name;
+    void *object; /* held by the host for the life of the server */
+    const struct pyn_iface *iface;
+};
+
+struct pyn_server_config {
+    struct pyn_host host;
+    struct pyn_quotas quotas;
+    const struct pyn_server_root *roots; /* borrowed */
+    uint32_t root_count;
+    uint32_t connection_max;
+    uint32_t thread_max;
+    uint32_t suspended_max; /* calls of one link that wait for a peer */
+    bool ends_deserted;     /* stops when its last link is gone: a server on stdio ends with its only client */
+};
+
+pyn_status pyn_server_new(const struct pyn_server_config *config, struct pyn_server **out);
+void pyn_server_free(struct pyn_server *server); /* after the last pyn_server_run() has returned */
+
+/* Takes the listener over. */
+bool pyn_server_listen(struct pyn_server *server, const struct pyn_listener *listener);
+
+/* A connection that is open already. Takes the descriptors over, also when it fails. */
+bool pyn_server_adopt(struct pyn_server *server, int in, int out, const char *peer);
+
+/*
+ * Serves until it is stopped (PYN_OK). looks_up: PYN_EWAIT now and then: a signal may have come to this thread: look, then call it again.
+ * is_spare: one that host.spawn made: it also ends (PYN_OK) when there is nothing left for it to do.
+ */
+pyn_status pyn_server_run(struct pyn_server *server, bool looks_up, bool is_spare);
+
+/* Ends every link and makes every pyn_server_run() return. */
+void pyn_server_stop(struct pyn_server *server);
+/* Closes the listeners; when it was stopped, and no thread is left in pyn_server_run(). */
+void pyn_server_unlisten(struct pyn_server *server);
+
+/* With the link's lock held: an admitted call for this link; the link is over. */
+void pyn_server_enqueue(struct pyn_server *server, struct pyn_link *link, struct pyn_call *call);
+void pyn_server_wants_sweep(struct pyn_server *server, struct pyn_link *link);
+/* With the link's lock held: its hello has come. An unknown root ends it. */
+void pyn_server_welcome(struct pyn_server *server, struct pyn_link *link, struct pyn_view root_name);
+
+/* This thread's call, of link, is about to wait for a peer: false when too many wait already, of this link or in all, and the turn is kept. May call host.spawn: with the
+ * interpreter's lock held. */
+bool pyn_server_suspend(struct pyn_server *server, struct pyn_link *link);
+/* With the link's lock held: its output has gone, calls of it may run again. */
+void pyn_server_unclog(struct pyn_server *server, struct pyn_link *link);
+
+/* The same between two nested calls: it has its place among those that wait. */
+void pyn_server_suspend_again(struct pyn_server *server, struct pyn_link *link);
+/* The wait is over: returns with the turn. Not with the interpreter's lock held. */
+void pyn_server_resume(struct pyn_server *server, struct pyn_link *link);
+
+struct pyn_server_stats {
+    uint32_t links;
+    uint32_t threads;
+    uint32_t suspended;
+    uint64_t accepted;
+    uint64_t calls;
+};
+void pyn_server_stats(struct pyn_server *server, struct pyn_server_stats *out);
+
+#endif

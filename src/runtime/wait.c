@@ -1,0 +1,408 @@
+/* wait.c - the threads that have sent a call: sending, waiting, reading for each other, answering what comes meanwhile. */
+#include <errno.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "link.h"
+#include "server.h"
+
+enum { READ_AT_ONCE = 64 * 1024 };
+
+static const uint64_t SECOND = UINT64_C(1000000000);
+static const uint64_t MILLISECOND = UINT64_C(1000000);
+static const uint64_t SLICE = UINT64_C(100000000); /* how long a thread sleeps before it looks for signals */
+
+static struct timespec timespec_of(uint64_t at)
+{
+    return (struct timespec){.tv_sec = (time_t)(at / SECOND), .tv_nsec = (long)(at % SECOND)};
+}
+
+static int poll_ms(uint64_t deadline)
+{
+    uint64_t now = 0;
+
+    if (deadline == 0) {
+        return -1;
+    }
+    now = pyn_now();
+    if (now >= deadline) {
+        return 0;
+    }
+    deadline = (deadline - now) / MILLISECOND + 1;
+    return deadline > 60000 ? 60000 : (int)deadline;
+}
+
+/* ---- waiters ---- */
+
+static void enter(struct pyn_link *link, struct pyn_waiter *waiter, uint64_t lane)
+{
+    pthread_condattr_t attributes;
+
+    *waiter = (struct pyn_waiter){.lane = lane, .next = link->waiters};
+    (void)pthread_condattr_init(&attributes);
+    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(&waiter->wake, &attributes);
+    (void)pthread_condattr_destroy(&attributes);
+    link->waiters = waiter;
+}
+
+static void remove_waiter(struct pyn_link *link, struct pyn_waiter *waiter)
+{
+    struct pyn_waiter **at = &link->waiters;
+
+    while (*at != waiter) {
+        at = &(*at)->next;
+    }
+    *at = waiter->next;
+    (void)pthread_cond_destroy(&waiter->wake);
+}
+
+/* This thread reads no longer: one that sleeps has to, if there is any. */
+static void hand_over(struct pyn_link *link)
+{
+    struct pyn_waiter *waiter = link->waiters;
+
+    if (link->server != NULL || link->is_reading) {
+        return;
+    }
+    while (waiter != NULL && !waiter->is_asleep) {
+        waiter = waiter->next;
+    }
+    if (waiter != NULL) {
+        (void)pthread_cond_signal(&waiter->wake);
+    }
+}
+
+static void drop_calls(struct pyn_link *link, struct pyn_waiter *waiter)
+{
+    while (waiter->calls != NULL) {
+        struct pyn_call *call = waiter->calls;
+        waiter->calls = call->next;
+        pyn_session_call_free(link->session, call);
+    }
+}
+
+static pyn_status leave_over(struct pyn_link *link, struct pyn_waiter *waiter)
+{
+    drop_calls(link, waiter);
+    if (waiter->answer != NULL) {
+        pyn_session_answer_free(link->session, waiter->answer);
+    }
+    remove_waiter(link, waiter);
+    return link->over;
+}
+
+/* ---- reading ---- */
+
+static ssize_t read_some(const struct pyn_link *link, uint8_t *scratch, uint64_t deadline)
+{
+    struct pollfd fd = {.fd = link->in, .events = POLLIN};
+
+    if (!link->is_socket || deadline != 0) {
+        int ready = poll(&fd, 1, poll_ms(deadline));
+        if (ready <= 0) {
+            errno = ready == 0 ? EAGAIN : errno;
+            return -1;
+        }
+    }
+    return link->is_socket ? recv(link->in, scratch, READ_AT_ONCE, 0) : read(link->in, scratch, READ_AT_ONCE);
+}
+
+/* One read for everybody. PYN_EWAIT: a signal or the deadline. The lock is held on entry and exit, not meanwhile. */
+static pyn_status read_once(struct pyn_link *link, uint64_t deadline)
+{
+    uint8_t scratch[READ_AT_ONCE];
+    ssize_t n = 0;
+    int error = 0;
+
+    link->is_reading = true;
+    pyn_link_unlock(link);
+    n = read_some(link, scratch, deadline);
+    error = errno;
+    pyn_link_lock(link);
+    link->is_reading = false;
+    if (link->is_dropped) {
+        pyn_link_close(link);
+    }
+    if (n > 0) {
+        pyn_link_feed(link, scratch, (size_t)n);
+        if (link->over == PYN_OK) {
+            pyn_link_flush(link);
+        }
+        return PYN_OK;
+    }
+    if (n < 0 && (error == EINTR || error == EAGAIN || error == EWOULDBLOCK)) {
+        return PYN_EWAIT;
+    }
+    pyn_link_end(link, PYN_EGONE, n == 0 ? "the peer has closed the connection" : "the peer is gone");
+    return PYN_OK;
+}
+
+/* Output that the socket did not take at once: waits until it does, and reads meanwhile if nobody else does. */
+static void push_output(struct pyn_link *link)
+{
+    pyn_link_flush(link);
+    while (link->over == PYN_OK && pyn_session_output(link->session).len > 0) {
+        struct pollfd fds[2] = {{.fd = link->out, .events = POLLOUT}, {.fd = link->in, .events = POLLIN}};
+        bool may_read = !link->is_reading;
+        int ready = 0;
+
+        link->is_reading = true; /* ours, or another thread's already */
+        pyn_link_unlock(link);
+        ready = poll(fds, may_read ? 2 : 1, 1000);
+        pyn_link_lock(link);
+        if (may_read) {
+            link->is_reading = false;
+            if (ready > 0 && fds[1].revents != 0) {
+                (void)read_once(link, pyn_now() + 1);
+            }
+            hand_over(link);
+        }
+        pyn_link_flush(link);
+        if (pyn_now() - link->moved_at > link->quotas.stall_ns) {
+            pyn_link_end(link, PYN_EFLOOD, "the peer does not read");
+        }
+    }
+}
+
+/*
+ * What was sent goes out, and what it lets in comes in: a lane that waits, or output that has gone, may free messages that were held back.
+ * A server's link never waits for its socket: the loop goes on writing when it can.
+ */
+static void write_out(struct pyn_link *link)
+{
+    pyn_link_dispatch(link);
+    if (link->server != NULL) {
+        pyn_link_flush(link);
+        return;
+    }
+    push_output(link);
+    pyn_link_dispatch(link);
+    pyn_link_flush(link);
+}
+
+/* ---- calling ---- */
+
+pyn_status pyn_link_call(struct pyn_link *link, struct pyn_waiter *waiter, const uint64_t *lane, struct pyn_view object,
+                         const struct pyn_type *expect)
+{
+    pyn_status st = PYN_EINTERNAL;
+    uint64_t number = 0;
+
+    pyn_link_lock(link);
+    st = link->over;
+    if (st == PYN_OK) {
+        number = lane != NULL ? *lane : pyn_session_lane(link->session);
+        st = pyn_session_send_call(link->session, number, object, expect);
+    }
+    if (st == PYN_OK) {
+        enter(link, waiter, number);
+        write_out(link);
+    }
+    pyn_link_unlock(link);
+    return st;
+}
+
+void pyn_link_await_root(struct pyn_link *link, struct pyn_waiter *waiter)
+{
+    pyn_link_lock(link);
+    enter(link, waiter, 0);
+    push_output(link);
+    pyn_link_unlock(link);
+}
+
+static pyn_status wait_step(struct pyn_link *link, struct pyn_waiter *waiter, uint64_t deadline)
+{
+    uint64_t until = pyn_now() + SLICE;
+    struct timespec at;
+    int error = 0;
+
+    if (link->server == NULL && !link->is_reading) {
+        return read_once(link, deadline);
+    }
+    at = timespec_of(deadline != 0 && deadline < until ? deadline : until);
+    waiter->is_asleep = true;
+    error = pthread_cond_timedwait(&waiter->wake, &link->lock, &at);
+    waiter->is_asleep = false;
+    return error == ETIMEDOUT ? PYN_EWAIT : PYN_OK;
+}
+
+pyn_status pyn_link_wait(struct pyn_link *link, struct pyn_waiter *waiter, uint64_t deadline, struct pyn_call **call,
+                         struct pyn_answer **answer)
+{
+    pyn_status st = PYN_OK;
+
+    *call = NULL;
+    *answer = NULL;
+    pyn_link_lock(link);
+    while (st == PYN_OK) {
+        if (waiter->calls != NULL) {
+            *call = waiter->calls;
+            waiter->calls = (*call)->next;
+            break;
+        }
+        if (waiter->answer != NULL) {
+            *answer = waiter->answer;
+            remove_waiter(link, waiter);
+            break;
+        }
+        if (link->over != PYN_OK) {
+            st = leave_over(link, waiter);
+            break;
+        }
+        st = wait_step(link, waiter, deadline);
+        if (st == PYN_EWAIT && (waiter->calls != NULL || waiter->answer != NULL || link->over != PYN_OK)) {
+            st = PYN_OK;
+        }
+    }
+    hand_over(link);
+    pyn_link_unlock(link);
+    return st;
+}
+
+void pyn_link_leave(struct pyn_link *link, struct pyn_waiter *waiter)
+{
+    pyn_link_lock(link);
+    if (waiter->answer != NULL && !waiter->answer->is_error && waiter->answer->status == PYN_OK && link->over == PYN_OK) {
+        pyn_session_discard(link->session, waiter->answer->value);
+    }
+    if (waiter->answer == NULL && link->over == PYN_OK) {
+        (void)pyn_session_cancel(link->session, waiter->lane);
+        write_out(link);
+    }
+    (void)leave_over(link, waiter);
+    pyn_link_unlock(link);
+}
+
+pyn_status pyn_link_answer(struct pyn_link *link, struct pyn_call *call, const struct pyn_reply *reply)
+{
+    static const struct pyn_view empty;
+    pyn_status st = PYN_EINTERNAL;
+
+    pyn_link_lock(link);
+    st = link->over;
+    if (st == PYN_OK) {
+        st = reply->type.len == 0 ? pyn_session_send_return(link->session, call->lane, reply->value)
+                                  : pyn_session_send_error(link->session, call->lane, reply->type, reply->text,
+                                                           reply->traceback, reply->incident);
+        if (st == PYN_EQUOTA) { /* the answer is too large: the call fails, the link lives */
+            st = pyn_session_send_error(link->session, call->lane, pyn_view_of("QuotaExceeded"), pyn_view_of("message"),
+                                        empty, empty);
+        }
+    }
+    pyn_session_call_free(link->session, call);
+    if (link->over == PYN_OK) {
+        if (st != PYN_OK) {
+            pyn_link_end(link, st, pyn_status_name(st));
+        } else {
+            write_out(link);
+        }
+    }
+    pyn_link_unlock(link);
+    return st;
+}
+
+void pyn_link_answer_interrupted(struct pyn_link *link, struct pyn_call *call)
+{
+    pyn_link_lock(link);
+    call->next = link->late;
+    link->late = call;
+    pyn_link_answer_late(link, call->lane);
+    if (link->over == PYN_OK) {
+        write_out(link);
+    }
+    pyn_link_unlock(link);
+}
+
+/* ---- the background of a client ---- */
+
+void pyn_link_poke(struct pyn_link *link)
+{
+    (void)pthread_cond_signal(&link->background);
+    if (link->wake >= 0) {
+        (void)eventfd_write(link->wake, 1);
+    }
+}
+
+/* Nobody waits for an answer: watch the socket for calls that come by themselves. */
+static void watch(struct pyn_link *link)
+{
+    struct pollfd fds[2] = {{.fd = link->in, .events = POLLIN}, {.fd = link->wake, .events = POLLIN}};
+    eventfd_t count = 0;
+
+    pyn_link_unlock(link);
+    (void)poll(fds, 2, 100);
+    pyn_link_lock(link);
+    if (fds[1].revents != 0) {
+        (void)eventfd_read(link->wake, &count);
+    }
+    if (fds[0].revents != 0 && link->waiters == NULL && !link->is_reading && link->over == PYN_OK) {
+        (void)read_once(link, pyn_now() + 1);
+        hand_over(link);
+    }
+}
+
+pyn_status pyn_link_background(struct pyn_link *link, struct pyn_call **call)
+{
+    struct timespec until;
+    pyn_status st = PYN_OK;
+
+    *call = NULL;
+    pyn_link_lock(link);
+    if (link->over == PYN_OK && pyn_session_has_frees(link->session) && pyn_session_flush_frees(link->session) == PYN_OK) {
+        push_output(link);
+    }
+    if (link->unsolicited == NULL && link->over == PYN_OK) {
+        if (link->waiters == NULL && !link->is_reading) {
+            watch(link);
+        } else { /* whoever waits reads for us */
+            until = timespec_of(pyn_now() + 5 * MILLISECOND);
+            (void)pthread_cond_timedwait(&link->background, &link->lock, &until);
+        }
+    }
+    st = link->over;
+    *call = link->unsolicited;
+    if (*call != NULL) {
+        link->unsolicited = (*call)->next;
+        st = PYN_OK;
+    } else if (st == PYN_OK) {
+        st = PYN_EWAIT;
+    }
+    pyn_link_unlock(link);
+    return st;
+}
+
+pyn_status pyn_link_ping(struct pyn_link *link, uint64_t deadline)
+{
+    pyn_status st = PYN_OK;
+    uint64_t token = 0;
+
+    pyn_link_lock(link);
+    if (link->over == PYN_OK) {
+        token = ++link->pinged; /* pongs come in the order of their pings */
+        st = pyn_session_ping(link->session, token);
+        push_output(link);
+    }
+    while (st == PYN_OK && link->over == PYN_OK && link->ponged < token) {
+        if (link->is_reading) { /* another thread will see it: look again soon */
+            struct timespec until = timespec_of(pyn_now() + MILLISECOND);
+            (void)pthread_cond_timedwait(&link->background, &link->lock, &until);
+        } else {
+            (void)read_once(link, deadline);
+        }
+        if (pyn_now() >= deadline) {
+            st = PYN_EWAIT;
+        }
+    }
+    if (token != 0 && link->ponged >= token) {
+        st = PYN_OK;
+    } else if (link->over != PYN_OK) {
+        st = link->over;
+    }
+    hand_over(link);
+    pyn_link_unlock(link);
+    return st;
+}

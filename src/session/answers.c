@@ -1,0 +1,227 @@
+/* answers.c - our calls: sending them, and the peer's answers, which are checked before anyone sees them. */
+#include "session_state.h"
+
+/* A struct pyn_answer and what its views point to, in one block. */
+struct block {
+    struct pyn_answer answer; /* first: the host's pointer is a pointer to the block */
+    bool is_small;
+    struct pyn_holds holds; /* what the value names of ours */
+    uint8_t bytes[];
+};
+
+/* ---- sending ---- */
+
+static pyn_status write_call(struct pyn_session *session, uint64_t lane, struct pyn_view object)
+{
+    struct pyn_writing writing;
+    pyn_status st = pyn_out_begin(session, &lane, &writing);
+
+    if (st == PYN_OK) {
+        st = pyn_buf_append(&session->out, object.data, object.len);
+    }
+    if (st == PYN_OK) {
+        st = pyn_pack_newline(&session->out);
+    }
+    return pyn_out_end(session, &writing, st);
+}
+
+/* Idle and ours, or serving a call that the host runs. */
+static bool may_call_in(const struct pyn_session *session, uint64_t number)
+{
+    const struct pyn_lane *lane = pyn_lanes_find(&session->lanes, number);
+
+    return lane == NULL ? pyn_lanes_is_ours(&session->lanes, number) : lane->top->is_running;
+}
+
+pyn_status pyn_session_send_call(struct pyn_session *session, uint64_t lane, struct pyn_view object,
+                                 const struct pyn_type *expect)
+{
+    struct pyn_frame *frame = NULL;
+    pyn_status st = session->state;
+
+    if (st != PYN_OK) {
+        return st;
+    }
+    if (session->phase != PYN_PHASE_READY || !may_call_in(session, lane)) {
+        return PYN_EINTERNAL;
+    }
+    if (object.len > session->quotas->limits.message_max) {
+        return PYN_EQUOTA;
+    }
+    st = pyn_lanes_push(&session->lanes, lane, false, &frame);
+    if (st != PYN_OK) {
+        return st;
+    }
+    frame->expect = expect;
+    st = write_call(session, lane, object);
+    if (st != PYN_OK) {
+        pyn_lanes_pop(&session->lanes, pyn_lanes_find(&session->lanes, lane));
+    }
+    return st;
+}
+
+uint64_t pyn_session_lane(struct pyn_session *session)
+{
+    return pyn_lanes_pick(&session->lanes);
+}
+
+/* ---- an answer ---- */
+
+static struct block *take_block(struct pyn_session *session, size_t len)
+{
+    struct block *block = NULL;
+    bool is_small = len <= PYN_SMALL_BLOCK - sizeof *block;
+
+    if (is_small) {
+        block = pyn_pool_take(&session->blocks);
+    } else if (len <= SIZE_MAX - sizeof *block) {
+        block = pyn_mem_resize(session->mem, NULL, 1, sizeof *block + len);
+    }
+    if (block != NULL) {
+        *block = (struct block){.is_small = is_small};
+    }
+    return block;
+}
+
+void pyn_session_answer_free(struct pyn_session *session, struct pyn_answer *answer)
+{
+    struct block *block = (struct block *)answer;
+
+    if (block == NULL) {
+        return;
+    }
+    pyn_holds_drop(&session->exports, &block->holds);
+    if (block->is_small) {
+        pyn_pool_give(&session->blocks, block);
+    } else {
+        pyn_mem_free(session->mem, block);
+    }
+}
+
+static struct pyn_view copy(uint8_t **at, struct pyn_view view)
+{
+    struct pyn_view out = {*at, view.len};
+
+    if (view.len > 0) {
+        memcpy(*at, view.data, view.len);
+    }
+    *at += view.len;
+    return out;
+}
+
+static struct pyn_answer *new_error(struct pyn_session *session, const struct pyn_message *message)
+{
+    struct block *block = take_block(session, message->name.len + message->text.len + message->traceback.len +
+                                                  message->incident.len);
+    uint8_t *at = NULL;
+
+    if (block == NULL) {
+        return NULL;
+    }
+    at = block->bytes;
+    block->answer = (struct pyn_answer){.status = PYN_OK,
+                                        .is_error = true,
+                                        .type = copy(&at, message->name),
+                                        .text = copy(&at, message->text),
+                                        .traceback = copy(&at, message->traceback),
+                                        .incident = copy(&at, message->incident)};
+    return &block->answer;
+}
+
+static struct pyn_answer *new_return(struct pyn_session *session, pyn_status fit, struct pyn_view value)
+{
+    struct block *block = take_block(session, value.len);
+    uint8_t *at = NULL;
+
+    if (block == NULL) {
+        return NULL;
+    }
+    at = block->bytes;
+    block->answer = (struct pyn_answer){.status = fit, .value = copy(&at, value)};
+    if (fit == PYN_OK && session->seen.count > 0) {
+        pyn_holds_take(&session->seen, &block->holds);
+    }
+    return &block->answer;
+}
+
+/* The root is reference 0 of the server's, and described. */
+static pyn_status check_root(struct pyn_session *session, struct pyn_view value)
+{
+    struct pyn_reader rd = pyn_reader_of(value);
+    struct pyn_item item;
+    bool is_mine = false;
+    uint64_t id = 0;
+    uint32_t number = 0;
+
+    if (pyn_reader_next(&rd, &item) != PYN_OK || item.wire != PYN_W_EXT ||
+        pyn_item_ref(&item, &is_mine, &id, &number) != PYN_OK) {
+        return PYN_EPROTOCOL;
+    }
+    return is_mine && id == 0 && pyn_described_find(session, number) != NULL ? PYN_OK : PYN_EPROTOCOL;
+}
+
+static pyn_status check_value(struct pyn_session *session, const struct pyn_frame *frame, struct pyn_view value)
+{
+    static const struct pyn_type any_data = {.kind = PYN_T_DATA};
+    struct pyn_reader rd = pyn_reader_of(value);
+    pyn_status st = PYN_EINTERNAL;
+
+    if (frame->wants_root) {
+        return check_root(session, value);
+    }
+    session->seen.count = 0;
+    st = pyn_type_fit(frame->expect == NULL ? &any_data : frame->expect, &rd, &session->refs);
+    if (session->seen.is_short) {
+        session->seen.is_short = false;
+        st = PYN_ENOMEM;
+    }
+    return st;
+}
+
+static pyn_status take_return(struct pyn_session *session, const struct pyn_frame *frame,
+                              const struct pyn_message *message, struct pyn_answer **out)
+{
+    pyn_status st = check_value(session, frame, message->body);
+
+    if (st == PYN_OK) {
+        *out = new_return(session, PYN_OK, message->body);
+    } else if (pyn_status_class(st) == PYN_CLASS_REFUSE) {
+        *out = new_return(session, st, (struct pyn_view){NULL, 0});
+        st = pyn_references_give_back(session, message->body);
+    } else {
+        return st;
+    }
+    return *out == NULL ? PYN_ENOMEM : st;
+}
+
+static pyn_status take_error(struct pyn_session *session, const struct pyn_frame *frame,
+                             const struct pyn_message *message, struct pyn_answer **out)
+{
+    if (frame->wants_root) {
+        return PYN_EPROTOCOL; /* who is not let in is told goodbye */
+    }
+    *out = new_error(session, message);
+    return *out == NULL ? PYN_ENOMEM : PYN_OK;
+}
+
+pyn_status pyn_answer_take(struct pyn_session *session, const struct pyn_message *message, struct pyn_event *event)
+{
+    struct pyn_lane *lane = pyn_lanes_find(&session->lanes, session->in_lane);
+    struct pyn_answer *answer = NULL;
+    pyn_status st = PYN_EINTERNAL;
+
+    if (lane == NULL || lane->top->is_serving) {
+        return PYN_EPROTOCOL;
+    }
+    st = message->kind == PYN_M_ERROR ? take_error(session, lane->top, message, &answer)
+                                      : take_return(session, lane->top, message, &answer);
+    if (st != PYN_OK) {
+        pyn_session_answer_free(session, answer);
+        return st;
+    }
+    answer->lane = session->in_lane;
+    pyn_lanes_pop(&session->lanes, lane);
+    event->kind = PYN_EV_ANSWER;
+    event->answer = answer;
+    return PYN_OK;
+}

@@ -1,0 +1,142 @@
+/* hello.c - the beginning: who is there, and the root. */
+#include "session_state.h"
+
+static const uint64_t FIRST_LANE = 0;
+
+pyn_status pyn_hello_send(struct pyn_session *session, const struct pyn_view *root_name)
+{
+    struct pyn_writing writing;
+    pyn_status st = pyn_out_begin(session, NULL, &writing);
+
+    if (st == PYN_OK) {
+        st = pyn_message_hello(&session->out, root_name, &session->quotas->limits,
+                               session->quotas->max[PYN_Q_REFERENCES]);
+    }
+    return pyn_out_end(session, &writing, st);
+}
+
+static pyn_status note_limit(struct pyn_limits *limits, struct pyn_view name, struct pyn_reader value)
+{
+    const bool is_message = pyn_view_is_equal(name, pyn_view_of("message"));
+    const bool is_elements = pyn_view_is_equal(name, pyn_view_of("elements"));
+    const bool is_depth = pyn_view_is_equal(name, pyn_view_of("depth"));
+    uint64_t number = 0;
+
+    if (!is_message && !is_elements && !is_depth) {
+        return PYN_OK; /* not one of ours */
+    }
+    if (pyn_reader_uint(&value, &number) != PYN_OK) {
+        return PYN_EFORMAT;
+    }
+    if (is_depth) {
+        limits->depth_max = number < UINT32_MAX ? (uint32_t)number : UINT32_MAX;
+    } else {
+        *(is_message ? &limits->message_max : &limits->element_max) = number < SIZE_MAX ? (size_t)number : SIZE_MAX;
+    }
+    return PYN_OK;
+}
+
+static pyn_status note_limits(struct pyn_session *session, struct pyn_view map)
+{
+    struct pyn_reader reader = pyn_reader_of(map);
+    uint32_t count = 0;
+    pyn_status st = pyn_reader_map(&reader, &count);
+
+    for (uint32_t i = 0; st == PYN_OK && i < count; i++) {
+        struct pyn_view name;
+        st = pyn_reader_str(&reader, &name);
+        if (st == PYN_OK) {
+            st = note_limit(&session->peer_limits, name, reader);
+        }
+        if (st == PYN_OK) {
+            st = pyn_reader_skip(&reader);
+        }
+    }
+    return st;
+}
+
+/* input.c lets a hello through only where it is due. */
+pyn_status pyn_hello_take(struct pyn_session *session, const struct pyn_message *message, struct pyn_event *event)
+{
+    pyn_status st = note_limits(session, message->body);
+
+    if (st != PYN_OK) {
+        return st;
+    }
+    if (session->role == PYN_ROLE_CLIENT) {
+        session->phase = PYN_PHASE_READY;
+        return message->has_name ? PYN_EPROTOCOL : PYN_OK; /* a server asks for no root */
+    }
+    session->phase = PYN_PHASE_WELCOME;
+    event->kind = PYN_EV_HELLO;
+    event->root_name = message->name;
+    return PYN_OK;
+}
+
+static pyn_status send_root(struct pyn_session *session, uint32_t number)
+{
+    struct pyn_writing writing;
+    pyn_status st = pyn_out_begin(session, &FIRST_LANE, &writing);
+
+    if (st == PYN_OK) {
+        st = pyn_buf_append(&session->out, pyn_return_head, sizeof pyn_return_head);
+    }
+    if (st == PYN_OK) {
+        st = pyn_pack_mine(&session->out, 0, number);
+    }
+    if (st == PYN_OK) {
+        st = pyn_pack_newline(&session->out);
+    }
+    return pyn_out_end(session, &writing, st);
+}
+
+static pyn_status prepare_policy(struct pyn_session *session, const struct pyn_iface *iface)
+{
+    size_t bytes = (size_t)pyn_policy_iface_count(iface->policy) / 8 + 1;
+
+    session->is_described = pyn_mem_new(session->mem, bytes, 1);
+    if (session->is_described == NULL) {
+        return PYN_ENOMEM;
+    }
+    /* Its count is all that ever changes of a policy, and it is atomic. */
+    session->policy = pyn_policy_ref((struct pyn_policy *)(uintptr_t)iface->policy);
+    return PYN_OK;
+}
+
+static pyn_status greet(struct pyn_session *session, const struct pyn_iface *iface)
+{
+    uint32_t number = 0;
+    pyn_status st = pyn_hello_send(session, NULL);
+
+    if (st == PYN_OK) {
+        st = pyn_describe_send(session, iface, &number);
+    }
+    if (st == PYN_OK && number == 0) {
+        st = PYN_EINTERNAL; /* a root is an interface with a name */
+    }
+    return st == PYN_OK ? send_root(session, number) : st;
+}
+
+pyn_status pyn_session_welcome(struct pyn_session *session, void *object, const struct pyn_iface *iface)
+{
+    pyn_status st = session->state;
+
+    if (st != PYN_OK) {
+        return st;
+    }
+    if (session->role != PYN_ROLE_SERVER || session->phase != PYN_PHASE_WELCOME) {
+        return PYN_EINTERNAL;
+    }
+    st = prepare_policy(session, iface);
+    if (st == PYN_OK) {
+        st = greet(session, iface);
+    }
+    if (st == PYN_OK) {
+        st = pyn_exports_root(&session->exports, object, iface); /* last: on failure the object was not taken */
+    }
+    if (st != PYN_OK) {
+        return pyn_session_fail(session, st);
+    }
+    session->phase = PYN_PHASE_READY;
+    return PYN_OK;
+}

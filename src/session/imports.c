@@ -1,0 +1,158 @@
+/* imports.c - see imports.h. */
+#include "imports.h"
+
+#include <assert.h>
+
+static uint64_t side_of(const struct pyn_iface *iface)
+{
+    return (uint64_t)(uintptr_t)iface;
+}
+
+static struct pyn_import *find(const struct pyn_imports *imports, uint64_t id, const struct pyn_iface *iface)
+{
+    return pyn_idmap_find(&imports->map, id, side_of(iface));
+}
+
+void pyn_imports_init(struct pyn_imports *imports, const struct pyn_mem *mem, struct pyn_ledger *ledger)
+{
+    *imports = (struct pyn_imports){.mem = mem, .ledger = ledger};
+}
+
+/* Out of the map and gone; it must not stand on the list. */
+static void drop(struct pyn_imports *imports, struct pyn_import *entry)
+{
+    pyn_idmap_remove(&imports->map, &entry->node);
+    if (entry->node.id != 0) {
+        pyn_ledger_refund(imports->ledger, PYN_Q_LENT, 1);
+    }
+    pyn_mem_free(imports->mem, entry);
+}
+
+void pyn_imports_fini(struct pyn_imports *imports)
+{
+    struct pyn_import *entry = NULL;
+
+    imports->first = imports->last = NULL;
+    imports->released = 0;
+    while ((entry = pyn_idmap_any(&imports->map)) != NULL) {
+        drop(imports, entry);
+    }
+}
+
+static pyn_status add_new(struct pyn_imports *imports, uint64_t id, const struct pyn_iface *iface)
+{
+    struct pyn_import *entry = NULL;
+
+    if (id != 0 && pyn_ledger_charge(imports->ledger, PYN_Q_LENT, 1) != PYN_OK) {
+        return PYN_EQUOTA;
+    }
+    entry = pyn_mem_new(imports->mem, 1, sizeof *entry);
+    if (entry == NULL) {
+        if (id != 0) {
+            pyn_ledger_refund(imports->ledger, PYN_Q_LENT, 1);
+        }
+        return PYN_ENOMEM;
+    }
+    *entry = (struct pyn_import){.count = 1};
+    pyn_idmap_add(&imports->map, &entry->node, id, side_of(iface), entry);
+    return PYN_OK;
+}
+
+pyn_status pyn_imports_add(struct pyn_imports *imports, uint64_t id, const struct pyn_iface *iface, void **proxy)
+{
+    struct pyn_import *entry = find(imports, id, iface);
+
+    *proxy = NULL;
+    if (entry == NULL) {
+        return add_new(imports, id, iface);
+    }
+    if (entry->count == UINT64_MAX) {
+        return PYN_EQUOTA;
+    }
+    entry->count++;
+    if (entry->is_released) {
+        entry->is_released = false;
+        imports->released--;
+    }
+    *proxy = entry->proxy;
+    return PYN_OK;
+}
+
+void *pyn_imports_proxy(const struct pyn_imports *imports, uint64_t id, const struct pyn_iface *iface)
+{
+    const struct pyn_import *entry = find(imports, id, iface);
+
+    return entry != NULL && !entry->is_released ? entry->proxy : NULL;
+}
+
+void pyn_imports_set_proxy(struct pyn_imports *imports, uint64_t id, const struct pyn_iface *iface, void *proxy)
+{
+    struct pyn_import *entry = find(imports, id, iface);
+
+    if (entry != NULL && !entry->is_released) {
+        entry->proxy = proxy;
+    }
+}
+
+static void put_on_list(struct pyn_imports *imports, struct pyn_import *entry)
+{
+    entry->is_on_list = true;
+    entry->next = NULL;
+    if (imports->last == NULL) {
+        imports->first = entry;
+    } else {
+        imports->last->next = entry;
+    }
+    imports->last = entry;
+}
+
+void pyn_imports_release(struct pyn_imports *imports, uint64_t id, const struct pyn_iface *iface)
+{
+    struct pyn_import *entry = find(imports, id, iface);
+
+    if (entry == NULL || entry->is_released) {
+        return;
+    }
+    if (id == 0) {
+        drop(imports, entry);
+        return;
+    }
+    entry->proxy = NULL;
+    entry->is_released = true;
+    imports->released++;
+    if (!entry->is_on_list) {
+        put_on_list(imports, entry);
+    }
+}
+
+static struct pyn_import *take_first(struct pyn_imports *imports)
+{
+    struct pyn_import *entry = imports->first;
+
+    imports->first = entry->next;
+    if (imports->first == NULL) {
+        imports->last = NULL;
+    }
+    entry->is_on_list = false;
+    return entry;
+}
+
+bool pyn_imports_next_free(struct pyn_imports *imports, uint64_t *id, uint64_t *count)
+{
+    while (imports->first != NULL && !imports->first->is_released) {
+        (void)take_first(imports); /* it was received again */
+    }
+    if (imports->first == NULL) {
+        return false;
+    }
+    *id = imports->first->node.id;
+    *count = imports->first->count;
+    return true;
+}
+
+void pyn_imports_free_is_out(struct pyn_imports *imports)
+{
+    assert(imports->first != NULL && imports->first->is_released);
+    imports->released--;
+    drop(imports, take_first(imports));
+}

@@ -1,0 +1,238 @@
+/*
+ * input.c - bytes in, messages out of them, and each message to the room that it is for.
+ *
+ * What may be said, by whom and when is the table below; what is not in it ends the connection.
+ */
+#include "session_state.h"
+
+enum {
+    SPACE = 16 * 1024,    /* bytes that are asked for when there is no room */
+    SPACE_MIN = 2 * 1024, /* less than this is not worth a read */
+    SLACK = 128 * 1024,   /* bytes that a host may have read already when the peer has to wait */
+};
+
+/* ---- bytes ---- */
+
+static void drop_taken(struct pyn_session *session)
+{
+    if (session->taken > 0) {
+        pyn_buf_consume(&session->in, session->taken);
+        session->taken = 0;
+    }
+}
+
+static void give_back_if_empty(struct pyn_session *session)
+{
+    if (pyn_buf_len(&session->in) == 0) {
+        pyn_buf_fini(&session->in);
+    }
+}
+
+static size_t in_max(const struct pyn_session *session)
+{
+    return session->quotas->limits.message_max + SLACK;
+}
+
+pyn_status pyn_session_space(struct pyn_session *session, uint8_t **out, size_t *room)
+{
+    struct pyn_buf *in = &session->in;
+    pyn_status st = session->state;
+    size_t held = 0;
+
+    *out = NULL;
+    *room = 0;
+    if (st != PYN_OK) {
+        return st;
+    }
+    drop_taken(session);
+    held = pyn_buf_len(in);
+    if (held >= in_max(session)) {
+        return PYN_EWAIT; /* pyn_session_wants_input() has said so */
+    }
+    *room = in_max(session) - held < SPACE ? in_max(session) - held : SPACE;
+    if (in->block != NULL && in->room - in->end >= SPACE_MIN && in->room - in->end < *room) {
+        *room = in->room - in->end;
+    }
+    return pyn_buf_reserve(in, *room, out);
+}
+
+void pyn_session_received(struct pyn_session *session, size_t len)
+{
+    pyn_buf_commit(&session->in, len);
+    if (len == 0) {
+        give_back_if_empty(session);
+    }
+}
+
+/* No more is taken from a peer that has sent or left unread so much, unless a lane waits for its answer. */
+static bool has_to_wait(const struct pyn_session *session)
+{
+    const struct pyn_ledger *ledger = &session->ledger;
+    const uint64_t *max = session->quotas->max;
+
+    if (session->lanes.waiting > 0) {
+        return false;
+    }
+    return ledger->used[PYN_Q_CALLS] >= max[PYN_Q_CALLS] || ledger->used[PYN_Q_OUTPUT] > max[PYN_Q_OUTPUT] / 2 ||
+           (session->stalled > 0 && session->stalled > max[PYN_Q_QUEUED] - ledger->used[PYN_Q_QUEUED]);
+}
+
+bool pyn_session_wants_input(const struct pyn_session *session)
+{
+    if (session->state != PYN_OK || session->phase == PYN_PHASE_WELCOME || has_to_wait(session)) {
+        return false;
+    }
+    return session->lanes.waiting > 0 || session->ledger.used[PYN_Q_QUEUED] <= session->quotas->max[PYN_Q_QUEUED] / 2;
+}
+
+/* ---- messages ---- */
+
+static pyn_status take_lane(struct pyn_session *session, const struct pyn_message *message, struct pyn_event *event)
+{
+    (void)event;
+    session->in_lane = message->id;
+    return PYN_OK;
+}
+
+static pyn_status take_goodbye(struct pyn_session *session, const struct pyn_message *message, struct pyn_event *event)
+{
+    session->state = PYN_EGONE;
+    event->kind = PYN_EV_GOODBYE;
+    event->token = message->id;
+    event->reason = message->name;
+    return PYN_OK;
+}
+
+static pyn_status take_ping(struct pyn_session *session, const struct pyn_message *message, struct pyn_event *event)
+{
+    (void)event;
+    return pyn_out_pong(session, message->id);
+}
+
+static pyn_status take_pong(struct pyn_session *session, const struct pyn_message *message, struct pyn_event *event)
+{
+    (void)session;
+    event->kind = PYN_EV_PONG;
+    event->token = message->id;
+    return PYN_OK;
+}
+
+struct step {
+    pyn_status (*take)(struct pyn_session *session, const struct pyn_message *message, struct pyn_event *event);
+    enum pyn_phase phase;
+    bool is_from_client;
+    bool is_from_server;
+};
+
+/* By the kind, without its sign. */
+static const struct step steps[] = {
+    [-PYN_M_CALL] = {pyn_call_take, PYN_PHASE_READY, true, true},
+    [-PYN_M_RETURN] = {pyn_answer_take, PYN_PHASE_READY, true, true},
+    [-PYN_M_ERROR] = {pyn_answer_take, PYN_PHASE_READY, true, true},
+    [-PYN_M_FREE] = {pyn_free_take, PYN_PHASE_READY, true, true},
+    [-PYN_M_LANE] = {take_lane, PYN_PHASE_READY, true, true},
+    [-PYN_M_DESCRIBE] = {pyn_describe_take, PYN_PHASE_READY, false, true},
+    [-PYN_M_CANCEL] = {pyn_cancel_take, PYN_PHASE_READY, true, true},
+    [-PYN_M_GOODBYE] = {take_goodbye, PYN_PHASE_READY, true, true},
+    [-PYN_M_HELLO] = {pyn_hello_take, PYN_PHASE_HELLO, true, true},
+    [-PYN_M_PING] = {take_ping, PYN_PHASE_READY, true, true},
+    [-PYN_M_PONG] = {take_pong, PYN_PHASE_READY, true, true},
+};
+
+static pyn_status dispatch(struct pyn_session *session, const struct pyn_message *message, struct pyn_event *event)
+{
+    size_t index = (size_t) - (int)message->kind;
+    const struct step *step = NULL;
+    bool is_allowed = false;
+    bool is_early_end = false;
+
+    if (index >= sizeof steps / sizeof steps[0]) {
+        return PYN_EPROTOCOL;
+    }
+    step = &steps[index];
+    is_allowed = session->role == PYN_ROLE_SERVER ? step->is_from_client : step->is_from_server;
+    /* A server may send a client away before it has said hello. */
+    is_early_end = message->kind == PYN_M_GOODBYE && session->role == PYN_ROLE_CLIENT;
+    if (!is_allowed || (step->phase != session->phase && !is_early_end)) {
+        return PYN_EPROTOCOL;
+    }
+    return step->take(session, message, event);
+}
+
+/* session->whole: the bytes of the message at the front. */
+static pyn_status scan(struct pyn_session *session)
+{
+    size_t len = 0;
+    size_t need = 0;
+    pyn_status st = PYN_OK;
+
+    if (session->whole == 0) {
+        struct pyn_view held = pyn_buf_view(&session->in);
+        if (held.len == 0) {
+            return PYN_EWAIT;
+        }
+        st = pyn_scan_feed(&session->scan, held, &len, &need);
+        if (st == PYN_OK) {
+            session->whole = len + 1; /* its newline */
+        }
+    }
+    return st;
+}
+
+static pyn_status step_once(struct pyn_session *session, struct pyn_event *event)
+{
+    struct pyn_message message;
+    struct pyn_view object;
+    pyn_status st = PYN_EINTERNAL;
+
+    if (session->phase == PYN_PHASE_WELCOME || has_to_wait(session)) {
+        return PYN_EWAIT;
+    }
+    session->stalled = 0;
+    st = scan(session);
+    if (st != PYN_OK) {
+        return st;
+    }
+    object = (struct pyn_view){pyn_buf_view(&session->in).data, session->whole - 1};
+    st = pyn_message_parse(object, &message);
+    if (st == PYN_OK) {
+        st = dispatch(session, &message, event);
+    }
+    if (st == PYN_OK) {
+        session->taken = session->whole;
+        session->whole = 0;
+    }
+    return st;
+}
+
+/* Does it look at the message's own bytes? */
+static bool is_borrowing(const struct pyn_event *event)
+{
+    return event->kind == PYN_EV_HELLO || event->kind == PYN_EV_GOODBYE;
+}
+
+pyn_status pyn_session_next(struct pyn_session *session, uint64_t now, struct pyn_event *event)
+{
+    pyn_status st = PYN_OK;
+
+    *event = (struct pyn_event){.kind = PYN_EV_NONE};
+    if (session->state != PYN_OK) {
+        return session->state;
+    }
+    session->now = now;
+    drop_taken(session);
+    if (pyn_ready_take(session, event)) {
+        return PYN_OK;
+    }
+    while (st == PYN_OK && event->kind == PYN_EV_NONE) {
+        st = step_once(session, event);
+        if (!is_borrowing(event)) {
+            drop_taken(session);
+        }
+    }
+    if (st == PYN_EWAIT) {
+        give_back_if_empty(session);
+        return st;
+    }
+    return st == PYN_OK ? st : pyn_session_fail(session, st);
+}

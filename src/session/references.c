@@ -1,0 +1,185 @@
+/* references.c - what leaves and what comes under an id, and what goes back. */
+#include "session_state.h"
+
+/* ---- how a check sees them ---- */
+
+static const struct pyn_iface *see_exported(void *ctx, uint64_t id)
+{
+    struct pyn_session *session = ctx;
+    struct pyn_export *entry = pyn_exports_find(&session->exports, id);
+
+    if (entry == NULL) {
+        return NULL;
+    }
+    pyn_holds_note(&session->exports, &session->seen, entry);
+    return entry->iface;
+}
+
+/* For a body that was checked before: what the peer has freed since is still good for it. */
+static const struct pyn_iface *see_held(void *ctx, uint64_t id)
+{
+    const struct pyn_iface *iface = NULL;
+
+    (void)pyn_session_object(ctx, id, &iface);
+    return iface;
+}
+
+static const struct pyn_iface *see_described(void *ctx, uint32_t number)
+{
+    return pyn_described_find(ctx, number);
+}
+
+void pyn_references_init(struct pyn_session *session)
+{
+    session->refs = (struct pyn_refs){session, see_exported, see_described, session->quotas->limits.key_max};
+    session->held_refs = (struct pyn_refs){session, see_held, see_described, session->quotas->limits.key_max};
+    pyn_exports_init(&session->exports, session->mem, &session->ledger);
+    pyn_imports_init(&session->imports, session->mem, &session->ledger);
+}
+
+const struct pyn_refs *pyn_session_refs(struct pyn_session *session)
+{
+    return &session->held_refs;
+}
+
+/* ---- ours ---- */
+
+pyn_status pyn_session_export(struct pyn_session *session, void *object, const struct pyn_iface *iface, uint64_t *id,
+                              uint32_t *number, bool *is_new)
+{
+    pyn_status st = session->state;
+
+    *id = 0;
+    *number = 0;
+    *is_new = false;
+    if (st != PYN_OK) {
+        return st;
+    }
+    if (session->phase != PYN_PHASE_READY) {
+        return PYN_EINTERNAL;
+    }
+    st = pyn_describe_send(session, iface, number);
+    return st == PYN_OK ? pyn_exports_add(&session->exports, object, iface, id, is_new) : st;
+}
+
+void pyn_session_unexport(struct pyn_session *session, uint64_t id)
+{
+    if (id != 0) {
+        (void)pyn_exports_free(&session->exports, id, 1); /* a peer that freed what it never got was faster */
+    }
+}
+
+void *pyn_session_object(struct pyn_session *session, uint64_t id, const struct pyn_iface **iface)
+{
+    const struct pyn_export *entry = pyn_exports_find(&session->exports, id);
+
+    if (entry == NULL) {
+        entry = pyn_exports_find_pinned(&session->exports, id);
+    }
+    *iface = entry == NULL ? NULL : entry->iface;
+    return entry == NULL ? NULL : entry->object;
+}
+
+pyn_status pyn_free_take(struct pyn_session *session, const struct pyn_message *message, struct pyn_event *event)
+{
+    (void)event;
+    return pyn_exports_free(&session->exports, message->id, message->count);
+}
+
+void *pyn_session_reap(struct pyn_session *session)
+{
+    return pyn_exports_reap(&session->exports);
+}
+
+/* ---- theirs ---- */
+
+static pyn_status import(struct pyn_session *session, uint64_t id, const struct pyn_iface *iface, void **proxy)
+{
+    pyn_status st = pyn_imports_add(&session->imports, id, iface, proxy);
+
+    if (st == PYN_EQUOTA && session->imports.released > 0 && pyn_session_flush_frees(session) == PYN_OK) {
+        st = pyn_imports_add(&session->imports, id, iface, proxy); /* those that were to be freed made room */
+    }
+    return st;
+}
+
+pyn_status pyn_session_import(struct pyn_session *session, uint64_t id, uint32_t number, const struct pyn_iface *iface,
+                              const struct pyn_iface **iface_out, void **proxy)
+{
+    *iface_out = NULL;
+    *proxy = NULL;
+    if (session->state != PYN_OK) {
+        return session->state;
+    }
+    if (number != 0) {
+        iface = pyn_described_find(session, number);
+    }
+    if (iface == NULL || (id == 0 && session->role == PYN_ROLE_SERVER)) {
+        return PYN_EDENIED; /* only a server has a root */
+    }
+    *iface_out = iface;
+    return import(session, id, iface, proxy);
+}
+
+void *pyn_session_proxy(const struct pyn_session *session, uint64_t id, const struct pyn_iface *iface)
+{
+    return pyn_imports_proxy(&session->imports, id, iface);
+}
+
+void pyn_session_set_proxy(struct pyn_session *session, uint64_t id, const struct pyn_iface *iface, void *proxy)
+{
+    pyn_imports_set_proxy(&session->imports, id, iface, proxy);
+}
+
+void pyn_session_release(struct pyn_session *session, uint64_t id, const struct pyn_iface *iface)
+{
+    pyn_imports_release(&session->imports, id, iface);
+}
+
+/* ---- going back ---- */
+
+static pyn_status send_run(struct pyn_session *session, uint64_t id, uint64_t count)
+{
+    return count == 0 || id == 0 ? PYN_OK : pyn_out_reply_status(pyn_out_free(session, id, count));
+}
+
+/* References of the same id that follow each other go back in one message. */
+pyn_status pyn_references_give_back(struct pyn_session *session, struct pyn_view values)
+{
+    struct pyn_reader rd = pyn_reader_of(values);
+    struct pyn_item item;
+    uint64_t run_id = 0;
+    uint64_t run = 0;
+    pyn_status st = PYN_OK;
+
+    while (st == PYN_OK && pyn_reader_peek(&rd) != PYN_W_END && pyn_reader_next(&rd, &item) == PYN_OK) {
+        bool is_mine = false;
+        uint64_t id = 0;
+        uint32_t number = 0;
+        if (item.wire != PYN_W_EXT || pyn_item_ref(&item, &is_mine, &id, &number) != PYN_OK || !is_mine) {
+            continue;
+        }
+        if (id != run_id) {
+            st = send_run(session, run_id, run);
+            run_id = id;
+            run = 0;
+        }
+        run++;
+    }
+    return st == PYN_OK ? send_run(session, run_id, run) : st;
+}
+
+void pyn_session_discard(struct pyn_session *session, struct pyn_view value)
+{
+    if (session->state == PYN_OK) {
+        pyn_status st = pyn_references_give_back(session, value);
+        if (st != PYN_OK) {
+            (void)pyn_session_fail(session, st);
+        }
+    }
+}
+
+bool pyn_session_has_dead(const struct pyn_session *session)
+{
+    return session->exports.dead != NULL;
+}

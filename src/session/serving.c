@@ -1,0 +1,223 @@
+/* serving.c - the answers to the peer's calls, and whose turn it is when one has been given. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "session_state.h"
+
+enum { TEXT_ROOM = 512 };
+
+/* ---- a turn's end ---- */
+
+void pyn_turn_free(struct pyn_session *session, struct pyn_turn *turn)
+{
+    if (turn->target != NULL) {
+        pyn_exports_unpin(&session->exports, turn->target);
+    }
+    pyn_holds_drop(&session->exports, &turn->holds);
+    pyn_ledger_refund(&session->ledger, PYN_Q_QUEUED, turn->charged);
+    session->turns--;
+    if (turn->is_small) {
+        pyn_pool_give(&session->blocks, turn);
+    } else {
+        pyn_mem_free(session->mem, turn);
+    }
+}
+
+void pyn_session_call_free(struct pyn_session *session, struct pyn_call *call)
+{
+    if (call != NULL) {
+        pyn_turn_free(session, (struct pyn_turn *)call);
+    }
+}
+
+/* ---- refusals ---- */
+
+static const char *refusal_type(pyn_status st)
+{
+    switch (st) {
+    case PYN_EARGS:
+        return "TypeError";
+    case PYN_EQUOTA:
+        return "QuotaExceeded";
+    case PYN_ECANCELLED:
+        return "Cancelled";
+    default:
+        return "Refused";
+    }
+}
+
+static void refusal_text(const struct pyn_session *session, const struct pyn_turn *turn, char *text, size_t room)
+{
+    switch (turn->verdict) {
+    case PYN_EARGS:
+        pyn_verdict_text(&turn->call.verdict, text, room);
+        break;
+    case PYN_EQUOTA:
+        (void)snprintf(text, room, "%s: %" PRIu64, pyn_quota_name(turn->quota), session->quotas->max[turn->quota]);
+        break;
+    case PYN_ECANCELLED:
+        (void)snprintf(text, room, "cancelled");
+        break;
+    default:
+        (void)snprintf(text, room, "not permitted");
+        break;
+    }
+}
+
+pyn_status pyn_refusal_send(struct pyn_session *session, uint64_t lane, const struct pyn_turn *turn)
+{
+    struct pyn_view nothing = {NULL, 0};
+    char text[TEXT_ROOM];
+
+    refusal_text(session, turn, text, sizeof text);
+    return pyn_out_error(session, lane, pyn_view_of(refusal_type(turn->verdict)), pyn_view_of(text), nothing, nothing);
+}
+
+/* ---- the next turn ---- */
+
+static void make_ready(struct pyn_session *session, struct pyn_turn *turn)
+{
+    turn->next = NULL;
+    if (session->ready_last == NULL) {
+        session->ready_first = turn;
+    } else {
+        session->ready_last->next = turn;
+    }
+    session->ready_last = turn;
+}
+
+bool pyn_ready_take(struct pyn_session *session, struct pyn_event *event)
+{
+    struct pyn_turn *turn = session->ready_first;
+
+    if (turn == NULL) {
+        return false;
+    }
+    session->ready_first = turn->next;
+    if (session->ready_first == NULL) {
+        session->ready_last = NULL;
+    }
+    turn->next = NULL;
+    pyn_lanes_find(&session->lanes, turn->call.lane)->top->is_running = true;
+    event->kind = PYN_EV_CALL;
+    event->call = &turn->call;
+    return true;
+}
+
+static pyn_status send_refusals(struct pyn_session *session, struct pyn_turn *turn)
+{
+    pyn_status st = PYN_OK;
+
+    for (uint64_t i = 0; st == PYN_OK && i < turn->repeat; i++) {
+        st = pyn_refusal_send(session, turn->call.lane, turn);
+    }
+    pyn_ledger_refund(&session->ledger, PYN_Q_CALLS, turn->is_counted);
+    pyn_turn_free(session, turn);
+    return st;
+}
+
+/* The call on top of the lane has been answered. */
+static pyn_status advance(struct pyn_session *session, struct pyn_lane *lane)
+{
+    struct pyn_turn *turn = NULL;
+    pyn_status st = PYN_OK;
+
+    pyn_ledger_refund(&session->ledger, PYN_Q_CALLS, 1);
+    lane->top->is_running = false;
+    while (st == PYN_OK && (turn = pyn_queue_take(&lane->top->queue)) != NULL) {
+        if (turn->verdict == PYN_OK) {
+            make_ready(session, turn);
+            return PYN_OK;
+        }
+        st = send_refusals(session, turn);
+    }
+    if (st == PYN_OK) {
+        pyn_lanes_pop(&session->lanes, lane);
+    }
+    return st;
+}
+
+void pyn_serving_drop_all(struct pyn_session *session)
+{
+    struct pyn_turn *turn = NULL;
+    struct pyn_lane *lane = NULL;
+
+    while ((turn = session->ready_first) != NULL) {
+        session->ready_first = turn->next;
+        pyn_turn_free(session, turn);
+    }
+    session->ready_last = NULL;
+    while ((lane = pyn_idmap_any(&session->lanes.map)) != NULL) {
+        while ((turn = pyn_queue_take(&lane->top->queue)) != NULL) {
+            pyn_turn_free(session, turn);
+        }
+        pyn_lanes_pop(&session->lanes, lane);
+    }
+    pyn_ledger_refund(&session->ledger, PYN_Q_CALLS, session->ledger.used[PYN_Q_CALLS]);
+}
+
+/* ---- answering ---- */
+
+static pyn_status write_return(struct pyn_session *session, uint64_t lane, struct pyn_view value)
+{
+    struct pyn_buf *out = &session->out;
+    struct pyn_writing writing;
+    pyn_status st = pyn_out_begin(session, &lane, &writing);
+
+    if (st == PYN_OK) {
+        st = pyn_buf_append(out, pyn_return_head, sizeof pyn_return_head);
+    }
+    if (st == PYN_OK) {
+        st = pyn_buf_append(out, value.data, value.len);
+    }
+    if (st == PYN_OK) {
+        st = pyn_pack_newline(out);
+    }
+    return pyn_out_reply_status(pyn_out_end(session, &writing, st));
+}
+
+/* The lane, if the host runs a call in it. */
+static pyn_status find_running(struct pyn_session *session, uint64_t lane, struct pyn_lane **found)
+{
+    if (session->state != PYN_OK) {
+        return session->state;
+    }
+    *found = pyn_lanes_find(&session->lanes, lane);
+    return *found != NULL && (*found)->top->is_running ? PYN_OK : PYN_EINTERNAL;
+}
+
+/* A reply that does not go out for want of memory may be tried again; one that the peer has left no room for ends it. */
+static pyn_status answered(struct pyn_session *session, struct pyn_lane *lane, pyn_status st)
+{
+    if (st == PYN_OK) {
+        st = advance(session, lane);
+        return st == PYN_OK ? PYN_OK : pyn_session_fail(session, st);
+    }
+    return pyn_status_class(st) == PYN_CLASS_CLOSE ? pyn_session_fail(session, st) : st;
+}
+
+pyn_status pyn_session_send_return(struct pyn_session *session, uint64_t lane, struct pyn_view value)
+{
+    struct pyn_lane *found = NULL;
+    pyn_status st = find_running(session, lane, &found);
+
+    if (st != PYN_OK) {
+        return st;
+    }
+    if (value.len + sizeof pyn_return_head > session->quotas->limits.message_max) {
+        return PYN_EQUOTA; /* still to be answered: by an error */
+    }
+    return answered(session, found, write_return(session, lane, value));
+}
+
+pyn_status pyn_session_send_error(struct pyn_session *session, uint64_t lane, struct pyn_view type,
+                                  struct pyn_view text, struct pyn_view traceback, struct pyn_view incident)
+{
+    struct pyn_lane *found = NULL;
+    pyn_status st = find_running(session, lane, &found);
+
+    if (st != PYN_OK) {
+        return st;
+    }
+    return answered(session, found, pyn_out_error(session, lane, type, text, traceback, incident));
+}

@@ -1,0 +1,126 @@
+/* session.c - a session's life. See session.h; session_state.h says which room does what. */
+#include "session_state.h"
+
+#include <assert.h>
+
+enum {
+    BLOCKS_KEPT = 4,
+    CLIENT_FIRST = 2, /* lane 0 is taken: it waits for the root */
+    SERVER_FIRST = 1,
+};
+
+static pyn_status begin_client(struct pyn_session *session, const struct pyn_session_config *config)
+{
+    struct pyn_frame *frame = NULL;
+    pyn_status st = pyn_lanes_push(&session->lanes, 0, false, &frame);
+
+    if (st != PYN_OK) {
+        return st;
+    }
+    frame->wants_root = true;
+    return pyn_hello_send(session, config->root_name.len == 0 ? NULL : &config->root_name);
+}
+
+static void init(struct pyn_session *session, const struct pyn_session_config *config)
+{
+    bool is_client = config->role == PYN_ROLE_CLIENT;
+
+    session->mem = config->mem;
+    session->quotas = config->quotas;
+    session->peer_limits = (struct pyn_limits){.message_max = SIZE_MAX, .element_max = SIZE_MAX, .depth_max = UINT32_MAX};
+    session->role = config->role;
+    session->state = PYN_OK;
+    session->now = config->now;
+    pyn_ledger_init(&session->ledger, config->quotas, config->now);
+    pyn_buf_init(&session->in, config->mem, SIZE_MAX);
+    pyn_buf_init(&session->out, config->mem, (size_t)config->quotas->max[PYN_Q_OUTPUT]);
+    pyn_scan_init(&session->scan, &config->quotas->limits);
+    pyn_lanes_init(&session->lanes, config->mem, is_client ? 0 : 1, is_client ? CLIENT_FIRST : SERVER_FIRST);
+    pyn_pool_init(&session->blocks, config->mem, PYN_SMALL_BLOCK, BLOCKS_KEPT);
+    pyn_references_init(session);
+}
+
+pyn_status pyn_session_new(const struct pyn_session_config *config, struct pyn_session **out)
+{
+    struct pyn_session *session = pyn_mem_new(config->mem, 1, sizeof *session);
+    pyn_status st = PYN_OK;
+
+    *out = NULL;
+    if (session == NULL) {
+        return PYN_ENOMEM;
+    }
+    init(session, config);
+    if (config->role == PYN_ROLE_CLIENT) {
+        st = begin_client(session, config);
+    }
+    if (st != PYN_OK) {
+        pyn_session_free(session);
+        return st;
+    }
+    *out = session;
+    return PYN_OK;
+}
+
+void pyn_session_abandon(struct pyn_session *session)
+{
+    struct pyn_ledger *ledger = &session->ledger;
+
+    if (session->is_abandoned) {
+        return;
+    }
+    session->is_abandoned = true;
+    if (session->state == PYN_OK) {
+        session->state = PYN_EGONE;
+    }
+    session->taken = session->whole = session->stalled = 0;
+    pyn_buf_fini(&session->in);
+    pyn_serving_drop_all(session);
+    pyn_exports_drop_all(&session->exports);
+    pyn_imports_fini(&session->imports);
+    pyn_mem_free(session->mem, session->seen.entries);
+    pyn_ledger_refund(ledger, PYN_Q_OUTPUT, ledger->used[PYN_Q_OUTPUT]); /* a last word may still be written */
+    pyn_ledger_refund(ledger, PYN_Q_INTERFACES, ledger->used[PYN_Q_INTERFACES]);
+}
+
+void pyn_session_free(struct pyn_session *session)
+{
+    if (session == NULL) {
+        return;
+    }
+    pyn_session_abandon(session);
+    assert(session->turns == 0);
+    assert(session->exports.dead == NULL);
+    assert(pyn_ledger_is_clear(&session->ledger));
+    pyn_lanes_fini(&session->lanes);
+    pyn_pool_fini(&session->blocks);
+    pyn_described_fini(session);
+    pyn_mem_free(session->mem, session->is_described);
+    pyn_policy_unref(session->policy);
+    pyn_buf_fini(&session->out);
+    pyn_mem_free(session->mem, session);
+}
+
+enum pyn_role pyn_session_role(const struct pyn_session *session)
+{
+    return session->role;
+}
+
+bool pyn_session_is_ready(const struct pyn_session *session)
+{
+    return session->phase == PYN_PHASE_READY;
+}
+
+const struct pyn_ledger *pyn_session_ledger(const struct pyn_session *session)
+{
+    return &session->ledger;
+}
+
+const struct pyn_limits *pyn_session_peer_limits(const struct pyn_session *session)
+{
+    return &session->peer_limits;
+}
+
+pyn_status pyn_session_state(const struct pyn_session *session)
+{
+    return session->state;
+}

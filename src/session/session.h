@@ -1,0 +1,197 @@
+/*
+ * session.h - the protocol state of one connection: bytes in, events out, bytes out. Sans-IO: no socket, clock, thread or log.
+ *
+ * The host (the runtime above, or a test) puts bytes in, takes events out, and sends calls, returns and errors. The session scans, parses,
+ * keeps the lanes, the export and import tables and the ledger, admits or refuses calls against the policy, and answers by itself what needs
+ * no Python: refusals, pings, protocol errors.
+ *
+ * Owns:     its buffers, tables and the policies that the peer described. Objects and proxies are opaque host pointers: an object is held from
+ *           pyn_session_export() until pyn_session_reap() hands it back; a proxy is never held, only remembered.
+ * Borrows:  mem and quotas, for its life. It holds one reference of the policy.
+ * Units:    bytes; nanoseconds of a monotonic clock that is passed in.
+ * Errors:   class refuse: the host answers or raises; class close: final, a goodbye stands in the output, every later call returns the same.
+ * Threads:  one at a time: the runtime holds the link's lock around every call.
+ * Tests:    tests/unit/test_session.c, test_lanes.c, test_exports.c, test_imports.c, tests/fuzz/fuzz_session.c
+ */
+#ifndef PYN_SESSION_H
+#define PYN_SESSION_H
+
+#include "../../policy/policy.h"
+#include "../quota/quota.h"
+#include "../wire/message.h"
+
+struct pyn_session;
+
+enum pyn_role { PYN_ROLE_CLIENT = 0, PYN_ROLE_SERVER };
+
+struct pyn_session_config {
+    const struct pyn_mem *mem;
+    enum pyn_role role;
+    const struct pyn_quotas *quotas;
+    struct pyn_view root_name; /* CLIENT: which root; empty for the only one */
+    uint64_t now;
+};
+
+/* CLIENT: its hello stands in the output, and lane 0 waits for the root as for the answer of a call (any reference of the server's). */
+pyn_status pyn_session_new(const struct pyn_session_config *config, struct pyn_session **out);
+
+/* Everything must have been reaped and every call finished: asserts that the ledger is clear. Accepts NULL. */
+void pyn_session_free(struct pyn_session *session);
+
+/* ---- bytes ---- */
+
+/* Where the next bytes are to be put: at least 1 and at most *room of them. Never more memory than what has come asks for, plus 16 KiB.
+ * An idle session holds no input block. The place is good until the next call that is not const; nothing came after all: received 0.
+ * PYN_EWAIT: the buffer is full, and pyn_session_wants_input() has been false for long. */
+pyn_status pyn_session_space(struct pyn_session *session, uint8_t **out, size_t *room);
+void pyn_session_received(struct pyn_session *session, size_t len);
+
+/* False while the peer has sent or left unread so much that no more should be read from it (and no lane waits for its answer). */
+bool pyn_session_wants_input(const struct pyn_session *session);
+
+/* What is to be written, and that it was. */
+struct pyn_view pyn_session_output(const struct pyn_session *session);
+void pyn_session_written(struct pyn_session *session, size_t len);
+
+/* ---- events ---- */
+
+/* A call of the peer's, admitted. Owned by the host from its event until pyn_session_call_free(). */
+struct pyn_call {
+    struct pyn_call *next; /* the host's, for queues of its own */
+    uint64_t lane;
+    bool is_nested;                /* this lane waits for an answer: to be run by who waits */
+    const struct pyn_iface *iface; /* of the reference that was called */
+    void *object; /* the host's; held until the call is freed, even if the peer frees the reference meanwhile */
+    struct pyn_verdict verdict;
+    struct pyn_view body; /* args and kwargs, a copy */
+};
+
+/* The answer to a call of ours. Owned by the host from its event until pyn_session_answer_free(). */
+struct pyn_answer {
+    uint64_t lane;
+    pyn_status status; /* PYN_OK: a return that fits; PYN_EMISFIT or PYN_EDENIED: one that does not: value is not to be used */
+    bool is_error;
+    struct pyn_view value; /* return: the value, a copy */
+    struct pyn_view type;  /* error */
+    struct pyn_view text;
+    struct pyn_view traceback;
+    struct pyn_view incident;
+};
+
+enum pyn_event_kind {
+    PYN_EV_NONE = 0,
+    PYN_EV_HELLO,   /* SERVER: the peer's hello; pyn_session_welcome() or pyn_session_goodbye() is due */
+    PYN_EV_CALL,    /* call */
+    PYN_EV_ANSWER,  /* answer */
+    PYN_EV_PONG,    /* token */
+    PYN_EV_GOODBYE, /* the peer ends: token is the code; reason (a view that is good until the next call) */
+};
+
+struct pyn_event {
+    enum pyn_event_kind kind;
+    struct pyn_call *call;
+    struct pyn_answer *answer;
+    uint64_t token;
+    struct pyn_view reason;    /* GOODBYE */
+    struct pyn_view root_name; /* HELLO; good until the next call */
+};
+
+/*
+ * The next event: PYN_OK; PYN_EWAIT: none until something changes; class close or broken: the connection is over, and it stays so.
+ * To be called until PYN_EWAIT after bytes have come, after an answer, after a call of ours (messages that had to wait are let in while a lane
+ * waits), and after output was written.
+ */
+pyn_status pyn_session_next(struct pyn_session *session, uint64_t now, struct pyn_event *event);
+
+void pyn_session_call_free(struct pyn_session *session, struct pyn_call *call);
+void pyn_session_answer_free(struct pyn_session *session, struct pyn_answer *answer);
+
+/* ---- sending ---- */
+
+/* SERVER, once, after PYN_EV_HELLO: our hello, the root's description and the root, which is reference 0. The session holds object, unless it
+ * fails: then the connection is over. */
+pyn_status pyn_session_welcome(struct pyn_session *session, void *object, const struct pyn_iface *iface);
+
+/* A lane that is idle, of our own parity (client even, server odd): for a call that belongs to no other. */
+uint64_t pyn_session_lane(struct pyn_session *session);
+
+/*
+ * A call of ours. object: the whole message [reference, name, args, kwargs], without newline. The lane must be idle, or serving a call (whose
+ * callback this is). expect: the declared type of the result, NULL: any data. It is borrowed until the answer.
+ * PYN_EQUOTA: the message is too large, or the peer leaves too much unread: nothing was sent. PYN_EINTERNAL: not a lane for it.
+ */
+pyn_status pyn_session_send_call(struct pyn_session *session, uint64_t lane, struct pyn_view object,
+                                 const struct pyn_type *expect);
+
+/* The answer to the call that the lane is serving. value: one packed object. The next call of the lane's queue becomes an event.
+ * PYN_EQUOTA: value is too large for a message, PYN_ENOMEM: either way the call is still to be answered. Unread output beyond its quota ends
+ * the connection with PYN_EFLOOD. */
+pyn_status pyn_session_send_return(struct pyn_session *session, uint64_t lane, struct pyn_view value);
+pyn_status pyn_session_send_error(struct pyn_session *session, uint64_t lane, struct pyn_view type,
+                                  struct pyn_view text, struct pyn_view traceback, struct pyn_view incident);
+
+/* Tells the peer that the answer to the lane's last call is not wanted any more; it comes all the same. */
+pyn_status pyn_session_cancel(struct pyn_session *session, uint64_t lane);
+
+pyn_status pyn_session_ping(struct pyn_session *session, uint64_t token);
+
+/* Ends the connection; the code is pyn_status's class close number, or 0 for a plain end. Final. */
+void pyn_session_goodbye(struct pyn_session *session, uint32_t code, const char *reason);
+
+/* ---- references ---- */
+
+/*
+ * One more time that object leaves under iface: *id and *number (interface number on the wire, 0 when we are the client) are what to pack.
+ * *is_new: the session now holds object, which the host must have counted up. The description goes into the output ahead, once.
+ */
+pyn_status pyn_session_export(struct pyn_session *session, void *object, const struct pyn_iface *iface, uint64_t *id,
+                              uint32_t *number, bool *is_new);
+
+/* Takes one such time back: what was to be sent with it is not sent. */
+void pyn_session_unexport(struct pyn_session *session, uint64_t id);
+
+/* What the peer holds of ours under id, or what a call or answer that is not freed yet has named: NULL when nothing. */
+void *pyn_session_object(struct pyn_session *session, uint64_t id, const struct pyn_iface **iface);
+
+/*
+ * One more time that a reference of the peer's was received. iface: what it is held under: for a number other than 0 what the peer
+ * described (NULL is passed and *iface_out is set), else what is declared where it stands. *proxy: what pyn_session_set_proxy() remembered, or NULL.
+ */
+pyn_status pyn_session_import(struct pyn_session *session, uint64_t id, uint32_t number, const struct pyn_iface *iface,
+                              const struct pyn_iface **iface_out, void **proxy);
+/* The proxy that is remembered by now; NULL: none. */
+void *pyn_session_proxy(const struct pyn_session *session, uint64_t id, const struct pyn_iface *iface);
+void pyn_session_set_proxy(struct pyn_session *session, uint64_t id, const struct pyn_iface *iface, void *proxy);
+
+/* The proxy is gone: a free with the whole count goes out with the next output. Never fails, allocates nothing. */
+void pyn_session_release(struct pyn_session *session, uint64_t id, const struct pyn_iface *iface);
+
+/* A value that will not be decoded: every reference of the peer's in it is given back. Any run of whole items will do, so the rest of a value too. */
+void pyn_session_discard(struct pyn_session *session, struct pyn_view value);
+
+/* Are frees waiting to go out?  They go with the next message, or by pyn_session_flush_frees(). */
+bool pyn_session_has_frees(const struct pyn_session *session);
+pyn_status pyn_session_flush_frees(struct pyn_session *session);
+
+/* An object that no reference and no call holds any more; NULL when there is none. The host drops it. */
+void *pyn_session_reap(struct pyn_session *session);
+
+/* Would pyn_session_reap() give one? */
+bool pyn_session_has_dead(const struct pyn_session *session);
+
+/* The end: every export is put up for reaping, whatever is queued is dropped. Calls that are out stay the host's to free. */
+void pyn_session_abandon(struct pyn_session *session);
+
+/* How values are checked again before they are decoded: what they name of ours is held since their first check. */
+const struct pyn_refs *pyn_session_refs(struct pyn_session *session);
+
+/* ---- looking ---- */
+enum pyn_role pyn_session_role(const struct pyn_session *session);
+bool pyn_session_is_ready(const struct pyn_session *session); /* both hellos are through */
+const struct pyn_ledger *pyn_session_ledger(const struct pyn_session *session);
+/* What the peer's hello says that it takes in one message; as wide as can be until it has come, and where it says nothing. */
+const struct pyn_limits *pyn_session_peer_limits(const struct pyn_session *session);
+/* class close when it is over, else PYN_OK */
+pyn_status pyn_session_state(const struct pyn_session *session);
+
+#endif

@@ -1,0 +1,132 @@
+/*
+ * session_state.h - what a session is made of, and what its rooms ask of each other.
+ *
+ * session.c    its life            input.c       bytes to messages, and each to the room that it is for
+ * hello.c      the beginning       output.c      messages to bytes, frees ahead of them; the end
+ * calls.c      the peer's calls    serving.c     their answers, and whose turn is next
+ * answers.c    our calls           references.c  exports, imports, what is given back
+ * describe.c   interfaces by number
+ *
+ * A room returns PYN_OK, PYN_EWAIT, or why the connection is over: input.c then ends it. What the host calls ends it by itself.
+ */
+#ifndef PYN_SESSION_STATE_H
+#define PYN_SESSION_STATE_H
+
+#include "../wire/pack.h"
+#include "../wire/scan.h"
+#include "exports.h"
+#include "imports.h"
+#include "lanes.h"
+#include "pool.h"
+#include "session.h"
+#include "turn.h"
+
+enum pyn_phase {
+    PYN_PHASE_HELLO = 0, /* the peer's hello is due */
+    PYN_PHASE_WELCOME,   /* ours is */
+    PYN_PHASE_READY,
+};
+
+enum { PYN_SMALL_BLOCK = 512 }; /* of a call or an answer, with its copy */
+
+struct pyn_session {
+    const struct pyn_mem *mem;
+    const struct pyn_quotas *quotas;
+    enum pyn_role role;
+    enum pyn_phase phase;
+    pyn_status state; /* PYN_OK, or why it is over */
+    bool is_abandoned;
+    uint64_t now;
+    struct pyn_ledger ledger;
+    struct pyn_limits peer_limits;
+
+    /* input */
+    struct pyn_buf in;
+    struct pyn_scan scan;
+    size_t whole;   /* bytes of a message that was scanned and not taken yet, with its newline */
+    size_t taken;   /* bytes of a message that an event still looks at */
+    size_t stalled; /* bytes that the call which stands at the front would be charged with, when they were not there */
+    uint64_t in_lane;
+
+    /* output */
+    struct pyn_buf out;
+    uint64_t out_lane;
+
+    struct pyn_lanes lanes;
+    struct pyn_pool blocks;
+    struct pyn_turn *ready_first; /* calls whose turn has come and that are not events yet */
+    struct pyn_turn *ready_last;
+    uint64_t turns; /* that exist, with those that are the host's */
+
+    struct pyn_exports exports;
+    struct pyn_imports imports;
+    struct pyn_refs refs;
+    struct pyn_refs held_refs; /* for what was checked before */
+    struct pyn_holds seen;     /* exports that the check under way has looked at */
+
+    struct pyn_idmap described; /* CLIENT: what the peer described, by number */
+    uint8_t *is_described;      /* SERVER: a bit for each interface of the policy */
+    struct pyn_policy *policy;  /* SERVER */
+};
+
+/* ---- output.c ---- */
+
+/* A message that is being written: pyn_out_begin(), packing into session->out, pyn_out_end(). */
+struct pyn_writing {
+    size_t before;
+    uint64_t lane;
+};
+
+/* What stands ahead of the value of a return: an array of two, -1. */
+extern const uint8_t pyn_return_head[2];
+
+/* lane: NULL for a message that belongs to none. */
+pyn_status pyn_out_begin(struct pyn_session *session, const uint64_t *lane, struct pyn_writing *writing);
+
+/* st: how packing went. When it went wrong, nothing of it stays; PYN_EQUOTA: there is no room for it. */
+pyn_status pyn_out_end(struct pyn_session *session, const struct pyn_writing *writing, pyn_status st);
+
+/* A reply has no caller who could be refused: unread output beyond the quota is PYN_EFLOOD. */
+pyn_status pyn_out_error(struct pyn_session *session, uint64_t lane, struct pyn_view type, struct pyn_view text,
+                         struct pyn_view traceback, struct pyn_view incident);
+pyn_status pyn_out_reply_status(pyn_status st);
+pyn_status pyn_out_pong(struct pyn_session *session, uint64_t token);
+pyn_status pyn_out_free(struct pyn_session *session, uint64_t id, uint64_t count);
+
+/* The connection is over: the goodbye is written, the state is final. Returns the state; the first reason stands. */
+pyn_status pyn_session_fail(struct pyn_session *session, pyn_status why);
+
+/* ---- hello.c ---- */
+pyn_status pyn_hello_send(struct pyn_session *session, const struct pyn_view *root_name);
+pyn_status pyn_hello_take(struct pyn_session *session, const struct pyn_message *message, struct pyn_event *event);
+
+/* ---- calls.c ---- */
+/* PYN_EWAIT: it has to wait in the buffer until a quota has room. */
+pyn_status pyn_call_take(struct pyn_session *session, const struct pyn_message *message, struct pyn_event *event);
+pyn_status pyn_cancel_take(struct pyn_session *session, const struct pyn_message *message, struct pyn_event *event);
+
+/* ---- serving.c ---- */
+void pyn_turn_free(struct pyn_session *session, struct pyn_turn *turn);
+/* Answers a call that was refused. */
+pyn_status pyn_refusal_send(struct pyn_session *session, uint64_t lane, const struct pyn_turn *turn);
+/* A call that is ready becomes an event. */
+bool pyn_ready_take(struct pyn_session *session, struct pyn_event *event);
+void pyn_serving_drop_all(struct pyn_session *session);
+
+/* ---- answers.c ---- */
+pyn_status pyn_answer_take(struct pyn_session *session, const struct pyn_message *message, struct pyn_event *event);
+
+/* ---- references.c ---- */
+void pyn_references_init(struct pyn_session *session);
+pyn_status pyn_free_take(struct pyn_session *session, const struct pyn_message *message, struct pyn_event *event);
+/* Every reference of the peer's in a run of objects goes back. */
+pyn_status pyn_references_give_back(struct pyn_session *session, struct pyn_view values);
+
+/* ---- describe.c ---- */
+pyn_status pyn_describe_take(struct pyn_session *session, const struct pyn_message *message, struct pyn_event *event);
+/* Describes it unless it was; *number is 0 for what needs no description. */
+pyn_status pyn_describe_send(struct pyn_session *session, const struct pyn_iface *iface, uint32_t *number);
+const struct pyn_iface *pyn_described_find(const struct pyn_session *session, uint32_t number);
+void pyn_described_fini(struct pyn_session *session);
+
+#endif

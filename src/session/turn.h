@@ -1,0 +1,49 @@
+/*
+ * turn.h - a call of the peer's from its arrival to its end, and the queue in which it waits for its turn.
+ *
+ * A call that was refused while others are ahead of it waits as well, so that answers come in the order of the calls. Those that were
+ * refused for the same full quota share one turn: a flood of them takes no memory.
+ *
+ * Owns:    a turn is the session's until its event, then the host's until pyn_session_call_free().
+ * Tests:   tests/unit/test_lanes.c
+ */
+#ifndef PYN_TURN_H
+#define PYN_TURN_H
+
+#include "exports.h"
+#include "session.h"
+
+struct pyn_turn {
+    struct pyn_call call;   /* first: the host's pointer is a pointer to the turn */
+    struct pyn_turn *next;  /* behind it in its queue */
+    struct pyn_turn *older; /* among those that can still be cancelled */
+    struct pyn_turn *newer;
+    struct pyn_export *target; /* pinned; NULL when refused */
+    struct pyn_holds holds;    /* what the arguments name of ours */
+    pyn_status verdict;        /* PYN_OK: to be run; else how it is answered */
+    enum pyn_quota quota;      /* PYN_EQUOTA: which */
+    bool is_counted;           /* among the calls of the ledger */
+    bool is_small;             /* its block is of the pool's size */
+    uint64_t repeat;           /* calls that are answered so; 1 unless PYN_EQUOTA */
+    uint64_t cancels;          /* how many of them were cancelled */
+    size_t charged;            /* bytes */
+};
+
+struct pyn_queue {
+    struct pyn_turn *first;
+    struct pyn_turn *last;
+    struct pyn_turn *newest; /* that can still be cancelled */
+};
+
+void pyn_queue_put(struct pyn_queue *queue, struct pyn_turn *turn);
+
+/* One call more that is refused for this quota: true when the last turn takes it in. */
+bool pyn_queue_repeat(struct pyn_queue *queue, enum pyn_quota quota);
+
+/* NULL when it is empty. */
+struct pyn_turn *pyn_queue_take(struct pyn_queue *queue);
+
+/* Cancels the newest call that is not cancelled. Its turn, or NULL when there is none. */
+struct pyn_turn *pyn_queue_cancel(struct pyn_queue *queue);
+
+#endif

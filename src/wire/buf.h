@@ -1,0 +1,50 @@
+/*
+ * buf.h - a queue of bytes that grows up to a limit: appended at the end, consumed at the front.
+ *
+ * Owns:    its block. pyn_buf_fini() gives it back; a zeroed buf that was never used needs no fini.
+ * Borrows: the allocator. A pointer into the buffer is good until the next call that is not const.
+ * Units:   bytes.
+ * Errors:  PYN_ESIZE beyond max, PYN_ENOMEM; the contents are then as before.
+ * Cost:    amortised constant a byte; memory at most twice what is held or was reserved last, or 64 KiB; an empty buffer of more
+ *          than 64 KiB gives its block back.
+ * Tests:   tests/unit/test_buf.c
+ */
+#ifndef PYN_BUF_H
+#define PYN_BUF_H
+
+#include "mem.h"
+#include "status.h"
+#include "view.h"
+
+struct pyn_buf {
+    const struct pyn_mem *mem;
+    uint8_t *block;
+    size_t start; /* first byte that is not consumed */
+    size_t end;   /* one behind the last byte */
+    size_t room;  /* size of block */
+    size_t max;   /* how many bytes may be held */
+};
+
+void pyn_buf_init(struct pyn_buf *buf, const struct pyn_mem *mem, size_t max);
+void pyn_buf_fini(struct pyn_buf *buf);
+
+static inline size_t pyn_buf_len(const struct pyn_buf *buf)
+{
+    return buf->end - buf->start;
+}
+
+/* What is held; data may be NULL when it is empty. */
+struct pyn_view pyn_buf_view(const struct pyn_buf *buf);
+
+pyn_status pyn_buf_append(struct pyn_buf *buf, const void *data, size_t len);
+
+/* Room for len more bytes at *out, to be written by the caller and then committed, in part or in whole. */
+pyn_status pyn_buf_reserve(struct pyn_buf *buf, size_t len, uint8_t **out);
+void pyn_buf_commit(struct pyn_buf *buf, size_t len);
+
+void pyn_buf_consume(struct pyn_buf *buf, size_t len);
+
+/* Cuts the end off, so that len bytes are held: the way to take back what was packed last. */
+void pyn_buf_truncate(struct pyn_buf *buf, size_t len);
+
+#endif

@@ -1,0 +1,256 @@
+/* message.c - parses messages: a table of kinds, and a function for the parts of each. See message.h; message_write.c has the other way. */
+#include "message.h"
+
+#include "head.h"
+
+enum { ERROR_PARTS = 4 };
+
+static pyn_status read_name(struct pyn_reader *rd, struct pyn_view *name)
+{
+    pyn_status st = pyn_reader_str(rd, name);
+
+    if (st == PYN_OK && (name->len == 0 || name->len > PYN_NAME_MAX)) {
+        st = PYN_EFORMAT;
+    }
+    return st;
+}
+
+static pyn_status read_uint_upto(struct pyn_reader *rd, uint64_t max, uint64_t *value)
+{
+    pyn_status st = pyn_reader_uint(rd, value);
+
+    return st == PYN_OK && *value > max ? PYN_EFORMAT : st;
+}
+
+/* *text is empty when it is nil. */
+static pyn_status read_str_or_nil(struct pyn_reader *rd, struct pyn_view *text, bool *has_text)
+{
+    struct pyn_item item;
+
+    *text = (struct pyn_view){NULL, 0};
+    *has_text = pyn_reader_peek(rd) == PYN_W_STR;
+    if (*has_text) {
+        return pyn_reader_str(rd, text);
+    }
+    return pyn_reader_next(rd, &item) == PYN_OK && item.wire == PYN_W_NIL ? PYN_OK : PYN_EFORMAT;
+}
+
+/* One object of the given kind, whole, as a view. */
+static pyn_status read_whole(struct pyn_reader *rd, struct pyn_view *body)
+{
+    size_t from = rd->at;
+    pyn_status st = pyn_reader_skip(rd);
+
+    if (st == PYN_OK) {
+        *body = (struct pyn_view){rd->data + from, rd->at - from};
+    }
+    return st;
+}
+
+static pyn_status read_map_whole(struct pyn_reader *rd, struct pyn_view *body)
+{
+    return pyn_reader_peek(rd) == PYN_W_MAP ? read_whole(rd, body) : PYN_EFORMAT;
+}
+
+static bool is_tag_next(const struct pyn_reader *rd)
+{
+    struct pyn_reader copy = *rd;
+    struct pyn_item item;
+    enum pyn_tag tag;
+
+    return pyn_reader_peek(rd) == PYN_W_EXT && pyn_reader_next(&copy, &item) == PYN_OK && pyn_item_tag(&item, &tag);
+}
+
+/* An array that is a tuple: no tag in front. */
+static pyn_status skip_args(struct pyn_reader *rd)
+{
+    uint32_t count = 0;
+
+    if (pyn_reader_array(rd, &count) != PYN_OK || (count > 0 && is_tag_next(rd))) {
+        return PYN_EFORMAT;
+    }
+    return pyn_reader_skip_many(rd, count);
+}
+
+static pyn_status skip_kwargs(struct pyn_reader *rd)
+{
+    uint32_t count = 0;
+    struct pyn_view key;
+    pyn_status st = pyn_reader_map(rd, &count);
+
+    for (uint32_t i = 0; st == PYN_OK && i < count; i++) {
+        st = pyn_reader_str(rd, &key);
+        if (st == PYN_OK) {
+            st = pyn_reader_skip(rd);
+        }
+    }
+    return st;
+}
+
+static pyn_status parse_call(struct pyn_reader *rd, struct pyn_message *out)
+{
+    struct pyn_item ref;
+
+    if (pyn_reader_next(rd, &ref) != PYN_OK || (ref.wire != PYN_W_UINT && ref.wire != PYN_W_NINT)) {
+        return PYN_EFORMAT;
+    }
+    out->is_known_ref = ref.wire == PYN_W_UINT;
+    out->id = out->is_known_ref ? ref.uint : 0;
+    if (read_name(rd, &out->name) != PYN_OK) {
+        return PYN_EFORMAT;
+    }
+    size_t from = rd->at;
+    if (skip_args(rd) != PYN_OK || skip_kwargs(rd) != PYN_OK) {
+        return PYN_EFORMAT;
+    }
+    out->body = (struct pyn_view){rd->data + from, rd->at - from};
+    return PYN_OK;
+}
+
+static pyn_status parse_return(struct pyn_reader *rd, struct pyn_message *out)
+{
+    return read_whole(rd, &out->body);
+}
+
+static pyn_status parse_error(struct pyn_reader *rd, struct pyn_message *out)
+{
+    uint32_t count = 0;
+    bool has_text = false;
+
+    if (pyn_reader_array(rd, &count) != PYN_OK || count != ERROR_PARTS) {
+        return PYN_EFORMAT;
+    }
+    if (read_name(rd, &out->name) != PYN_OK || pyn_reader_str(rd, &out->text) != PYN_OK ||
+        read_str_or_nil(rd, &out->traceback, &has_text) != PYN_OK) {
+        return PYN_EFORMAT;
+    }
+    return read_str_or_nil(rd, &out->incident, &has_text);
+}
+
+static pyn_status parse_free(struct pyn_reader *rd, struct pyn_message *out)
+{
+    if (pyn_reader_uint(rd, &out->id) != PYN_OK || pyn_reader_uint(rd, &out->count) != PYN_OK) {
+        return PYN_EFORMAT;
+    }
+    return out->count >= 1 ? PYN_OK : PYN_EFORMAT;
+}
+
+/* LANE, PING, PONG */
+static pyn_status parse_token(struct pyn_reader *rd, struct pyn_message *out)
+{
+    return read_uint_upto(rd, INT64_MAX, &out->id);
+}
+
+static pyn_status parse_describe(struct pyn_reader *rd, struct pyn_message *out)
+{
+    if (read_uint_upto(rd, UINT32_MAX, &out->id) != PYN_OK || out->id == 0) {
+        return PYN_EFORMAT;
+    }
+    return read_map_whole(rd, &out->body);
+}
+
+static pyn_status parse_cancel(struct pyn_reader *rd, struct pyn_message *out)
+{
+    (void)rd;
+    (void)out;
+    return PYN_OK;
+}
+
+static pyn_status parse_goodbye(struct pyn_reader *rd, struct pyn_message *out)
+{
+    pyn_status st = read_uint_upto(rd, UINT32_MAX, &out->id);
+
+    return st == PYN_OK ? pyn_reader_str(rd, &out->name) : st;
+}
+
+/* What speaks another protocol or version is told so, whatever else it wrote. */
+static pyn_status parse_hello(struct pyn_reader *rd, struct pyn_message *out)
+{
+    struct pyn_view magic;
+
+    if (pyn_reader_str(rd, &magic) != PYN_OK) {
+        return PYN_EFORMAT;
+    }
+    if (!pyn_view_is_equal(magic, pyn_view_of("pynto"))) {
+        return PYN_EVERSION;
+    }
+    if (pyn_reader_uint(rd, &out->id) != PYN_OK) {
+        return PYN_EFORMAT;
+    }
+    if (out->id != PYN_VERSION) {
+        return PYN_EVERSION;
+    }
+    if (read_str_or_nil(rd, &out->name, &out->has_name) != PYN_OK) {
+        return PYN_EFORMAT;
+    }
+    if (out->has_name && (out->name.len == 0 || out->name.len > PYN_NAME_MAX)) {
+        return PYN_EFORMAT;
+    }
+    return read_map_whole(rd, &out->body);
+}
+
+struct grammar {
+    enum pyn_kind kind;
+    uint32_t count; /* items of the array, the kind among them */
+    pyn_status (*parse)(struct pyn_reader *rd, struct pyn_message *out);
+};
+
+/* No kind but the call has four items. */
+enum { CALL_PARTS = 4 };
+
+static const struct grammar grammars[] = {
+    {PYN_M_RETURN, 2, parse_return},     /* value */
+    {PYN_M_ERROR, 2, parse_error},       /* [type, text, traceback, incident] */
+    {PYN_M_FREE, 3, parse_free},         /* id, count */
+    {PYN_M_LANE, 2, parse_token},        /* lane */
+    {PYN_M_DESCRIBE, 3, parse_describe}, /* interface, map */
+    {PYN_M_CANCEL, 1, parse_cancel},     /* nothing */
+    {PYN_M_GOODBYE, 3, parse_goodbye},   /* code, reason */
+    {PYN_M_HELLO, 5, parse_hello},       /* "pynto", version, root, limits */
+    {PYN_M_PING, 2, parse_token},        /* token */
+    {PYN_M_PONG, 2, parse_token},        /* token */
+};
+
+static const struct grammar *find_grammar(int64_t kind, uint32_t count)
+{
+    for (size_t i = 0; i < sizeof(grammars) / sizeof(grammars[0]); i++) {
+        if (grammars[i].kind == kind) {
+            return grammars[i].count == count ? &grammars[i] : NULL;
+        }
+    }
+    return NULL;
+}
+
+static pyn_status parse_parts(struct pyn_reader *rd, struct pyn_message *out)
+{
+    uint32_t count = 0;
+    int64_t kind = 0;
+
+    if (pyn_reader_array(rd, &count) != PYN_OK) {
+        return PYN_EFORMAT;
+    }
+    if (count == CALL_PARTS) {
+        return parse_call(rd, out);
+    }
+    if (pyn_reader_int(rd, &kind) != PYN_OK) {
+        return PYN_EFORMAT;
+    }
+    const struct grammar *grammar = find_grammar(kind, count);
+    if (grammar == NULL) {
+        return PYN_EFORMAT;
+    }
+    out->kind = grammar->kind;
+    return grammar->parse(rd, out);
+}
+
+pyn_status pyn_message_parse(struct pyn_view object, struct pyn_message *out)
+{
+    struct pyn_reader rd = pyn_reader_of(object);
+
+    *out = (struct pyn_message){.kind = PYN_M_CALL};
+    pyn_status st = parse_parts(&rd, out);
+    if (st == PYN_OK && rd.at != rd.len) {
+        st = PYN_EFORMAT;
+    }
+    return st;
+}

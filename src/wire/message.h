@@ -1,0 +1,62 @@
+/*
+ * message.h - the grammar of messages: a table of kinds, and a message's parts as views.
+ *
+ * An array of four is a call: [reference, name, args, kwargs]. Every other message is an array of another length that starts with its
+ * kind, a negative number. What is not in the table is PYN_EFORMAT.
+ *
+ * Borrows: a parsed message's views point into the bytes that were parsed.
+ * Tests:   tests/unit/test_message.c
+ */
+#ifndef PYN_MESSAGE_H
+#define PYN_MESSAGE_H
+
+#include "buf.h"
+#include "limits.h"
+#include "reader.h"
+
+enum pyn_kind {
+    PYN_M_CALL = 0,      /* [reference, name, args, kwargs]                                          */
+    PYN_M_RETURN = -1,   /* [-1, value]                                                              */
+    PYN_M_ERROR = -2,    /* [-2, [type, text, traceback or nil, incident or nil]]                    */
+    PYN_M_FREE = -3,     /* [-3, id, count]                                                          */
+    PYN_M_LANE = -4,     /* [-4, lane]                                                               */
+    PYN_M_DESCRIBE = -5, /* [-5, interface, {the part of a policy that defines it}]                  */
+    PYN_M_CANCEL = -6,   /* [-6]                                                                     */
+    PYN_M_GOODBYE = -7,  /* [-7, code, reason]                                                       */
+    PYN_M_HELLO = -8,    /* [-8, "pynto", version, root's name or nil, {limits of the sender}]       */
+    PYN_M_PING = -9,     /* [-9, token]                                                              */
+    PYN_M_PONG = -10,    /* [-10, token]                                                             */
+};
+
+enum { PYN_VERSION = 1 };
+
+struct pyn_message {
+    enum pyn_kind kind;
+    bool is_known_ref; /* CALL: false when the reference is an integer that no id can be (negative): refused, as an unknown one is */
+    uint64_t id; /* CALL, FREE: reference; LANE: lane; DESCRIBE: interface; GOODBYE: code; HELLO: version; PING, PONG: token */
+    uint64_t count;            /* FREE, >= 1 */
+    struct pyn_view name;      /* CALL: name; GOODBYE: reason; HELLO: root's name; ERROR: type */
+    bool has_name;             /* HELLO: false when it is nil */
+    struct pyn_view text;      /* ERROR: text */
+    struct pyn_view traceback; /* ERROR, empty when nil */
+    struct pyn_view incident;  /* ERROR, empty when nil */
+    struct pyn_view body;      /* CALL: args and kwargs, two objects; RETURN: the value; DESCRIBE, HELLO: the map */
+};
+
+/* object: one whole msgpack object that the scanner has accepted. A reference or a count out of uint64 never parses. */
+pyn_status pyn_message_parse(struct pyn_view object, struct pyn_message *out);
+
+/* Each appends one whole message with its newline; on failure the buffer is as before. PYN_EINTERNAL: numbers that no peer would take. */
+pyn_status pyn_message_free(struct pyn_buf *buf, uint64_t id, uint64_t count);
+pyn_status pyn_message_lane(struct pyn_buf *buf, uint64_t lane);
+pyn_status pyn_message_cancel(struct pyn_buf *buf);
+pyn_status pyn_message_goodbye(struct pyn_buf *buf, uint32_t code, const char *reason);
+pyn_status pyn_message_ping(struct pyn_buf *buf, enum pyn_kind ping_or_pong, uint64_t token);
+/* An empty traceback or incident is written as nil. Texts must be UTF-8; PYN_EMISFIT when the type has not 1 to PYN_NAME_MAX bytes. */
+pyn_status pyn_message_error(struct pyn_buf *buf, struct pyn_view type, struct pyn_view text, struct pyn_view traceback,
+                             struct pyn_view incident);
+/* limits may be NULL: an empty map. Its keys: "message", "depth", "elements", "references". */
+pyn_status pyn_message_hello(struct pyn_buf *buf, const struct pyn_view *root_name, const struct pyn_limits *limits,
+                             uint64_t references);
+
+#endif

@@ -1,0 +1,371 @@
+"""What the attacks share: a client that keeps the bytes, a server in a process of its own, and the verdicts."""
+
+from __future__ import annotations
+
+import os
+import re
+import select
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, Any
+
+from rawpeer import (
+    ERROR,
+    FREE,
+    GOODBYE,
+    HELLO,
+    LANE,
+    NEWLINE,
+    PING,
+    PONG,
+    RETURN,
+    VERSION,
+    Mine,
+    RawPeer,
+    RawPeerError,
+    pack,
+)
+
+HERE = Path(__file__).resolve().parent
+POLICY = HERE / "victim.policy.json"
+HELLO_BYTES = pack([HELLO, "pynto", VERSION, None, {}]) + NEWLINE
+DENIAL = pack([ERROR, ["Refused", "not permitted", None, None]]) + NEWLINE
+SECRET = "s3cr3t-canary-7f21"
+PATIENCE = 10.0  # seconds until a server that answers late counts as one that does not
+CLOSE_WITHIN = 1.0
+TRANSPORTS = ("tcp", "unix", "stdio")
+
+
+class Attacker(RawPeer):
+    """A raw client that remembers the bytes of each message, and all that it was sent."""
+
+    def __init__(self, where: socket.socket | tuple[str, int] | str | int, *, timeout: float = PATIENCE) -> None:
+        super().__init__(where, timeout=timeout)
+        self.raw = b""
+        self.seen = bytearray()
+        self.freed: dict[int, int] = {}
+
+    def _take(self) -> tuple[Any, bool]:
+        before = bytes(self._buffer[: 1 << 16])
+        length = len(self._buffer)
+        message, is_whole = super()._take()
+        if is_whole:
+            self.raw = before[: length - len(self._buffer)]
+            self.seen += self.raw
+        return message, is_whole
+
+    def recv_message(self, timeout: float | None = None) -> Any:
+        message = super().recv_message(timeout)
+        if isinstance(message, list) and len(message) == 3 and message[0] == FREE:
+            self.freed[message[1]] = self.freed.get(message[1], 0) + message[2]
+        return message
+
+    def fence(self) -> None:
+        """Reads what the server has sent by itself, such as frees."""
+        self.send([PING, 1])
+        while self.recv_message() != [PONG, 1]:
+            pass
+
+    def pour(self, data: bytes) -> bool:
+        """Writes until all is out or the other end has closed; whether all is out."""
+        try:
+            self.send_raw(data)
+        except ConnectionError:
+            return False
+        return True
+
+    def denied(self, ref: int, name: str, args: list[Any] | None = None, kwargs: dict[str, Any] | None = None) -> None:
+        """Calls, and sees to it that the answer is the one denial, to the byte."""
+        answer = self.call(ref, name, args, kwargs)
+        assert self.raw == DENIAL, f"{ref}.{name}: {answer!r}"
+
+    def raises(
+        self, type_: str, ref: int, name: str, args: list[Any] | None = None, kwargs: dict[str, Any] | None = None
+    ) -> list[Any]:
+        answer = self.call(ref, name, args, kwargs)
+        assert answer[0] == ERROR and answer[1][0] == type_, f"{ref}.{name}: {answer!r}"
+        return list(answer[1])
+
+    def value(self, ref: int, name: str, args: list[Any] | None = None, kwargs: dict[str, Any] | None = None) -> Any:
+        """The value of a call that has to succeed."""
+        answer = self.call(ref, name, args, kwargs)
+        assert isinstance(answer, list) and answer[0] == RETURN, f"{ref}.{name}: {answer!r}"
+        return answer[1]
+
+    def ref(self, name: str, *args: Any, of: int = 0) -> int:
+        """The id of the reference that a call returns."""
+        value = self.value(of, name, list(args))
+        assert isinstance(value, Mine), f"{name}: {value!r}"
+        return value.id
+
+    def bulk(self, data: bytes, count: int, *, seconds: float = PATIENCE) -> bytes:
+        """Writes calls while it reads what comes: the bytes of all answers, behind the last of which a call of ours has come home."""
+        fence = pack([RETURN, count]) + NEWLINE
+        data += pack([0, "add", [count, 0], {}]) + NEWLINE
+        deadline = time.monotonic() + seconds
+        came = bytearray()
+        stream = self._stream
+        stream.settimeout(0)
+        while not came.endswith(fence):
+            readable, writable, _ = select.select([stream], [stream] if data else [], [], deadline - time.monotonic())
+            assert readable or writable, f"nothing moves, {len(data)} bytes left to write, {len(came)} came"
+            if writable:
+                data = data[stream.send(data[: 1 << 18]) :]
+            if readable:
+                part = stream.recv(1 << 18)
+                assert part, f"the connection ended behind {bytes(came[-80:])!r}"
+                came += part
+        del came[-len(fence) :]
+        return bytes(came)
+
+    def serve(self, answer: Callable[[Any], Any], timeout: float | None = None) -> Any:
+        """Answers the server's calls with what answer() makes of each (bytes: raw) until something else comes."""
+        while True:
+            message = self.reply(timeout)
+            if not is_call(message):
+                return message
+            made = answer(message)
+            if isinstance(made, bytes):
+                self.send_raw(made)
+            else:
+                self.send(made, lane=self.in_lane)
+
+    def serve_once(self, answer: list[Any]) -> None:
+        """Answers the one call that has to come."""
+        message = self.reply()
+        assert is_call(message), message
+        self.send(answer, lane=self.in_lane)
+
+    def lives(self) -> None:
+        """The connection goes on."""
+        assert self.value(0, "echo", ["alive"]) == "alive"
+
+    def trips(self) -> list[str]:
+        return list(self.value(0, "trips"))
+
+
+def is_call(message: Any) -> bool:
+    return isinstance(message, list) and len(message) == 4 and message[0] not in (FREE, LANE, ERROR, RETURN)
+
+
+def call_bytes(ref: int, name: str, *args: Any, **kwargs: Any) -> bytes:
+    return pack([ref, name, list(args), kwargs]) + NEWLINE
+
+
+def until(holds: Callable[[], Any], what: str, seconds: float = PATIENCE) -> Any:
+    """Asks again and again until it is true."""
+    deadline = time.monotonic() + seconds
+    while not (value := holds()):
+        if time.monotonic() > deadline:
+            raise AssertionError(f"in {seconds} s: {what}")
+        time.sleep(0.01)
+    return value
+
+
+def closes(peer: Attacker, *, within: float = CLOSE_WITHIN, is_reset_fine: bool = False) -> int | None:
+    """The code of the goodbye with which the connection ends at once; nothing may have been dispatched."""
+    deadline = time.monotonic() + within
+    code: int | None = None
+    while True:
+        try:
+            message = peer.recv_message(deadline - time.monotonic())
+        except RawPeerError as error:
+            raise AssertionError(f"it is still open after {within} s, or its end is torn: {error}") from None
+        if message is None:
+            break
+        if isinstance(message, list) and message[0] in (LANE,):
+            continue
+        assert code is None, f"behind the goodbye: {message!r}"
+        assert isinstance(message, list) and message[0] == GOODBYE, f"in place of a goodbye: {message!r}"
+        code = message[1]
+    assert is_reset_fine or code is not None, "the connection ended without a goodbye"
+    return code
+
+
+class Process:
+    """``pynto serve`` in a process of its own."""
+
+    def __init__(
+        self,
+        folder: Path,
+        target: Sequence[str] = ("victim:Root",),
+        policy: Path = POLICY,
+        *options: str,
+        cwd: Path = HERE,
+        env: dict[str, str] | None = None,
+    ) -> None:
+        self.unix = str(folder / "pynto.sock")
+        self.errors = folder / "stderr"
+        self._stderr: IO[bytes] = self.errors.open("ab")
+        command = [sys.executable, "-P", "-m", "pynto", "serve", *target, "--policy", str(policy)]
+        command += ["--listen", "tcp://127.0.0.1:0", "--listen", f"unix://{self.unix}", *options]
+        self.process = subprocess.Popen(
+            command, cwd=cwd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._stderr, env=env
+        )
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline().decode()
+        found = re.search(r"tcp://([\d.]+):(\d+)", line)
+        assert found, f"the server did not start: {line!r} {self.log()}"
+        self.tcp = (found[1], int(found[2]))
+        self.process.stdout.readline()
+        self.baseline: dict[str, int] = {}
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    def log(self) -> str:
+        return self.errors.read_text(errors="replace")
+
+    def connect(self, transport: str = "unix", *, hello: bool = True) -> Attacker:
+        peer = Attacker(self.tcp if transport == "tcp" else self.unix)
+        if hello:
+            peer.hello()
+        return peer
+
+    def fd_count(self) -> int:
+        return len(os.listdir(f"/proc/{self.pid}/fd"))
+
+    def thread_count(self) -> int:
+        return len(os.listdir(f"/proc/{self.pid}/task"))
+
+    def rss(self) -> int:
+        """Bytes of memory in use."""
+        return int(Path(f"/proc/{self.pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE")
+
+    def is_sound(self) -> None:
+        """The same process, no sanitizer's report, no secret in its log."""
+        assert self.process.poll() is None, f"the server has ended with {self.process.returncode}: {self.log()[-4000:]}"
+        log = self.log()
+        for word in (
+            "ERROR: AddressSanitizer",
+            "WARNING: ThreadSanitizer",
+            "runtime error:",
+            "Fatal Python error",
+            "Assertion `",
+        ):
+            assert word not in log, f"{word} {log[log.index(word) - 500 :][:3000]}"
+
+    def stop(self) -> int:
+        """Ends it as an operator does; its exit code."""
+        self.process.terminate()
+        try:
+            code = self.process.wait(timeout=PATIENCE)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise AssertionError(f"it did not end: {self.log()[-4000:]}") from None
+        finally:
+            assert self.process.stdout is not None
+            self.process.stdout.close()
+            self._stderr.close()
+        return code
+
+
+@contextmanager
+def serving(
+    *options: str, target: Sequence[str] = ("victim:Root",), policy: Path = POLICY, **more: Any
+) -> Iterator[Process]:
+    """A server for one test, ended in an orderly way."""
+    with tempfile.TemporaryDirectory() as folder:
+        process = Process(Path(folder), target, policy, *options, **more)
+        try:
+            yield process
+            process.is_sound()
+        except BaseException:
+            process.process.kill()
+            process.process.wait()
+            raise
+        assert process.stop() == 0, process.log()[-4000:]
+
+
+class Stdio:
+    """Servers on stdio, one for each client: see zygote.py."""
+
+    def __init__(self, folder: Path) -> None:
+        self.errors = folder / "stdio-stderr"
+        ours, theirs = socket.socketpair()
+        self._control = ours
+        with theirs, self.errors.open("ab") as stderr:
+            command = [sys.executable, "-P", str(HERE / "zygote.py"), str(theirs.fileno()), str(POLICY)]
+            self._process = subprocess.Popen(
+                command, cwd=HERE, stdin=subprocess.DEVNULL, stderr=stderr, pass_fds=[theirs.fileno()]
+            )
+
+    def connect(self, *, hello: bool = True) -> Attacker:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            socket.send_fds(self._control, [b"fork"], [theirs.fileno()])
+        peer = Attacker(ours)
+        if hello:
+            peer.hello()
+        return peer
+
+    def failures(self) -> str:
+        """Exit codes of the servers that did not end well. Every client has to be gone."""
+        self._control.settimeout(30)
+        self._control.sendall(b"wait")
+        return self._control.recv(4096).decode()
+
+    def close(self) -> None:
+        self._control.close()
+        self._process.wait(timeout=PATIENCE)
+
+
+class Honest:
+    """A client that goes on calling, at 20 calls a second, while somebody else attacks."""
+
+    def __init__(self, process: Process) -> None:
+        self._peer = process.connect("tcp")
+        self._stop = threading.Event()
+        self.times: list[float] = []
+        self.failures: list[str] = []
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def _run(self) -> None:
+        number = 0
+        while not self._stop.is_set():
+            number += 1
+            start = time.monotonic()
+            try:
+                if self._peer.call(0, "add", [number, 1]) != [RETURN, number + 1]:
+                    self.failures.append(f"wrong answer to {number}")
+            except (RawPeerError, OSError) as error:
+                self.failures.append(repr(error))
+                return
+            self.times.append(time.monotonic() - start)
+            self._stop.wait(0.05)
+
+    def __enter__(self) -> Honest:
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
+        if kind is None:
+            until(lambda: len(self.times) >= 3 or self.failures, "the honest client is answered")
+        self._stop.set()
+        self._thread.join(PATIENCE)
+        self._peer.close()
+        if kind is None:
+            assert not self.failures, self.failures
+            self.times.sort()
+            assert self.times[len(self.times) // 2] < 0.3, f"median {self.times[len(self.times) // 2]:.3f} s"
+            assert self.times[int(len(self.times) * 0.99) - 1] < 1.0, (
+                f"p99 {self.times[int(len(self.times) * 0.99) - 1]:.3f} s"
+            )
+
+
+@contextmanager
+def reset_at_end(peer: Attacker) -> Iterator[None]:
+    """Ends the connection with a reset, where the transport has one."""
+    with suppress(OSError):
+        peer._stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+    yield
+    peer.close()

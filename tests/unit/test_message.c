@@ -1,0 +1,436 @@
+/* test_message.c - does the grammar let in its messages and nothing else, and are ours read back as they were meant? */
+#include "support.h"
+
+#include "../../src/wire/message.h"
+#include "../../src/wire/scan.h"
+
+static struct pyn_message parsed(const char *hex)
+{
+    struct pyn_message m;
+
+    assert_int_equal(pyn_message_parse(support_bytes(hex), &m), PYN_OK);
+    return m;
+}
+
+static bool is_text(struct pyn_view view, const char *text)
+{
+    return pyn_view_is_equal(view, pyn_view_of(text));
+}
+
+static void a_call_has_reference_name_args_and_kwargs(void **state)
+{
+    struct pyn_message m = parsed("94 05 a4706f7374 92 a3616461 a568656c6c6f 81 a178 01");
+
+    (void)state;
+    assert_int_equal(m.kind, PYN_M_CALL);
+    assert_true(m.is_known_ref);
+    assert_int_equal(m.id, 5);
+    assert_true(is_text(m.name, "post"));
+    assert_true(support_is_hex(m.body, "92 a3616461 a568656c6c6f 81 a178 01"));
+}
+
+static void every_form_of_an_integer_is_the_same_reference(void **state)
+{
+    static const struct {
+        const char *hex;
+        bool is_known;
+        uint64_t id;
+    } cases[] = {
+        {"00", true, 0},
+        {"cc00", true, 0},
+        {"cd0000", true, 0},
+        {"ce00000000", true, 0},
+        {"cf0000000000000000", true, 0},
+        {"d000", true, 0},
+        {"d10000", true, 0},
+        {"d200000000", true, 0},
+        {"d30000000000000000", true, 0},
+        {"cf0000000000000001", true, 1},
+        {"cf7fffffffffffffff", true, INT64_MAX},
+        {"cf8000000000000000", true, UINT64_C(1) << 63},
+        {"cfffffffffffffffff", true, UINT64_MAX},
+        {"ff", false, 0},
+        {"d0ff", false, 0},
+        {"d3ffffffffffffffff", false, 0},
+        {"d38000000000000000", false, 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < SUPPORT_COUNT(cases); i++) {
+        char hex[64];
+        (void)snprintf(hex, sizeof(hex), "94 %s a166 90 80", cases[i].hex);
+        struct pyn_message m = parsed(hex);
+        assert_int_equal(m.kind, PYN_M_CALL);
+        assert_int_equal(m.is_known_ref, cases[i].is_known);
+        assert_true(m.id == cases[i].id);
+    }
+}
+
+static void only_a_tag_in_front_makes_args_no_tuple(void **state)
+{
+    (void)state;
+    assert_int_equal(parsed("94 00 a166 91 d7110000000000000000 80").kind, PYN_M_CALL);
+    assert_int_equal(parsed("94 00 a166 91 92 d41201 01 80").kind, PYN_M_CALL);
+    assert_int_equal(parsed("94 00 a166 91 81 a161 92 d41201 01 80").kind, PYN_M_CALL);
+}
+
+static void the_other_kinds_are_read(void **state)
+{
+    struct pyn_message m = parsed("92 ff 93010203");
+
+    (void)state;
+    assert_int_equal(m.kind, PYN_M_RETURN);
+    assert_true(support_is_hex(m.body, "93010203"));
+
+    m = parsed("92 fe 94 a145 a2686f a174 a169");
+    assert_int_equal(m.kind, PYN_M_ERROR);
+    assert_true(is_text(m.name, "E") && is_text(m.text, "ho") && is_text(m.traceback, "t") && is_text(m.incident, "i"));
+    m = parsed("92 fe 94 a145 a0 c0 c0");
+    assert_true(is_text(m.name, "E") && m.text.len == 0 && m.traceback.len == 0 && m.incident.len == 0);
+
+    m = parsed("93 fd cfffffffffffffffff cfffffffffffffffff");
+    assert_int_equal(m.kind, PYN_M_FREE);
+    assert_true(m.id == UINT64_MAX && m.count == UINT64_MAX);
+
+    m = parsed("92 fc cf7fffffffffffffff");
+    assert_int_equal(m.kind, PYN_M_LANE);
+    assert_true(m.id == INT64_MAX);
+
+    m = parsed("93 fb ceffffffff 81 a16b 90");
+    assert_int_equal(m.kind, PYN_M_DESCRIBE);
+    assert_int_equal(m.id, UINT32_MAX);
+    assert_true(support_is_hex(m.body, "81 a16b 90"));
+
+    m = parsed("91 fa");
+    assert_int_equal(m.kind, PYN_M_CANCEL);
+
+    m = parsed("93 f9 03 a3627965");
+    assert_int_equal(m.kind, PYN_M_GOODBYE);
+    assert_true(m.id == 3 && is_text(m.name, "bye"));
+
+    m = parsed("95 f8 a570796e746f 01 a472 6f6f74 81 a178 01");
+    assert_int_equal(m.kind, PYN_M_HELLO);
+    assert_true(m.id == 1 && m.has_name && is_text(m.name, "root"));
+    assert_true(support_is_hex(m.body, "81 a178 01"));
+    m = parsed("95 f8 a570796e746f 01 c0 80");
+    assert_true(!m.has_name && m.name.len == 0);
+
+    m = parsed("92 f7 00");
+    assert_int_equal(m.kind, PYN_M_PING);
+    m = parsed("92 f6 d37fffffffffffffff");
+    assert_int_equal(m.kind, PYN_M_PONG);
+    assert_true(m.id == INT64_MAX);
+    m = parsed("92 d3fffffffffffffff6 05");
+    assert_int_equal(m.kind, PYN_M_PONG);
+}
+
+static const struct {
+    const char *hex;
+    pyn_status wanted;
+    const char *why;
+} bad[] = {
+    {"", PYN_EFORMAT, "nothing"},
+    {"c0", PYN_EFORMAT, "no array"},
+    {"84 00 01 a165 02 90 03 80", PYN_EFORMAT, "a map"},
+    {"90", PYN_EFORMAT, "no kind"},
+    {"91 00", PYN_EFORMAT, "a kind that is no kind"},
+    {"91 94 00 a165 90 80", PYN_EFORMAT, "a call in one more array"},
+    {"92 00 01", PYN_EFORMAT, "kind 0 is no call without four parts"},
+    {"93 00 a165 90", PYN_EFORMAT, "a call of three"},
+    {"95 00 a165 90 80 c0", PYN_EFORMAT, "a call of five"},
+    {"91 f5", PYN_EFORMAT, "kind -11"},
+    {"92 f5 00", PYN_EFORMAT, "kind -11"},
+    {"92 d3ffffffff00000000 00", PYN_EFORMAT, "a kind whose low 32 bits are 0"},
+    {"92 d3fffffffefffffff7 00", PYN_EFORMAT, "a kind whose low 32 bits are -9"},
+    {"92 cffffffffffffffff7 00", PYN_EFORMAT, "a positive kind with the bits of -9"},
+    {"94 00 a165 90 80 00", PYN_EFORMAT, "something behind it"},
+    {"91 fa 00", PYN_EFORMAT, "something behind it"},
+
+    {"94 c2 a165 90 80", PYN_EFORMAT, "a reference that is false"},
+    {"94 c3 a165 90 80", PYN_EFORMAT, "a reference that is true"},
+    {"94 c0 a165 90 80", PYN_EFORMAT, "a reference that is nil"},
+    {"94 ca00000000 a165 90 80", PYN_EFORMAT, "a reference that is 0.0"},
+    {"94 cb8000000000000000 a165 90 80", PYN_EFORMAT, "a reference that is -0.0"},
+    {"94 a130 a165 90 80", PYN_EFORMAT, "a reference that is a str"},
+    {"94 c40130 a165 90 80", PYN_EFORMAT, "a reference that is bin"},
+    {"94 d7110000000000000000 a165 90 80", PYN_EFORMAT, "a reference that is a reference"},
+    {"94 00 00 90 80", PYN_EFORMAT, "a name that is an integer"},
+    {"94 00 c0 90 80", PYN_EFORMAT, "a name that is nil"},
+    {"94 00 c4046563686f 90 80", PYN_EFORMAT, "a name that is bin"},
+    {"94 00 91a165 90 80", PYN_EFORMAT, "a name in an array"},
+    {"94 00 81a16501 90 80", PYN_EFORMAT, "a name in a map"},
+    {"94 00 a0 90 80", PYN_EFORMAT, "an empty name"},
+    {"94 00 a165 80 80", PYN_EFORMAT, "args that are a map"},
+    {"94 00 a165 c0 80", PYN_EFORMAT, "args that are nil"},
+    {"94 00 a165 91d41201 80", PYN_EFORMAT, "args that are a frozenset"},
+    {"94 00 a165 92d4120201 80", PYN_EFORMAT, "args that are a list"},
+    {"94 00 a165 90 90", PYN_EFORMAT, "kwargs that are an array"},
+    {"94 00 a165 90 c0", PYN_EFORMAT, "kwargs that are nil"},
+    {"94 00 a165 90 81 01 01", PYN_EFORMAT, "a keyword that is an integer"},
+    {"94 00 a165 90 82 a161 01 c4016e 01", PYN_EFORMAT, "a second keyword that is bin"},
+
+    {"91 ff", PYN_EFORMAT, "a return of nothing"},
+    {"93 ff 01 02", PYN_EFORMAT, "a return of two"},
+    {"92 fe a145", PYN_EFORMAT, "an error that is a str"},
+    {"92 fe 93 a145 a0 c0", PYN_EFORMAT, "an error of three"},
+    {"92 fe 95 a145 a0 c0 c0 c0", PYN_EFORMAT, "an error of five"},
+    {"92 fe 94 a0 a0 c0 c0", PYN_EFORMAT, "an error without a type"},
+    {"92 fe 94 a145 c0 c0 c0", PYN_EFORMAT, "an error whose text is nil"},
+    {"92 fe 94 a145 a0 01 c0", PYN_EFORMAT, "a traceback that is an integer"},
+    {"92 fe 94 a145 a0 c0 c40100", PYN_EFORMAT, "an incident that is bin"},
+    {"93 fd 05 00", PYN_EFORMAT, "a free of none"},
+    {"93 fd 05 ff", PYN_EFORMAT, "a free of less than none"},
+    {"93 fd ff 01", PYN_EFORMAT, "a free of -1"},
+    {"93 fd c3 01", PYN_EFORMAT, "a free of true"},
+    {"93 fd cb3ff0000000000000 01", PYN_EFORMAT, "a free of 1.0"},
+    {"92 fd 05", PYN_EFORMAT, "a free without a count"},
+    {"92 fc ff", PYN_EFORMAT, "lane -1"},
+    {"92 fc cf8000000000000000", PYN_EFORMAT, "lane 2**63"},
+    {"92 fc c3", PYN_EFORMAT, "lane true"},
+    {"93 fb 00 80", PYN_EFORMAT, "interface 0 is none"},
+    {"93 fb cf0000000100000000 80", PYN_EFORMAT, "interface 2**32"},
+    {"93 fb 01 90", PYN_EFORMAT, "a description that is an array"},
+    {"92 fa c0", PYN_EFORMAT, "a cancel with something"},
+    {"93 f9 cf0000000100000000 a0", PYN_EFORMAT, "a code of 33 bits"},
+    {"93 f9 ff a0", PYN_EFORMAT, "code -1"},
+    {"93 f9 00 c0", PYN_EFORMAT, "a reason that is nil"},
+    {"95 f8 a570796e7470 01 c0 80", PYN_EVERSION, "another protocol"},
+    {"95 f8 a470796e74 01 c0 80", PYN_EVERSION, "part of our name"},
+    {"95 f8 a670796e746f00 01 c0 80", PYN_EVERSION, "our name and a NUL"},
+    {"95 f8 c40570796e746f 01 c0 80", PYN_EFORMAT, "our name as bin"},
+    {"95 f8 a570796e746f 00 c0 80", PYN_EVERSION, "version 0"},
+    {"95 f8 a570796e746f 02 c0 80", PYN_EVERSION, "version 2"},
+    {"95 f8 a570796e746f 02 01 01", PYN_EVERSION, "version 2, whatever else it says"},
+    {"95 f8 a570796e746f cf0000000100000001 c0 80", PYN_EVERSION, "version 2**32 + 1"},
+    {"95 f8 a570796e746f ff c0 80", PYN_EFORMAT, "version -1"},
+    {"95 f8 a570796e746f c3 c0 80", PYN_EFORMAT, "version true"},
+    {"95 f8 a570796e746f 01 a0 80", PYN_EFORMAT, "an empty root"},
+    {"95 f8 a570796e746f 01 01 80", PYN_EFORMAT, "root 1"},
+    {"95 f8 a570796e746f 01 c0 90", PYN_EFORMAT, "limits that are an array"},
+    {"96 f8 a570796e746f 01 c0 80 80", PYN_EFORMAT, "a hello of six"},
+    {"92 f7 ff", PYN_EFORMAT, "token -1"},
+    {"92 f7 cf8000000000000000", PYN_EFORMAT, "token 2**63"},
+    {"92 f6 cb0000000000000000", PYN_EFORMAT, "token 0.0"},
+};
+
+static void what_is_not_in_the_table_is_refused(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < SUPPORT_COUNT(bad); i++) {
+        struct pyn_message m;
+        pyn_status st = pyn_message_parse(support_bytes(bad[i].hex), &m);
+        if (st != bad[i].wanted) {
+            fail_msg("%s (%s): %s", bad[i].why, bad[i].hex, pyn_status_name(st));
+        }
+    }
+}
+
+/* A str of len letters behind `before`, and `behind` after it. */
+static pyn_status parse_with_text(const char *before, size_t len, const char *behind)
+{
+    uint8_t bytes[1024];
+    uint8_t head[3] = {0xda, (uint8_t)(len >> 8), (uint8_t)len};
+    struct pyn_message m;
+    size_t at = support_hex(before, bytes, sizeof(bytes));
+
+    memcpy(bytes + at, head, 3);
+    memset(bytes + at + 3, 'x', len);
+    at += 3 + len;
+    at += support_hex(behind, bytes + at, sizeof(bytes) - at);
+    return pyn_message_parse((struct pyn_view){bytes, at}, &m);
+}
+
+static void names_have_1_to_255_bytes(void **state)
+{
+    static const struct {
+        size_t len;
+        pyn_status wanted;
+    } cases[] = {
+        {0, PYN_EFORMAT}, {1, PYN_OK}, {PYN_NAME_MAX - 1, PYN_OK}, {PYN_NAME_MAX, PYN_OK}, {PYN_NAME_MAX + 1, PYN_EFORMAT}};
+
+    (void)state;
+    for (size_t i = 0; i < SUPPORT_COUNT(cases); i++) {
+        assert_int_equal(parse_with_text("94 00", cases[i].len, "90 80"), cases[i].wanted);
+        assert_int_equal(parse_with_text("92 fe 94", cases[i].len, "a0 c0 c0"), cases[i].wanted);
+        assert_int_equal(parse_with_text("95 f8 a570796e746f 01", cases[i].len, "80"), cases[i].wanted);
+        assert_int_equal(parse_with_text("92 fe 94 a145", cases[i].len, "c0 c0"), PYN_OK);
+        assert_int_equal(parse_with_text("93 f9 00", cases[i].len, ""), PYN_OK);
+    }
+}
+
+static void a_message_cut_short_never_parses(void **state)
+{
+    static const char *const whole[] = {
+        "94 05 a4706f7374 92 a3616461 d41210 81 a178 01",
+        "92 fe 94 a145 a2686f a174 a169",
+        "93 fd cd0100 05",
+        "95 f8 a570796e746f 01 a472 6f6f74 81 a178 01",
+        "93 fb 05 81 a16b 90",
+        "93 f9 03 a3627965",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < SUPPORT_COUNT(whole); i++) {
+        struct pyn_view view = support_bytes(whole[i]);
+        struct pyn_message m;
+        assert_int_equal(pyn_message_parse(view, &m), PYN_OK);
+        for (size_t len = 0; len < view.len; len++) {
+            assert_int_equal(pyn_message_parse((struct pyn_view){view.data, len}, &m), PYN_EFORMAT);
+        }
+    }
+}
+
+static pyn_status write_free(struct pyn_buf *buf)
+{
+    return pyn_message_free(buf, UINT64_MAX, 3);
+}
+static pyn_status write_lane(struct pyn_buf *buf)
+{
+    return pyn_message_lane(buf, INT64_MAX);
+}
+static pyn_status write_goodbye(struct pyn_buf *buf)
+{
+    return pyn_message_goodbye(buf, UINT32_MAX, "bye");
+}
+static pyn_status write_ping(struct pyn_buf *buf)
+{
+    return pyn_message_ping(buf, PYN_M_PING, 5);
+}
+static pyn_status write_pong(struct pyn_buf *buf)
+{
+    return pyn_message_ping(buf, PYN_M_PONG, INT64_MAX);
+}
+static pyn_status write_error(struct pyn_buf *buf)
+{
+    return pyn_message_error(buf, pyn_view_of("E"), pyn_view_of(""), pyn_view_of("t"), pyn_view_of(""));
+}
+static pyn_status write_hello(struct pyn_buf *buf)
+{
+    struct pyn_view root = pyn_view_of("root");
+    struct pyn_limits limits = {.message_max = 1, .depth_max = 2, .element_max = 3};
+    return pyn_message_hello(buf, &root, &limits, 4);
+}
+static pyn_status write_short_hello(struct pyn_buf *buf)
+{
+    return pyn_message_hello(buf, NULL, NULL, 4);
+}
+
+static const struct {
+    pyn_status (*write)(struct pyn_buf *buf);
+    enum pyn_kind kind;
+    const char *hex;
+} writers[] = {
+    {write_free, PYN_M_FREE, "93 fd cfffffffffffffffff 03 0a"},
+    {write_lane, PYN_M_LANE, "92 fc cf7fffffffffffffff 0a"},
+    {pyn_message_cancel, PYN_M_CANCEL, "91 fa 0a"},
+    {write_goodbye, PYN_M_GOODBYE, "93 f9 ceffffffff a3627965 0a"},
+    {write_ping, PYN_M_PING, "92 f7 05 0a"},
+    {write_pong, PYN_M_PONG, "92 f6 cf7fffffffffffffff 0a"},
+    {write_error, PYN_M_ERROR, "92 fe 94 a145 a0 a174 c0 0a"},
+    {write_hello,
+     PYN_M_HELLO, "95 f8 a570796e746f 01 a4726f6f74 84 a76d657373616765 01 a56465707468 02 a8656c656d656e7473 03 aa7265666572656e636573 04 0a"},
+    {write_short_hello, PYN_M_HELLO, "95 f8 a570796e746f 01 c0 80 0a"},
+};
+
+static void what_we_write_has_its_bytes_and_passes_our_own_scanner(void **state)
+{
+    struct pyn_limits limits = PYN_LIMITS_DEFAULT;
+
+    (void)state;
+    for (size_t i = 0; i < SUPPORT_COUNT(writers); i++) {
+        struct pyn_buf buf;
+        struct pyn_scan scan;
+        struct pyn_message m;
+        size_t len = 0;
+        size_t need = 0;
+        pyn_buf_init(&buf, pyn_mem_default(), 1000);
+        pyn_scan_init(&scan, &limits);
+        assert_int_equal(writers[i].write(&buf), PYN_OK);
+        assert_true(support_is_hex(pyn_buf_view(&buf), writers[i].hex));
+        assert_int_equal(pyn_scan_feed(&scan, pyn_buf_view(&buf), &len, &need), PYN_OK);
+        assert_int_equal(len + 1, pyn_buf_len(&buf));
+        assert_int_equal(pyn_message_parse((struct pyn_view){pyn_buf_view(&buf).data, len}, &m), PYN_OK);
+        assert_int_equal(m.kind, writers[i].kind);
+        pyn_buf_fini(&buf);
+    }
+}
+
+static void a_message_that_does_not_fit_leaves_the_buffer_as_it_was(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < SUPPORT_COUNT(writers); i++) {
+        size_t whole = support_bytes(writers[i].hex).len;
+        for (size_t max = 3; max <= 3 + whole; max++) {
+            struct pyn_buf buf;
+            pyn_buf_init(&buf, pyn_mem_default(), max);
+            assert_int_equal(pyn_buf_append(&buf, "abc", 3), PYN_OK);
+            assert_int_equal(writers[i].write(&buf), max < 3 + whole ? PYN_ESIZE : PYN_OK);
+            assert_int_equal(pyn_buf_len(&buf), max < 3 + whole ? 3 : max);
+            assert_memory_equal(pyn_buf_view(&buf).data, "abc", 3);
+            pyn_buf_fini(&buf);
+        }
+    }
+}
+
+static void a_failed_allocation_leaves_the_buffer_as_it_was(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < SUPPORT_COUNT(writers); i++) {
+        struct support_mem m;
+        struct pyn_buf buf;
+        uint8_t filler[250] = {0}; /* the first block has 256 bytes */
+        support_mem_init(&m, 2);
+        pyn_buf_init(&buf, &m.mem, 1000);
+        assert_int_equal(pyn_buf_append(&buf, filler, 1), PYN_OK);
+        assert_int_equal(pyn_buf_append(&buf, filler, sizeof(filler)), PYN_OK);
+        assert_int_equal(pyn_buf_append(&buf, filler, 256 - pyn_buf_len(&buf)), PYN_OK);
+        assert_int_equal(writers[i].write(&buf), PYN_ENOMEM);
+        assert_int_equal(pyn_buf_len(&buf), 256);
+        pyn_buf_fini(&buf);
+        assert_int_equal(m.live, 0);
+    }
+}
+
+static void what_a_peer_would_refuse_is_not_written(void **state)
+{
+    char letters[PYN_NAME_MAX + 2];
+    struct pyn_buf buf;
+    struct pyn_view empty = {NULL, 0};
+
+    (void)state;
+    memset(letters, 'x', sizeof(letters));
+    letters[PYN_NAME_MAX + 1] = '\0';
+    struct pyn_view too_long = pyn_view_of(letters);
+    struct pyn_view longest = {too_long.data, PYN_NAME_MAX};
+    pyn_buf_init(&buf, pyn_mem_default(), 1000);
+    assert_int_equal(pyn_message_free(&buf, 1, 0), PYN_EINTERNAL);
+    assert_int_equal(pyn_message_lane(&buf, UINT64_C(1) << 63), PYN_EINTERNAL);
+    assert_int_equal(pyn_message_ping(&buf, PYN_M_PING, UINT64_C(1) << 63), PYN_EINTERNAL);
+    assert_int_equal(pyn_message_ping(&buf, PYN_M_CALL, 1), PYN_EINTERNAL);
+    assert_int_equal(pyn_message_error(&buf, empty, empty, empty, empty), PYN_EMISFIT);
+    assert_int_equal(pyn_message_error(&buf, too_long, empty, empty, empty), PYN_EMISFIT);
+    assert_int_equal(pyn_message_hello(&buf, &too_long, NULL, 0), PYN_EMISFIT);
+    assert_int_equal(pyn_message_hello(&buf, &empty, NULL, 0), PYN_EMISFIT);
+    assert_int_equal(pyn_buf_len(&buf), 0);
+    assert_int_equal(pyn_message_error(&buf, longest, empty, empty, empty), PYN_OK);
+    assert_int_equal(pyn_message_hello(&buf, &longest, NULL, 0), PYN_OK);
+    pyn_buf_fini(&buf);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_call_has_reference_name_args_and_kwargs),
+        cmocka_unit_test(every_form_of_an_integer_is_the_same_reference),
+        cmocka_unit_test(only_a_tag_in_front_makes_args_no_tuple),
+        cmocka_unit_test(the_other_kinds_are_read),
+        cmocka_unit_test(what_is_not_in_the_table_is_refused),
+        cmocka_unit_test(names_have_1_to_255_bytes),
+        cmocka_unit_test(a_message_cut_short_never_parses),
+        cmocka_unit_test(what_we_write_has_its_bytes_and_passes_our_own_scanner),
+        cmocka_unit_test(a_message_that_does_not_fit_leaves_the_buffer_as_it_was),
+        cmocka_unit_test(a_failed_allocation_leaves_the_buffer_as_it_was),
+        cmocka_unit_test(what_a_peer_would_refuse_is_not_written),
+    };
+    return cmocka_run_group_tests_name("message", tests, NULL, NULL);
+}

@@ -1,0 +1,132 @@
+/* test_quota.c - the table of limits. */
+#include "support.h"
+
+#include <math.h>
+
+#include "../../src/quota/quota.h"
+
+static void every_limit_has_a_name_and_a_default_within_its_range(void **state)
+{
+    struct pyn_quotas quotas = pyn_quotas_default();
+    size_t count = 0;
+
+    (void)state;
+    for (const char *name = NULL; (name = pyn_quotas_name(count)) != NULL; count++) {
+        double usual = pyn_quotas_get(&quotas, count);
+        assert_int_equal(pyn_quotas_set(&quotas, pyn_view_of(name), usual), PYN_OK);
+        assert_true(pyn_quotas_get(&quotas, count) == usual);
+    }
+    assert_int_equal(count, 17);
+    assert_null(pyn_quotas_name(count + 1));
+}
+
+static void every_quota_of_the_ledger_has_a_name(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < PYN_Q_COUNT; i++) {
+        assert_true(strlen(pyn_quota_name((enum pyn_quota)i)) > 0);
+    }
+    assert_string_equal(pyn_quota_name(PYN_Q_CALLS), "calls");
+    assert_string_equal(pyn_quota_name(PYN_Q_OUTPUT), "output");
+}
+
+static void a_reply_and_a_call_of_the_greatest_size_fit_the_defaults(void **state)
+{
+    struct pyn_quotas quotas = pyn_quotas_default();
+
+    (void)state;
+    assert_int_equal(quotas.limits.message_max, PYN_LIMITS_DEFAULT.message_max);
+    assert_int_equal(quotas.limits.depth_max, PYN_LIMITS_DEFAULT.depth_max);
+    assert_int_equal(quotas.limits.element_max, PYN_LIMITS_DEFAULT.element_max);
+    assert_int_equal(quotas.limits.key_max, PYN_LIMITS_DEFAULT.key_max);
+    assert_int_equal(quotas.limits.int_max, PYN_LIMITS_DEFAULT.int_max);
+    assert_true(quotas.max[PYN_Q_OUTPUT] >= 2 * quotas.limits.message_max + (1u << 20));
+    assert_true(quotas.max[PYN_Q_QUEUED] >= quotas.limits.message_max + 1024);
+}
+
+static void a_greater_message_brings_the_room_that_it_needs(void **state)
+{
+    struct pyn_quotas quotas = pyn_quotas_default();
+    const double greater = 256.0 * 1024 * 1024;
+
+    (void)state;
+    assert_int_equal(pyn_quotas_set(&quotas, pyn_view_of("message"), greater), PYN_OK);
+    assert_true(quotas.max[PYN_Q_OUTPUT] >= 2 * quotas.limits.message_max + (1u << 20));
+    assert_true(quotas.max[PYN_Q_QUEUED] >= quotas.limits.message_max + (1u << 20));
+    assert_int_equal(pyn_quotas_set(&quotas, pyn_view_of("output"), 4096), PYN_OK); /* who says so afterwards is right */
+    assert_int_equal(quotas.max[PYN_Q_OUTPUT], 4096);
+}
+
+static void what_is_out_of_range_is_refused_and_changes_nothing(void **state)
+{
+    static const struct {
+        const char *name;
+        double value;
+        const char *why;
+    } bad[] = {
+        {"message", 1023, "below the least"},
+        {"message", 1024.0 * 1024 * 1024 + 1, "above the most"},
+        {"depth", 65, "higher than the scanner's stack"},
+        {"depth", 8.5, "not whole"},
+        {"keys", 4097, "above the cap"},
+        {"calls", 0, "nothing could ever be called"},
+        {"calls", -1, "negative"},
+        {"calls", 1e300, "no integer"},
+        {"hello", 0, "nobody could ever connect"},
+        {"stall", 86401, "longer than a day"},
+        {"Calls", 5, "another case"},
+        {"", 5, "no name"},
+        {"calls2", 5, "no such name"},
+    };
+    const struct pyn_quotas before = pyn_quotas_default();
+    struct pyn_quotas quotas = before;
+
+    (void)state;
+    for (size_t i = 0; i < SUPPORT_COUNT(bad); i++) {
+        if (pyn_quotas_set(&quotas, pyn_view_of(bad[i].name), bad[i].value) != PYN_EARGS) {
+            fail_msg("%s", bad[i].why);
+        }
+    }
+    assert_int_equal(pyn_quotas_set(&quotas, pyn_view_of("calls"), (double)NAN), PYN_EARGS);
+    assert_int_equal(pyn_quotas_set(&quotas, pyn_view_of("callback"), (double)INFINITY), PYN_EARGS);
+    assert_memory_equal(&before, &quotas, sizeof quotas);
+}
+
+static void the_ends_of_a_range_are_inside_of_it(void **state)
+{
+    struct pyn_quotas quotas = pyn_quotas_default();
+
+    (void)state;
+    assert_int_equal(pyn_quotas_set(&quotas, pyn_view_of("depth"), 64), PYN_OK);
+    assert_int_equal(quotas.limits.depth_max, 64);
+    assert_int_equal(pyn_quotas_set(&quotas, pyn_view_of("message"), 1024), PYN_OK);
+    assert_int_equal(quotas.limits.message_max, 1024);
+    assert_int_equal(pyn_quotas_set(&quotas, pyn_view_of("refusals_per_second"), 0), PYN_OK);
+    assert_int_equal(quotas.refusals_per_second, 0);
+}
+
+static void durations_are_set_in_seconds_and_kept_in_nanoseconds(void **state)
+{
+    struct pyn_quotas quotas = pyn_quotas_default();
+
+    (void)state;
+    assert_int_equal(quotas.hello_ns, UINT64_C(10000000000));
+    assert_int_equal(quotas.stall_ns, UINT64_C(30000000000));
+    assert_int_equal(quotas.callback_ns, UINT64_C(60000000000));
+    assert_int_equal(pyn_quotas_set(&quotas, pyn_view_of("stall"), 0.25), PYN_OK);
+    assert_int_equal(quotas.stall_ns, 250000000);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_limit_has_a_name_and_a_default_within_its_range),
+        cmocka_unit_test(every_quota_of_the_ledger_has_a_name),
+        cmocka_unit_test(a_reply_and_a_call_of_the_greatest_size_fit_the_defaults),
+        cmocka_unit_test(a_greater_message_brings_the_room_that_it_needs),
+        cmocka_unit_test(what_is_out_of_range_is_refused_and_changes_nothing),
+        cmocka_unit_test(the_ends_of_a_range_are_inside_of_it),
+        cmocka_unit_test(durations_are_set_in_seconds_and_kept_in_nanoseconds),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
