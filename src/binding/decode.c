@@ -48,7 +48,6 @@ static PyObject *decode_reference(struct pyn_decoder *decoder, const struct pyn_
     uint64_t id = 0;
     uint32_t number = 0;
     bool is_mine = false;
-    bool is_counted = false;
 
     if (pyn_item_ref(item, &is_mine, &id, &number) != PYN_OK) {
         return broken();
@@ -56,8 +55,8 @@ static PyObject *decode_reference(struct pyn_decoder *decoder, const struct pyn_
     if (!is_mine) {
         return decode_home(decoder, id);
     }
-    netref = pyn_netref_import(decoder->link, id, number, number == 0 ? declared : NULL, &is_counted);
-    if (!is_counted) {
+    netref = pyn_netref_import(decoder->link, id, number, number == 0 ? declared : NULL);
+    if (netref == NULL) {
         decoder->reader = before;
     }
     return netref;

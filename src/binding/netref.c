@@ -78,7 +78,7 @@ void pyn_netref_release(PyObject *value)
     }
     netref->is_released = true;
     pyn_link_lock(netref->link);
-    if (netref->link->over == PYN_OK) {
+    if (netref->link->over == PYN_OK && pyn_session_proxy(netref->link->session, netref->id, netref->iface) == value) {
         if (netref->id != 0) {
             pyn_session_release(netref->link->session, netref->id, netref->iface);
         } else { /* the root is not counted */
@@ -195,57 +195,89 @@ static PyObject *make_netref(struct pyn_link *link, struct pyn_book *book, uint6
     return (PyObject *)netref;
 }
 
-/* Python may have run while it was made: another thread's netref of the same reference goes first. Takes over netref, which may be NULL. */
-static PyObject *enter(struct pyn_link *link, uint64_t id, const struct pyn_iface *iface, PyObject *netref)
-{
-    PyObject *first = NULL;
+/* A reference that has arrived, as it stands in the message. */
+struct arrival {
+    uint64_t id;
+    uint32_t number;
+    const struct pyn_iface *declared; /* where the number is 0 */
+    const struct pyn_iface *iface;    /* what it is held under */
+};
 
+/*
+ * The live netref of what has arrived, which is counted with this; NULL: there is none yet. made, if it is given, becomes it where there is none. It is
+ * counted only then: no other thread can give back what this one is still at work on.
+ */
+static pyn_status claim(struct pyn_link *link, const struct arrival *arrival, PyObject *made, PyObject **live)
+{
+    const struct pyn_iface *iface = arrival->iface;
+    struct pyn_session *session = link->session;
+    pyn_status st = PYN_OK;
+    void *proxy = NULL;
+    void *before = NULL;
+
+    *live = NULL;
     pyn_link_lock(link);
-    if (link->over == PYN_OK) {
-        first = Py_XNewRef((PyObject *)pyn_session_proxy(link->session, id, iface));
-        if (first == NULL && netref != NULL) {
-            pyn_session_set_proxy(link->session, id, iface, netref);
-        } else if (first == NULL && id != 0) {
-            pyn_session_release(link->session, id, iface);
+    st = link->over;
+    if (st == PYN_OK) {
+        proxy = pyn_session_proxy(session, arrival->id, iface);
+        if (proxy == NULL || Py_REFCNT((PyObject *)proxy) == 0) { /* one that is being deallocated is none */
+            proxy = made;
+        }
+        if (proxy != NULL) {
+            st = pyn_session_import(session, arrival->id, arrival->number, arrival->declared, &iface, &before);
+        }
+        if (st == PYN_OK && proxy != NULL) {
+            pyn_session_set_proxy(session, arrival->id, iface, proxy);
+            *live = Py_NewRef((PyObject *)proxy);
         }
     }
     pyn_link_unlock(link);
-    if (first == NULL) {
-        return netref;
-    }
-    PyErr_Clear();
-    if (netref != NULL) {
-        of(netref)->is_released = true; /* what it stands for is the first one's */
-        Py_DECREF(netref);
-    }
-    return first;
+    return st;
 }
 
-PyObject *pyn_netref_import(struct pyn_link *link, uint64_t id, uint32_t number, const struct pyn_iface *declared,
-                            bool *is_counted)
+static PyObject *raise_import(struct pyn_link *link, pyn_status st)
 {
-    const struct pyn_iface *iface = NULL;
-    void *proxy = NULL;
+    return st == PYN_EQUOTA ? pyn_raise_quota(link, PYN_Q_LENT) : pyn_raise(st, link->reason);
+}
+
+static PyObject *import_new(struct pyn_link *link, const struct arrival *arrival)
+{
+    struct pyn_book *book = pyn_party_book(link->host, arrival->iface->policy);
+    PyObject *made = NULL;
+    PyObject *live = NULL;
     pyn_status st = PYN_EINTERNAL;
-    PyObject *netref = NULL;
-    struct pyn_book *book = NULL;
+
+    if (book == NULL || (arrival->id != 0 && pyn_link_need_background(link) != 0)) {
+        return NULL;
+    }
+    made = make_netref(link, book, arrival->id, arrival->iface);
+    if (made == NULL) {
+        return NULL;
+    }
+    st = claim(link, arrival, made, &live);
+    if (live != made) {
+        of(made)->is_released = true; /* it stands for nothing */
+    }
+    Py_DECREF(made);
+    return st == PYN_OK ? live : raise_import(link, st);
+}
+
+PyObject *pyn_netref_import(struct pyn_link *link, uint64_t id, uint32_t number, const struct pyn_iface *declared)
+{
+    struct arrival arrival = {id, number, declared, NULL};
+    PyObject *live = NULL;
+    pyn_status st = PYN_EINTERNAL;
 
     pyn_link_lock(link);
-    st = link->over != PYN_OK ? link->over : pyn_session_import(link->session, id, number, declared, &iface, &proxy);
+    st = link->over != PYN_OK ? link->over : pyn_session_held_under(link->session, id, number, declared, &arrival.iface);
     pyn_link_unlock(link);
-    *is_counted = st == PYN_OK;
+    if (st == PYN_OK) {
+        st = claim(link, &arrival, NULL, &live);
+    }
     if (st != PYN_OK) {
-        return st == PYN_EQUOTA ? pyn_raise_quota(link, PYN_Q_LENT) : pyn_raise(st, link->reason);
+        return raise_import(link, st);
     }
-    if (proxy != NULL) {
-        return Py_NewRef((PyObject *)proxy);
-    }
-    book = pyn_party_book(link->host, iface->policy);
-    if (id != 0 && pyn_link_need_background(link) != 0) {
-        book = NULL;
-    }
-    netref = book != NULL ? make_netref(link, book, id, iface) : NULL;
-    return enter(link, id, iface, netref);
+    return live != NULL ? live : import_new(link, &arrival);
 }
 
 /* ---- the base type ---- */
@@ -259,6 +291,7 @@ static int netref_traverse(PyObject *self, visitproc visit, void *arg)
 
 static int netref_clear(PyObject *self)
 {
+    pyn_netref_release(self); /* nobody finds what the collector has taken apart */
     Py_CLEAR(of(self)->party);
     return 0;
 }

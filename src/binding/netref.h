@@ -27,11 +27,10 @@ int pyn_netref_check(PyObject *netref);
 void pyn_netref_release(PyObject *value);
 
 /*
- * One reference of the peer's has arrived: its netref, the same one as long as it lives. declared: where the number is 0. *is_counted: it was
- * entered, and what fails afterwards has given it back.
+ * One reference of the peer's has arrived: its netref, the same one as long as it lives. declared: where the number is 0. NULL with an exception: it
+ * was not counted, and has to be given back.
  */
-PyObject *pyn_netref_import(struct pyn_link *link, uint64_t id, uint32_t number, const struct pyn_iface *declared,
-                            bool *is_counted);
+PyObject *pyn_netref_import(struct pyn_link *link, uint64_t id, uint32_t number, const struct pyn_iface *declared);
 
 /*
  * Calls an operation of the peer's object. args: without the netref itself, nargs of them, then the values of kwnames.

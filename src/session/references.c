@@ -103,22 +103,27 @@ static pyn_status import(struct pyn_session *session, uint64_t id, const struct 
     return st;
 }
 
-pyn_status pyn_session_import(struct pyn_session *session, uint64_t id, uint32_t number, const struct pyn_iface *iface,
-                              const struct pyn_iface **iface_out, void **proxy)
+pyn_status pyn_session_held_under(const struct pyn_session *session, uint64_t id, uint32_t number,
+                                  const struct pyn_iface *declared, const struct pyn_iface **iface)
 {
-    *iface_out = NULL;
-    *proxy = NULL;
+    *iface = NULL;
     if (session->state != PYN_OK) {
         return session->state;
     }
-    if (number != 0) {
-        iface = pyn_described_find(session, number);
-    }
-    if (iface == NULL || (id == 0 && session->role == PYN_ROLE_SERVER)) {
+    if (id == 0 && session->role == PYN_ROLE_SERVER) {
         return PYN_EDENIED; /* only a server has a root */
     }
-    *iface_out = iface;
-    return import(session, id, iface, proxy);
+    *iface = number != 0 ? pyn_described_find(session, number) : declared;
+    return *iface != NULL ? PYN_OK : PYN_EDENIED;
+}
+
+pyn_status pyn_session_import(struct pyn_session *session, uint64_t id, uint32_t number, const struct pyn_iface *declared,
+                              const struct pyn_iface **iface, void **proxy)
+{
+    pyn_status st = pyn_session_held_under(session, id, number, declared, iface);
+
+    *proxy = NULL;
+    return st == PYN_OK ? import(session, id, *iface, proxy) : st;
 }
 
 void *pyn_session_proxy(const struct pyn_session *session, uint64_t id, const struct pyn_iface *iface)

@@ -154,11 +154,15 @@ void pyn_session_unexport(struct pyn_session *session, uint64_t id);
 void *pyn_session_object(struct pyn_session *session, uint64_t id, const struct pyn_iface **iface);
 
 /*
- * One more time that a reference of the peer's was received. iface: what it is held under: for a number other than 0 what the peer
- * described (NULL is passed and *iface_out is set), else what is declared where it stands. *proxy: what pyn_session_set_proxy() remembered, or NULL.
+ * What a reference of the peer's is held under: for a number other than 0 what the peer described, else what is declared where it stands.
+ * PYN_EDENIED: neither is there, or the peer has no such reference.
  */
-pyn_status pyn_session_import(struct pyn_session *session, uint64_t id, uint32_t number, const struct pyn_iface *iface,
-                              const struct pyn_iface **iface_out, void **proxy);
+pyn_status pyn_session_held_under(const struct pyn_session *session, uint64_t id, uint32_t number,
+                                  const struct pyn_iface *declared, const struct pyn_iface **iface);
+
+/* One more time that it was received; the same errors, and PYN_EQUOTA. *proxy: what pyn_session_set_proxy() remembered, or NULL. */
+pyn_status pyn_session_import(struct pyn_session *session, uint64_t id, uint32_t number, const struct pyn_iface *declared,
+                              const struct pyn_iface **iface, void **proxy);
 /* The proxy that is remembered by now; NULL: none. */
 void *pyn_session_proxy(const struct pyn_session *session, uint64_t id, const struct pyn_iface *iface);
 void pyn_session_set_proxy(struct pyn_session *session, uint64_t id, const struct pyn_iface *iface, void *proxy);

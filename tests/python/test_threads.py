@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -132,6 +133,29 @@ def test_references_come_and_go_in_many_threads_without_a_mistake(
         task.result()
     assert connection.closed is False
     assert root.item().number == 1
+
+
+def test_the_first_reference_of_a_connection_comes_to_many_threads_at_once(
+    site: Any, in_thread: Callable[..., Any]
+) -> None:
+    """While one thread makes the netref (and starts the background), another gets the same reference, uses it and drops it."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for _ in range(40):
+            with site.connect() as connection:
+                root = connection.root
+                barrier = threading.Barrier(4)
+
+                def work(root: Any = root, barrier: Any = barrier) -> None:
+                    barrier.wait(20)
+                    for _ in range(8):
+                        assert root.item().number == 1
+
+                for task in [in_thread(work) for _ in range(4)]:
+                    task.result()
+    finally:
+        sys.setswitchinterval(interval)
 
 
 def test_pings_of_many_threads_all_come_back(connection: Any, in_thread: Callable[..., Any]) -> None:
