@@ -117,8 +117,8 @@ pyn_status pyn_session_held_under(const struct pyn_session *session, uint64_t id
     return *iface != NULL ? PYN_OK : PYN_EDENIED;
 }
 
-pyn_status pyn_session_import(struct pyn_session *session, uint64_t id, uint32_t number, const struct pyn_iface *declared,
-                              const struct pyn_iface **iface, void **proxy)
+pyn_status pyn_session_import(struct pyn_session *session, uint64_t id, uint32_t number,
+                              const struct pyn_iface *declared, const struct pyn_iface **iface, void **proxy)
 {
     pyn_status st = pyn_session_held_under(session, id, number, declared, iface);
 

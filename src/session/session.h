@@ -161,8 +161,8 @@ pyn_status pyn_session_held_under(const struct pyn_session *session, uint64_t id
                                   const struct pyn_iface *declared, const struct pyn_iface **iface);
 
 /* One more time that it was received; the same errors, and PYN_EQUOTA. *proxy: what pyn_session_set_proxy() remembered, or NULL. */
-pyn_status pyn_session_import(struct pyn_session *session, uint64_t id, uint32_t number, const struct pyn_iface *declared,
-                              const struct pyn_iface **iface, void **proxy);
+pyn_status pyn_session_import(struct pyn_session *session, uint64_t id, uint32_t number,
+                              const struct pyn_iface *declared, const struct pyn_iface **iface, void **proxy);
 /* The proxy that is remembered by now; NULL: none. */
 void *pyn_session_proxy(const struct pyn_session *session, uint64_t id, const struct pyn_iface *iface);
 void pyn_session_set_proxy(struct pyn_session *session, uint64_t id, const struct pyn_iface *iface, void *proxy);
