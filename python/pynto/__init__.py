@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from pynto.client import Connection, StdStreamConnection, connect, connection, release, spawn
+from pynto.client import Connection, Peer, StdStreamConnection, connect, connection, release, spawn
 from pynto.errors import DeadlineExceeded, Disconnected, ProtocolError, QuotaExceeded, Refused, RemoteError
 from pynto.policy import Policy
 from pynto.server import Server, pair, serve
@@ -18,6 +18,7 @@ __all__ = [
     "Copy",
     "DeadlineExceeded",
     "Disconnected",
+    "Peer",
     "Policy",
     "ProtocolError",
     "QuotaExceeded",

@@ -12,10 +12,11 @@ from typing import BinaryIO, Self
 from pynto import _core
 from pynto.errors import Disconnected
 
-__all__ = ["Connection", "StdStreamConnection", "connect", "connection", "release", "spawn"]
+__all__ = ["Connection", "Peer", "StdStreamConnection", "connect", "connection", "release", "spawn"]
 
 connection = _core.connection
 release = _core.release
+Peer = _core.Peer
 
 
 def _by_name(types: Iterable[type]) -> dict[str, type] | None:

@@ -26,6 +26,9 @@ void pyn_drop_dead(struct pyn_link *link)
 {
     void *object = NULL;
 
+    if (!pyn_link_is_ours(link)) {
+        return; /* they die in the parent */
+    }
     do {
         pyn_link_lock(link);
         object = pyn_session_reap(link->session);
@@ -308,7 +311,7 @@ static PyObject *finish(struct pyn_link *link, struct pyn_answer *answer, const 
     PyObject *value = answer->is_error ? pyn_raise_answer(answer, link->host, op) : value_of(link, answer, type, book);
 
     pyn_link_lock(link);
-    pyn_session_answer_free(link->session, answer);
+    pyn_link_drop_answer(link, answer);
     pyn_link_unlock(link);
     return value;
 }

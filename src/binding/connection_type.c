@@ -2,6 +2,7 @@
 #include "call.h"
 
 #include "../runtime/clock.h"
+#include "endings.h"
 #include "quotas.h"
 
 struct connection {
@@ -24,10 +25,10 @@ static void end_link(struct pyn_link *link, const char *reason)
         pyn_session_goodbye(link->session, 0, "");
         pyn_link_end(link, PYN_EGONE, reason);
     }
-    while (link->unsolicited != NULL) {
+    while (pyn_link_is_ours(link) && link->unsolicited != NULL) {
         struct pyn_call *call = link->unsolicited;
         link->unsolicited = call->next;
-        pyn_session_call_free(link->session, call);
+        pyn_link_drop_call(link, call);
     }
     link->is_dropped = true;
     if (!link->is_reading) { /* else the thread that reads does it */
@@ -167,13 +168,12 @@ static PyObject *connection_ping(PyObject *self, PyObject *args)
 
 static PyObject *connection_usage(PyObject *self, PyObject *Py_UNUSED(ignored))
 {
-    struct pyn_link *link = of(self)->link;
-    struct pyn_ledger ledger;
+    return pyn_usage_of_link(of(self)->link);
+}
 
-    pyn_link_lock(link);
-    ledger = *pyn_session_ledger(link->session);
-    pyn_link_unlock(link);
-    return pyn_usage_of(&ledger);
+static PyObject *connection_on_disconnect(PyObject *self, PyObject *callback)
+{
+    return pyn_endings_add(of(self)->link, callback);
 }
 
 static PyObject *connection_is_closed(PyObject *self, void *Py_UNUSED(closure))
@@ -225,12 +225,13 @@ static PyObject *background_call(PyObject *self, PyObject *Py_UNUSED(args), PyOb
             Py_XDECREF(pyn_run_call(link, call, NULL)); /* this thread is not the one to be ended */
         } else if (call != NULL) {
             pyn_link_lock(link);
-            pyn_session_call_free(link->session, call);
+            pyn_link_drop_call(link, call);
             pyn_link_unlock(link);
         }
         pyn_drop_dead(link);
         Py_XDECREF(host);
     }
+    pyn_endings_tell(link);
     Py_RETURN_NONE;
 }
 
@@ -282,6 +283,10 @@ int pyn_link_need_background(struct pyn_link *link)
 
 static PyMethodDef connection_methods[] = {
     {"close", connection_close, METH_NOARGS, "close()\n--\n\nSays goodbye. Every reference of it is gone afterwards."},
+    {"on_disconnect", connection_on_disconnect, METH_O,
+     "on_disconnect(callback)\n--\n\nCalls callback(reason) once, when the connection has ended, in a thread of its "
+     "own; at once if "
+     "it has. The result's cancel() takes it back."},
     {"ping", connection_ping, METH_VARARGS,
      "ping(timeout=10.0)\n--\n\nThe seconds of a round trip that runs no Python at the other side."},
     {"usage", connection_usage, METH_NOARGS,

@@ -20,6 +20,7 @@ struct core {
     PyTypeObject *attribute;
     PyTypeObject *connection;
     PyTypeObject *server;
+    PyTypeObject *peer;
 
     PyObject *refused; /* exceptions, from pynto.errors */
     PyObject *quota_exceeded;
@@ -49,6 +50,7 @@ int pyn_policy_type_init(PyObject *module);
 int pyn_netref_type_init(PyObject *module);
 int pyn_connection_type_init(PyObject *module);
 int pyn_server_type_init(PyObject *module);
+int pyn_peer_type_init(PyObject *module);
 int pyn_values_init(void);
 
 /* A str from UTF-8 that the scanner or the policy loader has checked. */

@@ -1,6 +1,7 @@
 /* module.c - pynto._core: the extension, its start, and its few functions. */
 #include "call.h"
 
+#include "endings.h"
 #include "policy_type.h"
 #include "quotas.h"
 
@@ -95,7 +96,13 @@ static int need_netref(PyObject *value)
 
 static PyObject *core_connection_of(PyObject *Py_UNUSED(module), PyObject *value)
 {
-    return need_netref(value) == 0 ? Py_NewRef((PyObject *)pyn_netref_party(value)) : NULL;
+    struct pyn_party *party = NULL;
+
+    if (need_netref(value) != 0) {
+        return NULL;
+    }
+    party = pyn_netref_party(value);
+    return party->is_server ? pyn_peer_of(pyn_netref_link(value), party) : Py_NewRef((PyObject *)party);
 }
 
 static PyObject *core_release(PyObject *Py_UNUSED(module), PyObject *value)
@@ -103,7 +110,7 @@ static PyObject *core_release(PyObject *Py_UNUSED(module), PyObject *value)
     if (need_netref(value) != 0) {
         return NULL;
     }
-    pyn_netref_release(value);
+    pyn_netref_release_here(value);
     Py_RETURN_NONE;
 }
 
@@ -115,9 +122,11 @@ static PyMethodDef core_functions[] = {
     {"quotas", core_quotas, METH_VARARGS,
      "quotas(changes=None, client=False)\n--\n\ndict[str, float]: every quota, with its default."},
     {"is_netref", core_is_netref, METH_O, "is_netref(value)\n--\n\nbool"},
-    {"connection", core_connection_of, METH_O, "connection(netref)\n--\n\nThe Connection that it belongs to."},
+    {"connection", core_connection_of, METH_O,
+     "connection(netref)\n--\n\nThe Connection that it belongs to; of a client's object, at a server: the Peer."},
     {"release", core_release, METH_O,
      "release(netref)\n--\n\nGives the reference back now, not when it is collected. Once is as good as twice."},
+    {"_at_exit", pyn_endings_at_exit, METH_NOARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
 
@@ -193,8 +202,8 @@ static int core_exec(PyObject *module)
     }
     is_loaded = true;
     if (look_up_all() != 0 || look_up_main_thread() != 0 || pyn_values_init() != 0 || pyn_errors_init() != 0 ||
-        pyn_policy_type_init(module) != 0 || pyn_netref_type_init(module) != 0 ||
-        pyn_connection_type_init(module) != 0 || pyn_server_type_init(module) != 0) {
+        pyn_policy_type_init(module) != 0 || pyn_netref_type_init(module) != 0 || pyn_connection_type_init(module) != 0 ||
+        pyn_server_type_init(module) != 0 || pyn_peer_type_init(module) != 0 || pyn_endings_init(module) != 0) {
         return -1;
     }
     return 0;

@@ -13,6 +13,8 @@ struct netref {
     const struct pyn_iface *iface; /* the book's */
     uint64_t id;
     bool is_released;
+    int released_at;           /* line, where pynto.release() was called */
+    PyCodeObject *released_in; /* strong; NULL: it was not released by name */
     PyObject *weakrefs;
 };
 
@@ -56,10 +58,20 @@ struct pyn_party *pyn_netref_party(PyObject *netref)
     return of(netref)->party;
 }
 
+static void raise_released(const struct netref *netref)
+{
+    if (netref->released_in != NULL) {
+        PyErr_Format(PyExc_ReferenceError, "this netref was released at %U:%d", netref->released_in->co_filename,
+                     netref->released_at);
+    } else {
+        PyErr_SetString(PyExc_ReferenceError, "this netref was released");
+    }
+}
+
 int pyn_netref_check(PyObject *netref)
 {
     if (of(netref)->is_released) {
-        PyErr_SetString(PyExc_ReferenceError, "this netref was released");
+        raise_released(of(netref));
         return -1;
     }
     if (of(netref)->link->host == NULL) {
@@ -67,6 +79,17 @@ int pyn_netref_check(PyObject *netref)
         return -1;
     }
     return 0;
+}
+
+void pyn_netref_release_here(PyObject *value)
+{
+    PyFrameObject *frame = PyEval_GetFrame(); /* borrowed */
+
+    if (frame != NULL && !of(value)->is_released) {
+        of(value)->released_in = PyFrame_GetCode(frame);
+        of(value)->released_at = PyFrame_GetLineNumber(frame);
+    }
+    pyn_netref_release(value);
 }
 
 void pyn_netref_release(PyObject *value)
@@ -306,6 +329,7 @@ static void netref_dealloc(PyObject *self)
         PyObject_ClearWeakRefs(self);
     }
     (void)netref_clear(self);
+    Py_CLEAR(of(self)->released_in);
     pyn_link_unref(of(self)->link);
     type->tp_free(self);
     Py_DECREF(type);

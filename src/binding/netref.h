@@ -10,6 +10,9 @@
 
 #include "values.h"
 
+/* pynto.connection() of a client's object: the server's end of its connection, or NULL. */
+PyObject *pyn_peer_of(struct pyn_link *link, struct pyn_party *party);
+
 /* Is it a netref of an object at the other end of this very link? */
 bool pyn_netref_is_of(PyObject *value, const struct pyn_link *link);
 bool pyn_netref_is(PyObject *value);
@@ -25,6 +28,8 @@ int pyn_netref_check(PyObject *netref);
 
 /* Gives the reference back now; once is as good as twice. */
 void pyn_netref_release(PyObject *value);
+/* The same, by name: a later use says where this was. */
+void pyn_netref_release_here(PyObject *value);
 
 /*
  * One reference of the peer's has arrived: its netref, the same one as long as it lives. declared: where the number is 0. NULL with an exception: it

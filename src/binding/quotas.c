@@ -55,7 +55,7 @@ static int put(PyObject *dict, const char *name, uint64_t value)
     return result;
 }
 
-PyObject *pyn_usage_of(const struct pyn_ledger *ledger)
+static PyObject *usage_of(const struct pyn_ledger *ledger)
 {
     PyObject *dict = PyDict_New();
     char peak[64];
@@ -73,6 +73,16 @@ PyObject *pyn_usage_of(const struct pyn_ledger *ledger)
         Py_CLEAR(dict);
     }
     return dict;
+}
+
+PyObject *pyn_usage_of_link(struct pyn_link *link)
+{
+    struct pyn_ledger ledger;
+
+    pyn_link_lock(link);
+    ledger = *pyn_session_ledger(link->session);
+    pyn_link_unlock(link);
+    return usage_of(&ledger);
 }
 
 PyObject *pyn_quotas_dict(const struct pyn_quotas *quotas)

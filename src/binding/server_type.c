@@ -1,6 +1,7 @@
 /* server_type.c - pynto._core.Server: roots under a policy, served by every thread that is in run(). */
 #include "call.h"
 
+#include "endings.h"
 #include "policy_type.h"
 #include "quotas.h"
 
@@ -103,11 +104,22 @@ static void host_run(void *ctx, struct pyn_link *link, struct pyn_call *call)
     PyGILState_Release(state);
 }
 
-static void host_sweep(void *Py_UNUSED(ctx), struct pyn_link *link)
+/* If it is one. What is told may call other clients: this thread has the turn, and gives it away meanwhile, as a call does. */
+static void tell_of_end(struct pyn_server *server, struct pyn_link *link)
+{
+    struct pyn_frame frame = {.link = link, .server = server};
+
+    pyn_frame_push(&frame);
+    pyn_endings_tell(link);
+    pyn_frame_pop();
+}
+
+static void host_sweep(void *ctx, struct pyn_link *link)
 {
     PyGILState_STATE state = PyGILState_Ensure();
 
     pyn_drop_dead(link);
+    tell_of_end(of(ctx)->server, link);
     PyGILState_Release(state);
 }
 

@@ -2,6 +2,7 @@
 #include "link.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -9,8 +10,19 @@
 #include <unistd.h>
 
 #include "clock.h"
-#include "fork.h"
 #include "server.h"
+
+/* In a child: its own copies, which nobody else sees. */
+static void drop_inherited(struct pyn_keepsake *keepsake)
+{
+    struct pyn_link *link = (struct pyn_link *)((char *)keepsake - offsetof(struct pyn_link, keepsake));
+
+    pyn_link_close(link);
+    if (link->wake >= 0) {
+        (void)close(link->wake);
+    }
+    link->wake = -1;
+}
 
 struct pyn_link *pyn_link_new(struct pyn_session *session, const struct pyn_quotas *quotas, int in, int out,
                               const char *peer)
@@ -40,12 +52,18 @@ struct pyn_link *pyn_link_new(struct pyn_session *session, const struct pyn_quot
     link->accepted_at = pyn_now();
     link->moved_at = link->accepted_at;
     (void)snprintf(link->peer, sizeof link->peer, "%s", peer);
+    pyn_keepsake_enter(&link->keepsake, drop_inherited);
     return link;
+}
+
+bool pyn_link_is_ours(const struct pyn_link *link)
+{
+    return link->birth == pyn_fork_count();
 }
 
 void pyn_link_lock(struct pyn_link *link)
 {
-    if (link->birth == pyn_fork_count()) {
+    if (pyn_link_is_ours(link)) {
         (void)pthread_mutex_lock(&link->lock);
     } else if (link->over == PYN_OK) {
         link->over = PYN_EGONE;
@@ -55,7 +73,7 @@ void pyn_link_lock(struct pyn_link *link)
 
 void pyn_link_unlock(struct pyn_link *link)
 {
-    if (link->birth == pyn_fork_count()) {
+    if (pyn_link_is_ours(link)) {
         (void)pthread_mutex_unlock(&link->lock);
     }
 }
@@ -82,7 +100,8 @@ void pyn_link_unref(struct pyn_link *link)
     if (link == NULL || atomic_fetch_sub(&link->refs, 1) != 1) {
         return;
     }
-    if (link->birth == pyn_fork_count()) {
+    pyn_keepsake_leave(&link->keepsake);
+    if (pyn_link_is_ours(link)) {
         pyn_session_free(link->session);
     } /* else it was left as the parent had it */
     pyn_link_close(link);
@@ -120,6 +139,20 @@ struct pyn_link *pyn_link_client(const struct pyn_quotas *quotas, struct pyn_vie
     }
     (void)close(wake);
     return NULL;
+}
+
+void pyn_link_drop_call(struct pyn_link *link, struct pyn_call *call)
+{
+    if (pyn_link_is_ours(link)) {
+        pyn_session_call_free(link->session, call);
+    }
+}
+
+void pyn_link_drop_answer(struct pyn_link *link, struct pyn_answer *answer)
+{
+    if (pyn_link_is_ours(link)) {
+        pyn_session_answer_free(link->session, answer);
+    }
 }
 
 static void wake_everybody(struct pyn_link *link)
@@ -266,7 +299,7 @@ void pyn_link_answer_late(struct pyn_link *link, uint64_t lane)
                                                         pyn_view_of("interrupted"), empty, empty) == PYN_OK)) {
         struct pyn_call *call = *at;
         *at = call->next;
-        pyn_session_call_free(link->session, call);
+        pyn_link_drop_call(link, call);
     }
 }
 

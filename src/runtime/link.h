@@ -17,6 +17,7 @@
 #include <stdatomic.h>
 
 #include "../session/session.h"
+#include "fork.h"
 
 struct pyn_server;
 
@@ -34,6 +35,7 @@ struct pyn_link {
     pthread_mutex_t lock;
     atomic_uint refs;
     unsigned birth; /* pyn_fork_count() when it was made */
+    struct pyn_keepsake keepsake;
     struct pyn_session *session;
     struct pyn_quotas quotas;
     int in;
@@ -86,7 +88,9 @@ void pyn_link_unref(struct pyn_link *link);
 struct pyn_link *pyn_link_client(const struct pyn_quotas *quotas, struct pyn_view root_name, int in, int out,
                                  const char *peer);
 
-/* In a child of a fork a link of the parent's is over, without a word to anybody, and its lock is nobody's. */
+/* In a child of a fork a link of the parent's is over, without a word to anybody, its lock is nobody's, and its session is not to be looked at:
+ * another thread of the parent's may have been in the middle of it. */
+bool pyn_link_is_ours(const struct pyn_link *link);
 void pyn_link_lock(struct pyn_link *link);
 void pyn_link_unlock(struct pyn_link *link);
 
@@ -97,6 +101,10 @@ void pyn_link_end(struct pyn_link *link, pyn_status why, const char *reason);
 
 /* Closes the descriptors of a link that is over, and that no thread reads any more. */
 void pyn_link_close(struct pyn_link *link);
+
+/* Frees a call or an answer that was its session's to give; in a child of a fork it is left alone. */
+void pyn_link_drop_call(struct pyn_link *link, struct pyn_call *call);
+void pyn_link_drop_answer(struct pyn_link *link, struct pyn_answer *answer);
 
 /* Writes what can be written now. */
 void pyn_link_flush(struct pyn_link *link);

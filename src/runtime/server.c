@@ -1,5 +1,6 @@
 /* server.c - the loop: every thread waits on one epoll, reads for all links, and runs the calls whose turn it is. */
 #include <errno.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -18,6 +19,26 @@ static const uint64_t TOKEN_LISTENER = UINT64_C(1) << 61;
 
 /* ---- life ---- */
 
+static void close_own(struct pyn_server *server)
+{
+    if (server->epoll >= 0) {
+        (void)close(server->epoll);
+    }
+    if (server->wake >= 0) {
+        (void)close(server->wake);
+    }
+    server->epoll = server->wake = -1;
+}
+
+/* In a child: its own copies. The files of the listeners are the parent's. */
+static void drop_inherited(struct pyn_keepsake *keepsake)
+{
+    struct pyn_server *server = (struct pyn_server *)((char *)keepsake - offsetof(struct pyn_server, keepsake));
+
+    close_own(server);
+    pyn_server_unlisten(server);
+}
+
 pyn_status pyn_server_new(const struct pyn_server_config *config, struct pyn_server **out)
 {
     struct pyn_server *server = calloc(1, sizeof *server);
@@ -31,6 +52,7 @@ pyn_status pyn_server_new(const struct pyn_server_config *config, struct pyn_ser
     server->birth = pyn_fork_count();
     server->epoll = epoll_create1(EPOLL_CLOEXEC);
     server->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK | EFD_SEMAPHORE);
+    pyn_keepsake_enter(&server->keepsake, drop_inherited);
     server->links = calloc(config->connection_max, sizeof *server->links);
     (void)pthread_mutex_init(&server->lock, NULL);
     (void)pthread_cond_init(&server->turn_free, NULL);
@@ -59,13 +81,9 @@ void pyn_server_free(struct pyn_server *server)
     if (server == NULL) {
         return;
     }
+    pyn_keepsake_leave(&server->keepsake);
     pyn_server_unlisten(server);
-    if (server->epoll >= 0) {
-        (void)close(server->epoll);
-    }
-    if (server->wake >= 0) {
-        (void)close(server->wake);
-    }
+    close_own(server);
     free(server->links);
     (void)pthread_cond_destroy(&server->turn_free);
     (void)pthread_mutex_destroy(&server->lock);
@@ -489,6 +507,9 @@ pyn_status pyn_server_run(struct pyn_server *server, bool looks_up, bool is_spar
 
 void pyn_server_stop(struct pyn_server *server)
 {
+    if (!pyn_server_is_ours(server)) {
+        return;
+    }
     pyn_server_lock(server);
     server->is_stopping = true;
     (void)pthread_cond_broadcast(&server->turn_free);

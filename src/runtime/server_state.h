@@ -12,6 +12,7 @@ enum { PYN_LISTENERS_MAX = 16 };
 struct pyn_server {
     struct pyn_server_config config;
     unsigned birth; /* pyn_fork_count() when it was made */
+    struct pyn_keepsake keepsake;
     int epoll;
     int wake; /* eventfd: a thread is wanted, or all are to stop */
 

@@ -106,7 +106,7 @@ static bool drop_if_over(const struct turn *turn)
     pyn_link_lock(turn->link);
     is_over = turn->link->over != PYN_OK;
     if (is_over && turn->call != NULL) {
-        pyn_session_call_free(turn->link->session, turn->call);
+        pyn_link_drop_call(turn->link, turn->call);
     }
     pyn_link_unlock(turn->link);
     return is_over;

@@ -81,7 +81,7 @@ static void drop_calls(struct pyn_link *link, struct pyn_waiter *waiter)
     while (waiter->calls != NULL) {
         struct pyn_call *call = waiter->calls;
         waiter->calls = call->next;
-        pyn_session_call_free(link->session, call);
+        pyn_link_drop_call(link, call);
     }
 }
 
@@ -89,7 +89,7 @@ static pyn_status leave_over(struct pyn_link *link, struct pyn_waiter *waiter)
 {
     drop_calls(link, waiter);
     if (waiter->answer != NULL) {
-        pyn_session_answer_free(link->session, waiter->answer);
+        pyn_link_drop_answer(link, waiter->answer);
     }
     remove_waiter(link, waiter);
     return link->over;
@@ -293,7 +293,7 @@ pyn_status pyn_link_answer(struct pyn_link *link, struct pyn_call *call, const s
                                         empty, empty);
         }
     }
-    pyn_session_call_free(link->session, call);
+    pyn_link_drop_call(link, call);
     if (link->over == PYN_OK) {
         if (st != PYN_OK) {
             pyn_link_end(link, st, pyn_status_name(st));

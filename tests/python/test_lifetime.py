@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
+import re
 import resource
 import signal
 import sys
@@ -73,15 +75,27 @@ def test_an_object_dies_when_a_cycle_of_the_clients_is_collected(root: Any, coun
 
 def test_release_frees_at_once_and_twice_is_as_good_as_once(root: Any, count_alive: Callable[[int], None]) -> None:
     item = root.fresh()
+    line = sys._getframe().f_lineno + 1
     pynto.release(item)
     count_alive(0)
     pynto.release(item)
     assert ", released>" in repr(item)
+    place = rf"released at {re.escape(__file__)}:{line}$"
     for use in (item.describe, lambda: item.name, lambda: setattr(item, "name", "x"), lambda: root.same_item(item)):
-        with pytest.raises(ReferenceError):
+        with pytest.raises(ReferenceError, match=place):
             use()
     root.add(1)
     assert root.add(1) == 2
+
+
+def test_release_at_the_end_of_a_block(root: Any, count_alive: Callable[[int], None]) -> None:
+    with contextlib.ExitStack() as stack:
+        item = root.fresh()
+        stack.callback(pynto.release, item)
+        assert item.number >= 0
+    count_alive(0)
+    with pytest.raises(ReferenceError, match="released at"):
+        item.describe()
 
 
 def test_release_of_the_root_leaves_the_connection_alone(connection: Any) -> None:
