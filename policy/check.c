@@ -257,6 +257,50 @@ static pyn_status check_roots(struct check *check)
     return st;
 }
 
+/* The fields of an exception are read without the policy: no record, no enum member stands in them. */
+static pyn_status check_plain(struct check *check, const struct pyn_type *type)
+{
+    pyn_status st = PYN_OK;
+    if (type->kind == PYN_T_RECORD || type->kind == PYN_T_ENUM) {
+        return refuse(check, "a field of an exception is plain data, not", type);
+    }
+    for (uint32_t i = 0; st == PYN_OK && i < type->count; i++) {
+        st = check_plain(check, type->items[i]);
+    }
+    return st;
+}
+
+static pyn_status check_error(struct check *check, const struct pyn_error_rule *rule)
+{
+    const struct pyn_place top = {NULL, pyn_view_of("errors")};
+    const struct pyn_place rule_at = {&top, rule->class_name};
+    const struct pyn_place fields_at = {&rule_at, pyn_view_of("fields")};
+    pyn_status st = PYN_OK;
+    for (uint32_t i = 0; st == PYN_OK && i < rule->field_count; i++) {
+        const struct pyn_place at = {&fields_at, rule->fields[i].name};
+        check->at = &at;
+        st = check_spelling(check, rule->fields[i].type);
+        if (st == PYN_OK) {
+            st = check_plain(check, rule->fields[i].type);
+        }
+        if (st == PYN_OK) {
+            st = check_type(check, rule->fields[i].type, (struct want){.flows_out = true, .is_field = true});
+        }
+        check->at = NULL;
+    }
+    return st;
+}
+
+static pyn_status check_errors(struct check *check)
+{
+    const struct pyn_policy *policy = check->build->policy;
+    pyn_status st = PYN_OK;
+    for (uint32_t i = 0; st == PYN_OK && i < policy->error_count; i++) {
+        st = check_error(check, &policy->errors[i]);
+    }
+    return st;
+}
+
 pyn_status pyn_check(struct pyn_build *build)
 {
     const struct pyn_policy *policy = build->policy;
@@ -271,6 +315,9 @@ pyn_status pyn_check(struct pyn_build *build)
     uint32_t listed = policy->interface_count + policy->import_count;
     for (uint32_t i = 0; st == PYN_OK && i < listed; i++) {
         st = check_iface(&check, policy->ifaces[i]);
+    }
+    if (st == PYN_OK) {
+        st = check_errors(&check);
     }
     return st == PYN_OK ? check_records(&check) : st;
 }

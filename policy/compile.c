@@ -3,6 +3,8 @@
 #include "names.h"
 #include "spelling.h"
 
+#include "../src/wire/details.h"
+
 #include <stdlib.h>
 
 /* ---- strings ---- */
@@ -476,29 +478,77 @@ static pyn_status compile_accepts(struct pyn_build *build)
     return st;
 }
 
-static pyn_status compile_error(struct pyn_build *build, const struct pyn_entry *entry, const struct pyn_place *up,
-                                struct pyn_error_row *out)
+static pyn_status compile_grant(struct pyn_build *build, const json_t *value, const struct pyn_place *at,
+                                enum pyn_error_grant *out)
 {
-    const struct pyn_place at = {up, entry->name};
     struct pyn_view grant = {0};
-    pyn_status st = check_class(build, up, entry->name);
-    if (st == PYN_OK) {
-        st = keep(build, entry->name, &out->class_name);
-    }
-    if (st == PYN_OK) {
-        st = pyn_string_read(&build->source, entry->value, &at, &grant);
-    }
+    pyn_status st = pyn_string_read(&build->source, value, at, &grant);
     if (st != PYN_OK) {
         return st;
     }
     if (pyn_view_is_equal(grant, pyn_view_of("type"))) {
-        out->grant = PYN_ERROR_TYPE;
+        *out = PYN_ERROR_TYPE;
     } else if (pyn_view_is_equal(grant, pyn_view_of("text"))) {
-        out->grant = PYN_ERROR_TEXT;
+        *out = PYN_ERROR_TEXT;
     } else {
-        return pyn_diag_refuse(build->diag, &at, "\"type\" or \"text\" is wanted, not", grant);
+        return pyn_diag_refuse(build->diag, at, "\"type\" or \"text\" is wanted, not", grant);
     }
     return PYN_OK;
+}
+
+static pyn_status compile_error_fields(struct pyn_build *build, json_t *value, const struct pyn_place *up,
+                                       struct pyn_error_rule *out)
+{
+    const struct pyn_place at = {up, pyn_view_of("fields")};
+    struct pyn_section section = {0};
+    pyn_status st = pyn_section_read(&build->source, value, &at, &section);
+    if (st != PYN_OK) {
+        return st;
+    }
+    if (section.count == 0 || section.count > PYN_FIELD_MAX) {
+        return pyn_diag_refuse(build->diag, &at, "has 1 to 64 fields", (struct pyn_view){0});
+    }
+    struct pyn_field *fields = pyn_arena_new(&build->policy->arena, section.count, sizeof *fields);
+    if (fields == NULL) {
+        return PYN_ENOMEM;
+    }
+    out->fields = fields;
+    out->field_count = section.count;
+    for (uint32_t i = 0; st == PYN_OK && i < section.count; i++) {
+        const struct pyn_place field_at = {&at, section.entries[i].name};
+        if (!pyn_name_is_member(section.entries[i].name)) {
+            return pyn_diag_refuse(build->diag, &at, "not a field:", section.entries[i].name);
+        }
+        st = keep(build, section.entries[i].name, &fields[i].name);
+        if (st == PYN_OK) {
+            st = take_type(build, section.entries[i].value, &field_at, &fields[i].type);
+        }
+    }
+    return st;
+}
+
+/* "type", "text", or {"fields": {name: type}, "grant": one of the two}. */
+static pyn_status compile_error(struct pyn_build *build, const struct pyn_entry *entry, const struct pyn_place *up,
+                                struct pyn_error_rule *out)
+{
+    const struct pyn_place at = {up, entry->name};
+    struct pyn_section parts = {0};
+    pyn_status st = check_class(build, up, entry->name);
+    if (st == PYN_OK) {
+        st = keep(build, entry->name, &out->class_name);
+    }
+    if (st != PYN_OK || !json_is_object(entry->value)) {
+        return st == PYN_OK ? compile_grant(build, entry->value, &at, &out->grant) : st;
+    }
+    st = pyn_section_read(&build->source, entry->value, &at, &parts);
+    if (st == PYN_OK && (parts.count != 2 || !pyn_view_is_equal(parts.entries[0].name, pyn_view_of("fields")) ||
+                         !pyn_view_is_equal(parts.entries[1].name, pyn_view_of("grant")))) {
+        return pyn_diag_refuse(build->diag, &at, "\"fields\" and \"grant\" are wanted", (struct pyn_view){0});
+    }
+    if (st == PYN_OK) {
+        st = compile_error_fields(build, parts.entries[0].value, &at, out);
+    }
+    return st == PYN_OK ? compile_grant(build, parts.entries[1].value, &at, &out->grant) : st;
 }
 
 static pyn_status compile_errors(struct pyn_build *build)

@@ -129,11 +129,17 @@ const struct pyn_iface *pyn_policy_find(const struct pyn_policy *policy, struct 
     return pyn_table_find(policy->ifaces + policy->interface_count + policy->import_count, policy->fn_count, name);
 }
 
-enum pyn_error_grant pyn_policy_error(const struct pyn_policy *policy, struct pyn_view class_name)
+const struct pyn_error_rule *pyn_policy_error_rule(const struct pyn_policy *policy, struct pyn_view class_name)
 {
     size_t at = find_row(policy->errors, policy->error_count, sizeof *policy->errors,
-                         offsetof(struct pyn_error_row, class_name), class_name);
-    return at < policy->error_count ? policy->errors[at].grant : PYN_ERROR_HIDDEN;
+                         offsetof(struct pyn_error_rule, class_name), class_name);
+    return at < policy->error_count ? &policy->errors[at] : NULL;
+}
+
+enum pyn_error_grant pyn_policy_error(const struct pyn_policy *policy, struct pyn_view class_name)
+{
+    const struct pyn_error_rule *rule = pyn_policy_error_rule(policy, class_name);
+    return rule != NULL ? rule->grant : PYN_ERROR_HIDDEN;
 }
 
 const struct pyn_op *pyn_iface_op(const struct pyn_iface *iface, enum pyn_op_kind kind, struct pyn_view name)

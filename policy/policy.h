@@ -178,6 +178,17 @@ const struct pyn_root *pyn_policy_root(const struct pyn_policy *policy, uint32_t
 const struct pyn_iface *pyn_policy_find(const struct pyn_policy *policy, struct pyn_view name);
 
 enum pyn_error_grant { PYN_ERROR_HIDDEN = 0, PYN_ERROR_TYPE, PYN_ERROR_TEXT };
+
+/* What may leave of the exceptions of a class. */
+struct pyn_error_rule {
+    struct pyn_view class_name;
+    enum pyn_error_grant grant;
+    uint32_t field_count;
+    const struct pyn_field *fields; /* sorted by name; plain data, none may miss */
+};
+
+/* NULL: nothing. */
+const struct pyn_error_rule *pyn_policy_error_rule(const struct pyn_policy *policy, struct pyn_view class_name);
 enum pyn_error_grant pyn_policy_error(const struct pyn_policy *policy, struct pyn_view class_name);
 
 const struct pyn_op *pyn_iface_op(const struct pyn_iface *iface, enum pyn_op_kind kind, struct pyn_view name);

@@ -9,11 +9,6 @@
 
 #include <stdatomic.h>
 
-struct pyn_error_row {
-    struct pyn_view class_name;
-    enum pyn_error_grant grant;
-};
-
 struct pyn_policy {
     const struct pyn_mem *mem;
     struct pyn_arena arena; /* everything below */
@@ -34,7 +29,7 @@ struct pyn_policy {
     uint32_t enum_count;
     struct pyn_root *roots;
     uint32_t root_count;
-    struct pyn_error_row *errors;
+    struct pyn_error_rule *errors;
     uint32_t error_count;
 };
 

@@ -40,12 +40,14 @@ class RemoteError(Exception):
     """An exception at the other side whose class stays there.
 
     type: its name as far as the other side lets it out. incident: what its log lists the details under, or None.
+    fields: the declared fields that the other side lets out, by name.
     """
 
     def __init__(self, text: str = "", type: str = "RemoteError") -> None:
         super().__init__(text) if text else super().__init__()
         self.type = type
         self.incident: str | None = None
+        self.fields: dict[str, object] = {}
 
     def __str__(self) -> str:
         text = super().__str__()

@@ -308,7 +308,7 @@ static PyObject *value_of(struct pyn_link *link, const struct pyn_answer *answer
 static PyObject *finish(struct pyn_link *link, struct pyn_answer *answer, const struct pyn_type *type,
                         const struct pyn_op *op, struct pyn_book *book)
 {
-    PyObject *value = answer->is_error ? pyn_raise_answer(answer, link->host, op) : value_of(link, answer, type, book);
+    PyObject *value = answer->is_error ? pyn_raise_answer(answer, link, op, book) : value_of(link, answer, type, book);
 
     pyn_link_lock(link);
     pyn_link_drop_answer(link, answer);
@@ -341,6 +341,7 @@ static PyObject *exchange(struct pyn_encoder *encoder, const struct pyn_type *ex
 {
     struct pyn_server *server = top_frame != NULL ? top_frame->server : NULL;
     struct pyn_link *link = encoder->link;
+    const struct pyn_expect wanted = {expect, pyn_op_end(op)};
     struct pyn_waiter waiter;
     pyn_status st = PYN_EINTERNAL;
     PyObject *value = NULL;
@@ -349,7 +350,7 @@ static PyObject *exchange(struct pyn_encoder *encoder, const struct pyn_type *ex
         return pyn_raise(PYN_EQUOTA, "threads: too many calls wait for their peers");
     }
     Py_BEGIN_ALLOW_THREADS
-    st = pyn_link_call(link, &waiter, own_lane(link), pyn_buf_view(&encoder->buf), expect);
+    st = pyn_link_call(link, &waiter, own_lane(link), pyn_buf_view(&encoder->buf), &wanted);
     Py_END_ALLOW_THREADS
     *was_sent = st == PYN_OK;
     if (st == PYN_OK) {

@@ -9,12 +9,14 @@
 #define PYN_CALL_H
 
 #include "netref.h"
+#include "steps.h"
 
 struct pyn_frame {
     struct pyn_frame *below;
     struct pyn_link *link;
     uint64_t lane;
     struct pyn_server *server; /* whose turn this thread has; NULL on a client */
+    PyObject *thrown;          /* strong: what this call throws into a generator; or NULL */
 };
 
 /* The innermost frame of this thread, or NULL. */
@@ -32,13 +34,6 @@ PyObject *pyn_run_call(struct pyn_link *link, struct pyn_call *call, struct pyn_
 PyObject *pyn_wait_for_value(struct pyn_link *link, struct pyn_waiter *waiter, const struct pyn_type *type,
                              const struct pyn_op *op, struct pyn_book *book);
 
-/* __exit__ and __aexit__ are told of an exception by its name and text. */
-static inline bool pyn_op_is_exit(const struct pyn_op *op)
-{
-    return pyn_view_is_equal(op->name, pyn_view_of("__exit__")) ||
-           pyn_view_is_equal(op->name, pyn_view_of("__aexit__"));
-}
-
 /* Objects that no reference holds any more are dropped. */
 void pyn_drop_dead(struct pyn_link *link);
 
@@ -52,9 +47,27 @@ struct pyn_failure {
     PyObject *type;     /* str */
     PyObject *text;     /* str */
     PyObject *incident; /* str, NULL when nothing was withheld */
+    bool has_details;   /* they are what the encoder holds */
 };
-void pyn_failure_take(struct pyn_failure *failure, const struct pyn_party *party, const struct pyn_op *op);
+
+/* encoder: empty, for the details. thrown: what the call has thrown into a generator, or NULL. */
+void pyn_failure_take(struct pyn_failure *failure, const struct pyn_party *party, const struct pyn_op *op,
+                      struct pyn_encoder *encoder, const PyObject *thrown);
 void pyn_failure_clear(struct pyn_failure *failure);
+
+/* Fills in what may be told of one exception, and logs what may not. rule: what the policy says of its class, or NULL. */
+void pyn_failure_tell(struct pyn_failure *failure, const struct pyn_party *party, const struct pyn_op *op,
+                      PyObject *error, const struct pyn_error_rule **rule);
+
+/* Can anything be said of its class? */
+bool pyn_error_has_name(const struct pyn_party *party, PyObject *error);
+
+/*
+ * Packs the details of an exception that a server raised: what the policy lets out of its fields, of what it came from, and of the members of a
+ * group. false: there are none, or no room for them; nothing was packed.
+ */
+bool pyn_details_pack(struct pyn_encoder *encoder, const struct pyn_op *op, PyObject *error,
+                      const struct pyn_error_rule *rule);
 
 /* (type, text) of an exception, for a peer's context manager: what a server tells is as much as its policy lets out. */
 PyObject *pyn_told(const struct pyn_party *party, PyObject *error);
@@ -62,8 +75,15 @@ PyObject *pyn_told(const struct pyn_party *party, PyObject *error);
 /* The exception that is set, with its traceback; it is set no longer. NULL when there was none. */
 PyObject *pyn_taken_exception(void);
 
-/* Raises what the peer's error message says. Returns NULL. */
-PyObject *pyn_raise_answer(const struct pyn_answer *answer, const struct pyn_party *party, const struct pyn_op *op);
+/* Raises what the peer's error message says. op: what it answers, or NULL. book: that of op's policy. Returns NULL. */
+PyObject *pyn_raise_answer(const struct pyn_answer *answer, struct pyn_link *link, const struct pyn_op *op,
+                           struct pyn_book *book);
+
+/* A RemoteError as text tells of one. NULL with an exception. */
+PyObject *pyn_remote_error(PyObject *text, PyObject *type);
+
+/* The builtin exception of that name that travels by type. Borrowed; NULL: none. */
+PyObject *pyn_plain_error(PyObject *name);
 
 int pyn_errors_init(void);
 

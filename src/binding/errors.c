@@ -1,4 +1,5 @@
-/* errors.c - exceptions on their way out, as far as the policy lets them, and on their way in. */
+/* errors.c - exceptions on their way out: what may be told of one, as far as the policy lets it. raise.c has the way in. */
+#include "../wire/pack.h"
 #include "call.h"
 
 enum { TEXT_MAX = 1024 };
@@ -15,18 +16,30 @@ static const char *const plain_names[] = {
 
 static PyObject *plain; /* dict: name -> class */
 
+static int add_plain(const char *name)
+{
+    PyObject *type = PyDict_GetItemString(PyEval_GetBuiltins(), name); /* borrowed */
+
+    return type != NULL ? PyDict_SetItemString(plain, name, type) : -1;
+}
+
 int pyn_errors_init(void)
 {
-    PyObject *builtins = PyEval_GetBuiltins(); /* borrowed */
+    int result = -1;
 
     plain = PyDict_New();
-    for (size_t i = 0; plain != NULL && i < sizeof plain_names / sizeof plain_names[0]; i++) {
-        PyObject *type = PyDict_GetItemString(builtins, plain_names[i]);
-        if (type == NULL || PyDict_SetItemString(plain, plain_names[i], type) != 0) {
-            Py_CLEAR(plain);
-        }
+    if (plain != NULL) {
+        result = add_plain("ExceptionGroup"); /* with its members */
     }
-    return plain != NULL ? 0 : -1;
+    for (size_t i = 0; result == 0 && i < sizeof plain_names / sizeof plain_names[0]; i++) {
+        result = add_plain(plain_names[i]);
+    }
+    return result;
+}
+
+PyObject *pyn_plain_error(PyObject *name)
+{
+    return PyDict_GetItem(plain, name);
 }
 
 PyObject *pyn_raise(pyn_status st, const char *reason)
@@ -70,16 +83,16 @@ static PyObject *class_name(PyObject *type)
     return text;
 }
 
-static enum pyn_error_grant grant_of(const struct pyn_party *party, PyObject *name)
+static const struct pyn_error_rule *rule_of(const struct pyn_party *party, PyObject *name)
 {
     Py_ssize_t len = 0;
     const char *text = PyUnicode_AsUTF8AndSize(name, &len);
 
     if (text == NULL || party->book == NULL) {
         PyErr_Clear();
-        return PYN_ERROR_HIDDEN;
+        return NULL;
     }
-    return pyn_policy_error(party->book->policy, (struct pyn_view){(const uint8_t *)text, (size_t)len});
+    return pyn_policy_error_rule(party->book->policy, (struct pyn_view){(const uint8_t *)text, (size_t)len});
 }
 
 /* Only what str() of it gives, bounded; an exception whose str() fails has no text. */
@@ -108,28 +121,34 @@ static bool is_ours(PyObject *type)
     return type == pyn_core.refused || type == pyn_core.quota_exceeded || type == pyn_core.deadline_exceeded;
 }
 
-/* The nearest class that may be named, and how much of it may be told. */
-static enum pyn_error_grant find_grant(const struct pyn_party *party, PyObject *error, PyObject **name_out)
+/* The nearest class that may be named, and how much of it may be told. *rule is left alone where the policy says nothing. */
+static enum pyn_error_grant find_grant(const struct pyn_party *party, PyObject *error, PyObject **name_out,
+                                       const struct pyn_error_rule **rule)
 {
     PyObject *mro = Py_TYPE(error)->tp_mro;
 
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(mro); i++) {
         PyObject *type = PyTuple_GET_ITEM(mro, i);
         PyObject *name = class_name(type);
-        PyObject *known = NULL;
+        const struct pyn_error_rule *found = NULL;
         enum pyn_error_grant grant = PYN_ERROR_HIDDEN;
+        bool is_plain = false;
         if (name == NULL) {
             PyErr_Clear();
             continue;
         }
-        known = PyDict_GetItemString(plain, ((PyTypeObject *)type)->tp_name);
-        grant = is_ours(type) ? PYN_ERROR_TEXT : grant_of(party, name);
-        if (known == type && grant == PYN_ERROR_HIDDEN) {
+        is_plain = PyDict_GetItemString(plain, ((PyTypeObject *)type)->tp_name) == type;
+        found = is_ours(type) ? NULL : rule_of(party, name);
+        if (is_ours(type)) {
+            grant = PYN_ERROR_TEXT;
+        } else if (found != NULL) {
+            grant = found->grant;
+        } else if (is_plain) {
             grant = PYN_ERROR_TYPE;
         }
         if (grant != PYN_ERROR_HIDDEN) {
-            bool is_short = known == type || is_ours(type);
-            *name_out = is_short ? PyType_GetName((PyTypeObject *)type) : Py_NewRef(name);
+            *name_out = is_plain || is_ours(type) ? PyType_GetName((PyTypeObject *)type) : Py_NewRef(name);
+            *rule = found != NULL ? found : *rule;
             Py_DECREF(name);
             return grant;
         }
@@ -138,18 +157,15 @@ static enum pyn_error_grant find_grant(const struct pyn_party *party, PyObject *
     return PYN_ERROR_HIDDEN;
 }
 
-static bool is_stop(const struct pyn_op *op, PyObject *error, const char **name)
+static const char *stop_name(const struct pyn_op *op, PyObject *error)
 {
-    if (pyn_view_is_equal(op->name, pyn_view_of("__next__")) && Py_IS_TYPE(error, (PyTypeObject *)PyExc_StopIteration)) {
-        *name = "StopIteration";
-        return true;
+    if (pyn_op_is_step(op) && Py_IS_TYPE(error, (PyTypeObject *)PyExc_StopIteration)) {
+        return "StopIteration";
     }
-    if (pyn_view_is_equal(op->name, pyn_view_of("__anext__")) &&
-        Py_IS_TYPE(error, (PyTypeObject *)PyExc_StopAsyncIteration)) {
-        *name = "StopAsyncIteration";
-        return true;
+    if (pyn_op_is_async_step(op) && Py_IS_TYPE(error, (PyTypeObject *)PyExc_StopAsyncIteration)) {
+        return "StopAsyncIteration";
     }
-    return false;
+    return NULL;
 }
 
 PyObject *pyn_taken_exception(void)
@@ -180,25 +196,30 @@ static PyObject *operation_name(const struct pyn_op *op)
     return text;
 }
 
-void pyn_failure_take(struct pyn_failure *failure, const struct pyn_party *party, const struct pyn_op *op)
+static bool is_hidden(PyObject *error, enum pyn_error_grant grant)
 {
-    PyObject *error = pyn_taken_exception();
-    const char *stop = NULL;
-    enum pyn_error_grant grant = PYN_ERROR_HIDDEN;
+    return grant == PYN_ERROR_HIDDEN || Py_IS_TYPE(error, (PyTypeObject *)PyExc_SystemError);
+}
+
+bool pyn_error_has_name(const struct pyn_party *party, PyObject *error)
+{
+    const struct pyn_error_rule *rule = NULL;
+    PyObject *name = NULL;
+    bool has = !is_hidden(error, find_grant(party, error, &name, &rule));
+
+    Py_XDECREF(name);
+    return has;
+}
+
+void pyn_failure_tell(struct pyn_failure *failure, const struct pyn_party *party, const struct pyn_op *op,
+                      PyObject *error, const struct pyn_error_rule **rule)
+{
+    enum pyn_error_grant grant = find_grant(party, error, &failure->type, rule);
     PyObject *operation = NULL;
 
-    if (error == NULL) {
-        return;
-    }
-    if (is_stop(op, error, &stop)) {
-        failure->type = PyUnicode_FromString(stop);
-        Py_DECREF(error);
-        return;
-    }
-    grant = find_grant(party, error, &failure->type);
-    if (Py_IS_TYPE(error, (PyTypeObject *)PyExc_SystemError) || grant == PYN_ERROR_HIDDEN) {
+    if (is_hidden(error, grant)) {
         Py_XSETREF(failure->type, PyUnicode_FromString("RemoteError"));
-        grant = PYN_ERROR_HIDDEN;
+        *rule = NULL;
     }
     if (grant == PYN_ERROR_TEXT) {
         failure->text = text_of(error);
@@ -209,19 +230,97 @@ void pyn_failure_take(struct pyn_failure *failure, const struct pyn_party *party
             Py_DECREF(operation);
         }
     }
-    PyErr_Clear();                                  /* the log must not stand in the way of the answer */
-    (void)PyException_SetTraceback(error, Py_None); /* what its frames hold goes with the call */
-    Py_DECREF(error);
+    PyErr_Clear(); /* the log must not stand in the way of the answer */
+}
+
+/* {"value": what the iteration has returned}. -1 with an exception: it is not what was declared. */
+static int pack_end(struct pyn_encoder *encoder, const struct pyn_type *type, PyObject *value)
+{
+    struct pyn_mark mark = pyn_encoder_mark(encoder);
+    int result = pyn_packed(encoder, pyn_pack_map(&encoder->buf, 1));
+
+    if (result == 0) {
+        result = pyn_packed(encoder, pyn_pack_str(&encoder->buf, "value", 5));
+    }
+    if (result == 0) {
+        result = pyn_encode(encoder, value, type);
+    }
+    if (result != 0) {
+        pyn_encoder_rewind(encoder, mark);
+    }
+    if (result == PYN_MISFIT) {
+        PyErr_Format(PyExc_SystemError, "the iteration has returned a %s, which is not declared: it was not sent",
+                     Py_TYPE(value)->tp_name);
+    }
+    return result == 0 ? 0 : -1;
+}
+
+static int take_stop(struct pyn_failure *failure, const char *stop, const struct pyn_op *op, PyObject *error,
+                     struct pyn_encoder *encoder)
+{
+    const struct pyn_type *type = pyn_op_end(op);
+    PyObject *value = type != NULL ? ((PyStopIterationObject *)error)->value : NULL; /* borrowed */
+
+    if (value != NULL && value != Py_None) {
+        if (pack_end(encoder, type, value) != 0) {
+            return -1;
+        }
+        failure->has_details = true;
+    }
+    failure->type = PyUnicode_FromString(stop);
+    return 0;
+}
+
+/* The peer's own exception has gone through the generator: it knows better what it was. */
+static void take_thrown(struct pyn_failure *failure, struct pyn_encoder *encoder)
+{
+    pyn_status st = pyn_pack_map(&encoder->buf, 1);
+
+    failure->type = PyUnicode_FromString("RemoteError");
+    if (st == PYN_OK) {
+        st = pyn_pack_str(&encoder->buf, "yours", 5);
+    }
+    if (st == PYN_OK) {
+        st = pyn_pack_bool(&encoder->buf, true);
+    }
+    failure->has_details = st == PYN_OK;
+}
+
+void pyn_failure_take(struct pyn_failure *failure, const struct pyn_party *party, const struct pyn_op *op,
+                      struct pyn_encoder *encoder, const PyObject *thrown)
+{
+    PyObject *error = pyn_taken_exception();
+    const struct pyn_error_rule *rule = NULL;
+    const char *stop = error != NULL ? stop_name(op, error) : NULL;
+
+    if (error == NULL) {
+        return;
+    }
+    if (stop != NULL && take_stop(failure, stop, op, error, encoder) != 0) {
+        Py_SETREF(error, pyn_taken_exception());
+        stop = NULL;
+    }
+    if (stop == NULL && error == thrown) {
+        take_thrown(failure, encoder);
+    } else if (stop == NULL && error != NULL) {
+        pyn_failure_tell(failure, party, op, error, &rule);
+        failure->has_details = party->is_server && pyn_details_pack(encoder, op, error, rule);
+    }
+    if (error != NULL) {
+        (void)PyException_SetTraceback(error, Py_None); /* what its frames hold goes with the call */
+        Py_DECREF(error);
+    }
 }
 
 PyObject *pyn_told(const struct pyn_party *party, PyObject *error)
 {
+    const struct pyn_error_rule *rule = NULL;
     PyObject *name = NULL;
     PyObject *text = NULL;
     PyObject *pair = NULL;
 
     /* A client that enters a server's context manager has chosen to tell it. */
-    if (find_grant(party, error, &name) == PYN_ERROR_TEXT || !party->is_server) {
+    if (find_grant(party, error, &name, &rule) == PYN_ERROR_TEXT || !party->is_server) {
         text = text_of(error);
     }
     if (name == NULL) {
@@ -243,88 +342,4 @@ void pyn_failure_clear(struct pyn_failure *failure)
     Py_CLEAR(failure->type);
     Py_CLEAR(failure->text);
     Py_CLEAR(failure->incident);
-}
-
-/* ---- in ---- */
-
-static PyObject *str_or_empty(struct pyn_view text)
-{
-    return text.len > 0 ? pyn_str(text) : PyUnicode_FromString("");
-}
-
-static bool is_text(struct pyn_view a, const char *b)
-{
-    return pyn_view_is_equal(a, pyn_view_of(b));
-}
-
-/* The class that a name stands for: from a closed table, never looked up in a module. Borrowed; NULL: RemoteError. */
-static PyObject *class_of(struct pyn_view type, const struct pyn_party *party, PyObject *name)
-{
-    PyObject *given = NULL;
-
-    if (party->is_server) {
-        return NULL; /* a client's exception is never ours: it must not end a loop or meet an except clause by its own choice */
-    }
-    if (is_text(type, "Refused")) {
-        return pyn_core.refused;
-    }
-    if (is_text(type, "QuotaExceeded")) {
-        return pyn_core.quota_exceeded;
-    }
-    if (is_text(type, "DeadlineExceeded")) {
-        return pyn_core.deadline_exceeded;
-    }
-    given = party->types != NULL ? PyDict_GetItem(party->types, name) : NULL;
-    if (given != NULL && PyExceptionClass_Check(given)) {
-        return given;
-    }
-    return PyDict_GetItem(plain, name);
-}
-
-static void add_note(PyObject *error, PyObject *incident)
-{
-    PyObject *note = PyUnicode_FromFormat("incident %U: the other side keeps the details in its log", incident);
-    PyObject *done = note != NULL ? PyObject_CallMethod(error, "add_note", "O", note) : NULL;
-
-    Py_XDECREF(note);
-    Py_XDECREF(done);
-    if (PyObject_SetAttrString(error, "incident", incident) != 0) {
-        PyErr_Clear();
-    }
-    PyErr_Clear();
-}
-
-static PyObject *make_error(PyObject *type, PyObject *name, PyObject *text)
-{
-    if (type == NULL) {
-        return PyObject_CallFunctionObjArgs(pyn_core.remote_error, text, name, NULL);
-    }
-    return PyUnicode_GET_LENGTH(text) > 0 ? PyObject_CallOneArg(type, text) : PyObject_CallNoArgs(type);
-}
-
-PyObject *pyn_raise_answer(const struct pyn_answer *answer, const struct pyn_party *party, const struct pyn_op *op)
-{
-    PyObject *name = str_or_empty(answer->type);
-    PyObject *text = str_or_empty(answer->text);
-    PyObject *incident = answer->incident.len > 0 ? pyn_str(answer->incident) : NULL;
-    PyObject *error = NULL;
-
-    if (op != NULL && is_text(op->name, "__next__") && is_text(answer->type, "StopIteration")) {
-        PyErr_SetNone(PyExc_StopIteration);
-    } else if (op != NULL && is_text(op->name, "__anext__") && is_text(answer->type, "StopAsyncIteration")) {
-        PyErr_SetNone(PyExc_StopAsyncIteration);
-    } else if (name != NULL && text != NULL) {
-        error = make_error(class_of(answer->type, party, name), name, text);
-    }
-    if (error != NULL) {
-        if (incident != NULL) {
-            add_note(error, incident);
-        }
-        PyErr_SetObject((PyObject *)Py_TYPE(error), error);
-    }
-    Py_XDECREF(error);
-    Py_XDECREF(name);
-    Py_XDECREF(text);
-    Py_XDECREF(incident);
-    return NULL;
 }

@@ -151,6 +151,12 @@ static PyObject *call_method(PyObject *object, PyObject *name, const struct argu
     return result;
 }
 
+/* What a peer says of an exception is one of ours that tells of it: strong, or NULL with an exception. */
+static PyObject *told_error(PyObject *told)
+{
+    return pyn_remote_error(PyTuple_GET_ITEM(told, 1), PyTuple_GET_ITEM(told, 0));
+}
+
 /* A peer's exception inside a with block: the object gets one of ours that tells of it. */
 static int exit_arguments(struct arguments *arguments)
 {
@@ -159,8 +165,7 @@ static int exit_arguments(struct arguments *arguments)
     PyObject **block = NULL;
 
     if (told != NULL && told != Py_None) {
-        error = PyObject_CallFunctionObjArgs(pyn_core.remote_error, PyTuple_GET_ITEM(told, 1),
-                                             PyTuple_GET_ITEM(told, 0), NULL);
+        error = told_error(told);
         if (error == NULL) {
             return -1;
         }
@@ -178,6 +183,28 @@ static int exit_arguments(struct arguments *arguments)
     arguments->block = block;
     arguments->count = 3;
     return 0;
+}
+
+/* One that it throws into a generator: the same, and remembered, to be known again when it comes out. */
+static int throw_argument(struct arguments *arguments)
+{
+    PyObject *error = told_error(arguments->block[2]);
+
+    if (error == NULL) {
+        return -1;
+    }
+    Py_SETREF(arguments->block[2], error);
+    pyn_frame_top()->thrown = Py_NewRef(error);
+    return 0;
+}
+
+/* What the object is called with, where that is not what the peer has sent. */
+static int fit_arguments(const struct pyn_op *op, struct arguments *arguments)
+{
+    if (pyn_op_is_exit(op)) {
+        return exit_arguments(arguments);
+    }
+    return pyn_op_is_throw(op) ? throw_argument(arguments) : 0;
 }
 
 static PyObject *link_is_over(PyObject *capsule, PyObject *Py_UNUSED(ignored))
@@ -255,7 +282,7 @@ static PyObject *run_method(struct pyn_decoder *decoder, const struct pyn_call *
 
     if (decode_arguments(decoder, signature, call->object, &arguments) != 0) {
         pyn_decoder_give_up(decoder);
-    } else if (!pyn_op_is_exit(call->verdict.op) || exit_arguments(&arguments) == 0) {
+    } else if (fit_arguments(call->verdict.op, &arguments) == 0) {
         result = call_object(decoder, call, &arguments);
         if (signature->is_async) {
             result = await_result(result, decoder->link, server);
@@ -335,6 +362,7 @@ static struct pyn_view view_of_str(PyObject *text)
     return (struct pyn_view){(const uint8_t *)data, (size_t)len};
 }
 
+/* encoder: what is returned, or the details of the failure. */
 static void answer(struct pyn_link *link, struct pyn_call *call, const struct pyn_encoder *encoder, bool is_return,
                    const struct pyn_failure *failure)
 {
@@ -346,6 +374,9 @@ static void answer(struct pyn_link *link, struct pyn_call *call, const struct py
         reply.type = view_of_str(failure->type);
         reply.text = view_of_str(failure->text);
         reply.incident = view_of_str(failure->incident);
+        if (failure->has_details) {
+            reply.details = pyn_buf_view(&encoder->buf);
+        }
         if (reply.type.len == 0) {
             reply.type = pyn_view_of("RemoteError");
         }
@@ -383,6 +414,7 @@ PyObject *pyn_run_call(struct pyn_link *link, struct pyn_call *call, struct pyn_
     struct pyn_decoder decoder = {.link = link, .party = party, .reader = pyn_reader_of(call->body)};
     struct pyn_encoder encoder;
     struct pyn_failure failure = {0};
+    struct pyn_mark nothing = {0};
     PyObject *result = NULL;
     PyObject *interrupt = NULL;
     bool is_return = false;
@@ -402,13 +434,15 @@ PyObject *pyn_run_call(struct pyn_link *link, struct pyn_call *call, struct pyn_
         pyn_link_answer_interrupted(link, call);
     } else {
         if (!is_return) {
-            pyn_failure_take(&failure, party, call->verdict.op);
+            pyn_encoder_rewind(&encoder, nothing);
+            pyn_failure_take(&failure, party, call->verdict.op, &encoder, frame.thrown);
         }
         answer(link, call, &encoder, is_return, &failure);
     }
     Py_XDECREF(result); /* after the answer: its finalizers run on nobody's time */
+    Py_XDECREF(frame.thrown);
+    pyn_encoder_fini(&encoder, is_return || failure.has_details);
     pyn_failure_clear(&failure);
-    pyn_encoder_fini(&encoder, is_return);
     pyn_drop_dead(link);
     return interrupt;
 }

@@ -313,8 +313,8 @@ static void take_answer(struct pyn_link *link, struct pyn_answer *answer)
         (void)pthread_cond_signal(&waiter->wake);
         return;
     }
-    if (!answer->is_error && answer->status == PYN_OK) { /* who waited has left */
-        pyn_session_discard(link->session, answer->value);
+    if (answer->status == PYN_OK) { /* who waited has left */
+        pyn_session_discard(link->session, answer->is_error ? answer->details : answer->value);
     }
     lane = answer->lane;
     pyn_session_answer_free(link->session, answer);

@@ -125,7 +125,7 @@ void pyn_link_answer_late(struct pyn_link *link, uint64_t lane);
  * PYN_EQUOTA: nothing was sent. class close: the link is over. On PYN_OK pyn_link_wait() must follow until it gives the answer or class close.
  */
 pyn_status pyn_link_call(struct pyn_link *link, struct pyn_waiter *waiter, const uint64_t *lane, struct pyn_view object,
-                         const struct pyn_type *expect);
+                         const struct pyn_expect *expect);
 
 /* Enters a waiter for the root, which the hello has asked for. */
 void pyn_link_await_root(struct pyn_link *link, struct pyn_waiter *waiter);
@@ -147,6 +147,7 @@ struct pyn_reply {
     struct pyn_view text;
     struct pyn_view traceback;
     struct pyn_view incident;
+    struct pyn_view details; /* of an error: a packed map, or empty */
 };
 pyn_status pyn_link_answer(struct pyn_link *link, struct pyn_call *call, const struct pyn_reply *reply);
 

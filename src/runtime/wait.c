@@ -187,7 +187,7 @@ static void write_out(struct pyn_link *link)
 /* ---- calling ---- */
 
 pyn_status pyn_link_call(struct pyn_link *link, struct pyn_waiter *waiter, const uint64_t *lane, struct pyn_view object,
-                         const struct pyn_type *expect)
+                         const struct pyn_expect *expect)
 {
     pyn_status st = PYN_EINTERNAL;
     uint64_t number = 0;
@@ -266,8 +266,8 @@ pyn_status pyn_link_wait(struct pyn_link *link, struct pyn_waiter *waiter, uint6
 void pyn_link_leave(struct pyn_link *link, struct pyn_waiter *waiter)
 {
     pyn_link_lock(link);
-    if (waiter->answer != NULL && !waiter->answer->is_error && waiter->answer->status == PYN_OK && link->over == PYN_OK) {
-        pyn_session_discard(link->session, waiter->answer->value);
+    if (waiter->answer != NULL && waiter->answer->status == PYN_OK && link->over == PYN_OK) {
+        pyn_session_discard(link->session, waiter->answer->is_error ? waiter->answer->details : waiter->answer->value);
     }
     if (waiter->answer == NULL && link->over == PYN_OK) {
         (void)pyn_session_cancel(link->session, waiter->lane);
@@ -280,14 +280,14 @@ void pyn_link_leave(struct pyn_link *link, struct pyn_waiter *waiter)
 pyn_status pyn_link_answer(struct pyn_link *link, struct pyn_call *call, const struct pyn_reply *reply)
 {
     static const struct pyn_view empty;
+    const struct pyn_error_head head = {reply->type, reply->text, reply->traceback, reply->incident};
     pyn_status st = PYN_EINTERNAL;
 
     pyn_link_lock(link);
     st = link->over;
     if (st == PYN_OK) {
         st = reply->type.len == 0 ? pyn_session_send_return(link->session, call->lane, reply->value)
-                                  : pyn_session_send_error(link->session, call->lane, reply->type, reply->text,
-                                                           reply->traceback, reply->incident);
+                                  : pyn_session_send_failure(link->session, call->lane, &head, reply->details);
         if (st == PYN_EQUOTA) { /* the answer is too large: the call fails, the link lives */
             st = pyn_session_send_error(link->session, call->lane, pyn_view_of("QuotaExceeded"), pyn_view_of("message"),
                                         empty, empty);

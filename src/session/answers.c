@@ -34,7 +34,7 @@ static bool may_call_in(const struct pyn_session *session, uint64_t number)
 }
 
 pyn_status pyn_session_send_call(struct pyn_session *session, uint64_t lane, struct pyn_view object,
-                                 const struct pyn_type *expect)
+                                 const struct pyn_expect *expect)
 {
     struct pyn_frame *frame = NULL;
     pyn_status st = session->state;
@@ -52,7 +52,7 @@ pyn_status pyn_session_send_call(struct pyn_session *session, uint64_t lane, str
     if (st != PYN_OK) {
         return st;
     }
-    frame->expect = expect;
+    frame->expect = expect != NULL ? *expect : (struct pyn_expect){0};
     st = write_call(session, lane, object);
     if (st != PYN_OK) {
         pyn_lanes_pop(&session->lanes, pyn_lanes_find(&session->lanes, lane));
@@ -109,22 +109,26 @@ static struct pyn_view copy(uint8_t **at, struct pyn_view view)
     return out;
 }
 
-static struct pyn_answer *new_error(struct pyn_session *session, const struct pyn_message *message)
+static struct pyn_answer *new_error(struct pyn_session *session, pyn_status fit, const struct pyn_message *message)
 {
     struct block *block = take_block(session, message->name.len + message->text.len + message->traceback.len +
-                                                  message->incident.len);
+                                                  message->incident.len + message->body.len);
     uint8_t *at = NULL;
 
     if (block == NULL) {
         return NULL;
     }
     at = block->bytes;
-    block->answer = (struct pyn_answer){.status = PYN_OK,
+    block->answer = (struct pyn_answer){.status = fit,
                                         .is_error = true,
                                         .type = copy(&at, message->name),
                                         .text = copy(&at, message->text),
                                         .traceback = copy(&at, message->traceback),
-                                        .incident = copy(&at, message->incident)};
+                                        .incident = copy(&at, message->incident),
+                                        .details = copy(&at, message->body)};
+    if (fit == PYN_OK && session->seen.count > 0) {
+        pyn_holds_take(&session->seen, &block->holds);
+    }
     return &block->answer;
 }
 
@@ -160,22 +164,93 @@ static pyn_status check_root(struct pyn_session *session, struct pyn_view value)
     return is_mine && id == 0 && pyn_described_find(session, number) != NULL ? PYN_OK : PYN_EPROTOCOL;
 }
 
+static const struct pyn_type any_data = {.kind = PYN_T_DATA};
+
+static pyn_status checked(struct pyn_session *session, pyn_status st)
+{
+    if (session->seen.is_short) {
+        session->seen.is_short = false;
+        return PYN_ENOMEM;
+    }
+    return st;
+}
+
 static pyn_status check_value(struct pyn_session *session, const struct pyn_frame *frame, struct pyn_view value)
 {
-    static const struct pyn_type any_data = {.kind = PYN_T_DATA};
+    const struct pyn_type *type = frame->expect.result;
     struct pyn_reader rd = pyn_reader_of(value);
-    pyn_status st = PYN_EINTERNAL;
 
     if (frame->wants_root) {
         return check_root(session, value);
     }
     session->seen.count = 0;
-    st = pyn_type_fit(frame->expect == NULL ? &any_data : frame->expect, &rd, &session->refs);
-    if (session->seen.is_short) {
-        session->seen.is_short = false;
-        st = PYN_ENOMEM;
+    return checked(session, pyn_type_fit(type == NULL ? &any_data : type, &rd, &session->refs));
+}
+
+/* ---- the details of an error ---- */
+
+static pyn_status check_fields(struct pyn_session *session, const struct pyn_run *fields)
+{
+    struct pyn_reader rd = pyn_reader_of(fields->rest);
+    pyn_status st = PYN_OK;
+
+    for (uint32_t i = 0; st == PYN_OK && i < fields->count; i++) {
+        st = pyn_reader_skip(&rd); /* its name */
+        if (st == PYN_OK) {
+            st = pyn_type_fit(&any_data, &rd, &session->refs);
+        }
     }
     return st;
+}
+
+/* The groups inside of each other are as many as the grammar lets in. */
+static pyn_status check_data(struct pyn_session *session, const struct pyn_details *details)
+{
+    struct pyn_reader rd = pyn_reader_of(details->errors.rest);
+    pyn_status st = check_fields(session, &details->fields);
+
+    for (uint32_t i = 0; st == PYN_OK && i < details->errors.count; i++) {
+        struct pyn_error_head head;
+        struct pyn_details inner;
+        st = pyn_member_read(&rd, &head, &inner);
+        if (st == PYN_OK) {
+            st = check_data(session, &inner);
+        }
+    }
+    return st;
+}
+
+/* Only an iteration that ends has a value, and it has its own declared type. */
+static pyn_status check_end(struct pyn_session *session, const struct pyn_frame *frame,
+                            const struct pyn_message *message, struct pyn_view value)
+{
+    struct pyn_reader rd = pyn_reader_of(value);
+
+    if (frame->expect.end == NULL || !pyn_view_is_equal(message->name, pyn_view_of("StopIteration"))) {
+        return PYN_EMISFIT;
+    }
+    return pyn_type_fit(frame->expect.end, &rd, &session->refs);
+}
+
+static pyn_status check_details(struct pyn_session *session, const struct pyn_frame *frame,
+                                const struct pyn_message *message)
+{
+    struct pyn_reader rd = pyn_reader_of(message->body);
+    struct pyn_details details;
+    pyn_status st = PYN_OK;
+
+    session->seen.count = 0;
+    if (message->body.len == 0) {
+        return PYN_OK;
+    }
+    st = pyn_details_read(&rd, &details);
+    if (st == PYN_OK) {
+        st = check_data(session, &details);
+    }
+    if (st == PYN_OK && details.value.len > 0) {
+        st = check_end(session, frame, message, details.value);
+    }
+    return checked(session, st);
 }
 
 static pyn_status take_return(struct pyn_session *session, const struct pyn_frame *frame,
@@ -197,11 +272,21 @@ static pyn_status take_return(struct pyn_session *session, const struct pyn_fram
 static pyn_status take_error(struct pyn_session *session, const struct pyn_frame *frame,
                              const struct pyn_message *message, struct pyn_answer **out)
 {
+    pyn_status fit = PYN_OK;
+    pyn_status st = PYN_OK;
+
     if (frame->wants_root) {
         return PYN_EPROTOCOL; /* who is not let in is told goodbye */
     }
-    *out = new_error(session, message);
-    return *out == NULL ? PYN_ENOMEM : PYN_OK;
+    fit = check_details(session, frame, message);
+    if (fit != PYN_OK && pyn_status_class(fit) != PYN_CLASS_REFUSE) {
+        return fit;
+    }
+    *out = new_error(session, fit, message);
+    if (fit != PYN_OK) {
+        st = pyn_references_give_back(session, message->body);
+    }
+    return *out == NULL ? PYN_ENOMEM : st;
 }
 
 pyn_status pyn_answer_take(struct pyn_session *session, const struct pyn_message *message, struct pyn_event *event)

@@ -26,7 +26,7 @@ struct pyn_frame {
     struct pyn_queue queue;
     /* waiting */
     bool wants_root;
-    const struct pyn_type *expect; /* NULL: data */
+    struct pyn_expect expect;
 };
 
 struct pyn_lane {

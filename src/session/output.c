@@ -59,14 +59,14 @@ pyn_status pyn_out_reply_status(pyn_status st)
     return st == PYN_EQUOTA ? PYN_EFLOOD : st;
 }
 
-pyn_status pyn_out_error(struct pyn_session *session, uint64_t lane, struct pyn_view type, struct pyn_view text,
-                         struct pyn_view traceback, struct pyn_view incident)
+pyn_status pyn_out_error(struct pyn_session *session, uint64_t lane, const struct pyn_error_head *head,
+                         struct pyn_view details)
 {
     struct pyn_writing writing;
     pyn_status st = pyn_out_begin(session, &lane, &writing);
 
     if (st == PYN_OK) {
-        st = pyn_message_error(&session->out, type, text, traceback, incident);
+        st = pyn_message_error(&session->out, head, details);
     }
     return pyn_out_reply_status(pyn_out_end(session, &writing, st));
 }

@@ -66,11 +66,12 @@ static void refusal_text(const struct pyn_session *session, const struct pyn_tur
 
 pyn_status pyn_refusal_send(struct pyn_session *session, uint64_t lane, const struct pyn_turn *turn)
 {
-    struct pyn_view nothing = {NULL, 0};
+    struct pyn_error_head head = {.type = pyn_view_of(refusal_type(turn->verdict))};
     char text[TEXT_ROOM];
 
     refusal_text(session, turn, text, sizeof text);
-    return pyn_out_error(session, lane, pyn_view_of(refusal_type(turn->verdict)), pyn_view_of(text), nothing, nothing);
+    head.text = pyn_view_of(text);
+    return pyn_out_error(session, lane, &head, (struct pyn_view){NULL, 0});
 }
 
 /* ---- the next turn ---- */
@@ -210,8 +211,8 @@ pyn_status pyn_session_send_return(struct pyn_session *session, uint64_t lane, s
     return answered(session, found, write_return(session, lane, value));
 }
 
-pyn_status pyn_session_send_error(struct pyn_session *session, uint64_t lane, struct pyn_view type,
-                                  struct pyn_view text, struct pyn_view traceback, struct pyn_view incident)
+pyn_status pyn_session_send_failure(struct pyn_session *session, uint64_t lane, const struct pyn_error_head *head,
+                                    struct pyn_view details)
 {
     struct pyn_lane *found = NULL;
     pyn_status st = find_running(session, lane, &found);
@@ -219,5 +220,16 @@ pyn_status pyn_session_send_error(struct pyn_session *session, uint64_t lane, st
     if (st != PYN_OK) {
         return st;
     }
-    return answered(session, found, pyn_out_error(session, lane, type, text, traceback, incident));
+    if (details.len > session->quotas->limits.message_max) {
+        return PYN_EQUOTA; /* still to be answered: without them */
+    }
+    return answered(session, found, pyn_out_error(session, lane, head, details));
+}
+
+pyn_status pyn_session_send_error(struct pyn_session *session, uint64_t lane, struct pyn_view type,
+                                  struct pyn_view text, struct pyn_view traceback, struct pyn_view incident)
+{
+    struct pyn_error_head head = {type, text, traceback, incident};
+
+    return pyn_session_send_failure(session, lane, &head, (struct pyn_view){NULL, 0});
 }

@@ -76,6 +76,7 @@ struct pyn_answer {
     struct pyn_view text;
     struct pyn_view traceback;
     struct pyn_view incident;
+    struct pyn_view details; /* error: the map, or empty; what its values may be has been checked */
 };
 
 enum pyn_event_kind {
@@ -115,13 +116,19 @@ pyn_status pyn_session_welcome(struct pyn_session *session, void *object, const 
 /* A lane that is idle, of our own parity (client even, server odd): for a call that belongs to no other. */
 uint64_t pyn_session_lane(struct pyn_session *session);
 
+/* What the answer to a call of ours may be; types are borrowed until it comes. */
+struct pyn_expect {
+    const struct pyn_type *result; /* NULL: any data */
+    const struct pyn_type *end;    /* of the value of the StopIteration that may answer it; NULL: it may have none */
+};
+
 /*
  * A call of ours. object: the whole message [reference, name, args, kwargs], without newline. The lane must be idle, or serving a call (whose
- * callback this is). expect: the declared type of the result, NULL: any data. It is borrowed until the answer.
+ * callback this is). expect: NULL for any data.
  * PYN_EQUOTA: the message is too large, or the peer leaves too much unread: nothing was sent. PYN_EINTERNAL: not a lane for it.
  */
 pyn_status pyn_session_send_call(struct pyn_session *session, uint64_t lane, struct pyn_view object,
-                                 const struct pyn_type *expect);
+                                 const struct pyn_expect *expect);
 
 /* The answer to the call that the lane is serving. value: one packed object. The next call of the lane's queue becomes an event.
  * PYN_EQUOTA: value is too large for a message, PYN_ENOMEM: either way the call is still to be answered. Unread output beyond its quota ends
@@ -129,6 +136,10 @@ pyn_status pyn_session_send_call(struct pyn_session *session, uint64_t lane, str
 pyn_status pyn_session_send_return(struct pyn_session *session, uint64_t lane, struct pyn_view value);
 pyn_status pyn_session_send_error(struct pyn_session *session, uint64_t lane, struct pyn_view type,
                                   struct pyn_view text, struct pyn_view traceback, struct pyn_view incident);
+
+/* The same with details, a packed map or nothing. PYN_EQUOTA: they are too large, and the call is still to be answered. */
+pyn_status pyn_session_send_failure(struct pyn_session *session, uint64_t lane, const struct pyn_error_head *head,
+                                    struct pyn_view details);
 
 /* Tells the peer that the answer to the lane's last call is not wanted any more; it comes all the same. */
 pyn_status pyn_session_cancel(struct pyn_session *session, uint64_t lane);

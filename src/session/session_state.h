@@ -87,8 +87,8 @@ pyn_status pyn_out_begin(struct pyn_session *session, const uint64_t *lane, stru
 pyn_status pyn_out_end(struct pyn_session *session, const struct pyn_writing *writing, pyn_status st);
 
 /* A reply has no caller who could be refused: unread output beyond the quota is PYN_EFLOOD. */
-pyn_status pyn_out_error(struct pyn_session *session, uint64_t lane, struct pyn_view type, struct pyn_view text,
-                         struct pyn_view traceback, struct pyn_view incident);
+pyn_status pyn_out_error(struct pyn_session *session, uint64_t lane, const struct pyn_error_head *head,
+                         struct pyn_view details);
 pyn_status pyn_out_reply_status(pyn_status st);
 pyn_status pyn_out_pong(struct pyn_session *session, uint64_t token);
 pyn_status pyn_out_free(struct pyn_session *session, uint64_t id, uint64_t count);

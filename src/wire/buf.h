@@ -12,6 +12,8 @@
 #ifndef PYN_BUF_H
 #define PYN_BUF_H
 
+#include <assert.h>
+
 #include "mem.h"
 #include "status.h"
 #include "view.h"
@@ -43,6 +45,13 @@ pyn_status pyn_buf_reserve(struct pyn_buf *buf, size_t len, uint8_t **out);
 void pyn_buf_commit(struct pyn_buf *buf, size_t len);
 
 void pyn_buf_consume(struct pyn_buf *buf, size_t len);
+
+/* Puts another byte in the place of one that is held. */
+static inline void pyn_buf_patch(struct pyn_buf *buf, size_t at, uint8_t byte)
+{
+    assert(at < pyn_buf_len(buf));
+    buf->block[buf->start + at] = byte;
+}
 
 /* Cuts the end off, so that len bytes are held: the way to take back what was packed last. */
 void pyn_buf_truncate(struct pyn_buf *buf, size_t len);

@@ -3,8 +3,6 @@
 
 #include "head.h"
 
-enum { ERROR_PARTS = 4 };
-
 static pyn_status read_name(struct pyn_reader *rd, struct pyn_view *name)
 {
     pyn_status st = pyn_reader_str(rd, name);
@@ -114,17 +112,27 @@ static pyn_status parse_return(struct pyn_reader *rd, struct pyn_message *out)
 
 static pyn_status parse_error(struct pyn_reader *rd, struct pyn_message *out)
 {
-    uint32_t count = 0;
-    bool has_text = false;
+    struct pyn_error_head head;
+    pyn_status st = pyn_error_head_read(rd, &head);
 
-    if (pyn_reader_array(rd, &count) != PYN_OK || count != ERROR_PARTS) {
-        return PYN_EFORMAT;
+    out->name = head.type;
+    out->text = head.text;
+    out->traceback = head.traceback;
+    out->incident = head.incident;
+    return st;
+}
+
+static pyn_status parse_detailed(struct pyn_reader *rd, struct pyn_message *out)
+{
+    struct pyn_details details;
+    pyn_status st = parse_error(rd, out);
+    size_t from = rd->at;
+
+    if (st == PYN_OK) {
+        st = pyn_details_read(rd, &details);
     }
-    if (read_name(rd, &out->name) != PYN_OK || pyn_reader_str(rd, &out->text) != PYN_OK ||
-        read_str_or_nil(rd, &out->traceback, &has_text) != PYN_OK) {
-        return PYN_EFORMAT;
-    }
-    return read_str_or_nil(rd, &out->incident, &has_text);
+    out->body = (struct pyn_view){rd->data + from, rd->at - from};
+    return st;
 }
 
 static pyn_status parse_free(struct pyn_reader *rd, struct pyn_message *out)
@@ -201,6 +209,7 @@ enum { CALL_PARTS = 4 };
 static const struct grammar grammars[] = {
     {PYN_M_RETURN, 2, parse_return},     /* value */
     {PYN_M_ERROR, 2, parse_error},       /* [type, text, traceback, incident] */
+    {PYN_M_ERROR, 3, parse_detailed},    /* the same, details */
     {PYN_M_FREE, 3, parse_free},         /* id, count */
     {PYN_M_LANE, 2, parse_token},        /* lane */
     {PYN_M_DESCRIBE, 3, parse_describe}, /* interface, map */
@@ -214,8 +223,8 @@ static const struct grammar grammars[] = {
 static const struct grammar *find_grammar(int64_t kind, uint32_t count)
 {
     for (size_t i = 0; i < sizeof(grammars) / sizeof(grammars[0]); i++) {
-        if (grammars[i].kind == kind) {
-            return grammars[i].count == count ? &grammars[i] : NULL;
+        if (grammars[i].kind == kind && grammars[i].count == count) {
+            return &grammars[i];
         }
     }
     return NULL;

@@ -11,13 +11,14 @@
 #define PYN_MESSAGE_H
 
 #include "buf.h"
+#include "details.h"
 #include "limits.h"
 #include "reader.h"
 
 enum pyn_kind {
-    PYN_M_CALL = 0,      /* [reference, name, args, kwargs]                                          */
-    PYN_M_RETURN = -1,   /* [-1, value]                                                              */
-    PYN_M_ERROR = -2,    /* [-2, [type, text, traceback or nil, incident or nil]]                    */
+    PYN_M_CALL = 0,    /* [reference, name, args, kwargs]                                          */
+    PYN_M_RETURN = -1, /* [-1, value]                                                              */
+    PYN_M_ERROR = -2, /* [-2, [type, text, traceback or nil, incident or nil]], with details behind it when there are any */
     PYN_M_FREE = -3,     /* [-3, id, count]                                                          */
     PYN_M_LANE = -4,     /* [-4, lane]                                                               */
     PYN_M_DESCRIBE = -5, /* [-5, interface, {the part of a policy that defines it}]                  */
@@ -40,7 +41,7 @@ struct pyn_message {
     struct pyn_view text;      /* ERROR: text */
     struct pyn_view traceback; /* ERROR, empty when nil */
     struct pyn_view incident;  /* ERROR, empty when nil */
-    struct pyn_view body;      /* CALL: args and kwargs, two objects; RETURN: the value; DESCRIBE, HELLO: the map */
+    struct pyn_view body; /* CALL: args and kwargs, two objects; RETURN: the value; DESCRIBE, HELLO: the map; ERROR: its details, or empty */
 };
 
 /* object: one whole msgpack object that the scanner has accepted. A reference or a count out of uint64 never parses. */
@@ -52,9 +53,9 @@ pyn_status pyn_message_lane(struct pyn_buf *buf, uint64_t lane);
 pyn_status pyn_message_cancel(struct pyn_buf *buf);
 pyn_status pyn_message_goodbye(struct pyn_buf *buf, uint32_t code, const char *reason);
 pyn_status pyn_message_ping(struct pyn_buf *buf, enum pyn_kind ping_or_pong, uint64_t token);
-/* An empty traceback or incident is written as nil. Texts must be UTF-8; PYN_EMISFIT when the type has not 1 to PYN_NAME_MAX bytes. */
-pyn_status pyn_message_error(struct pyn_buf *buf, struct pyn_view type, struct pyn_view text, struct pyn_view traceback,
-                             struct pyn_view incident);
+/* An empty traceback or incident is written as nil. Texts must be UTF-8; PYN_EMISFIT when the type has not 1 to PYN_NAME_MAX bytes.
+ * details: a packed map, as details.h has it, or empty. */
+pyn_status pyn_message_error(struct pyn_buf *buf, const struct pyn_error_head *head, struct pyn_view details);
 /* limits may be NULL: an empty map. Its keys: "message", "depth", "elements", "references". */
 pyn_status pyn_message_hello(struct pyn_buf *buf, const struct pyn_view *root_name, const struct pyn_limits *limits,
                              uint64_t references);

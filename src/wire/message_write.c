@@ -133,18 +133,20 @@ pyn_status pyn_message_ping(struct pyn_buf *buf, enum pyn_kind ping_or_pong, uin
     return finish(&w);
 }
 
-pyn_status pyn_message_error(struct pyn_buf *buf, struct pyn_view type, struct pyn_view text, struct pyn_view traceback,
-                             struct pyn_view incident)
+pyn_status pyn_message_error(struct pyn_buf *buf, const struct pyn_error_head *head, struct pyn_view details)
 {
-    if (type.len == 0 || type.len > PYN_NAME_MAX) {
+    if (head->type.len == 0 || head->type.len > PYN_NAME_MAX) {
         return PYN_EMISFIT;
     }
-    struct writer w = start(buf, 2, PYN_M_ERROR);
+    struct writer w = start(buf, details.len > 0 ? 3 : 2, PYN_M_ERROR);
     put_array(&w, 4);
-    put_str(&w, type);
-    put_str(&w, text);
-    put_str_or_nil(&w, traceback);
-    put_str_or_nil(&w, incident);
+    put_str(&w, head->type);
+    put_str(&w, head->text);
+    put_str_or_nil(&w, head->traceback);
+    put_str_or_nil(&w, head->incident);
+    if (w.st == PYN_OK && details.len > 0) {
+        w.st = pyn_buf_append(buf, details.data, details.len);
+    }
     return finish(&w);
 }
 

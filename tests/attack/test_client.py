@@ -151,7 +151,7 @@ def test_errors_are_of_a_closed_set(tmp_path: Path, type_: str, expected: type) 
         assert not (tmp_path / "pwned").exists()
         if expected is pynto.RemoteError:
             assert caught.value.type == type_
-            assert set(vars(caught.value)) <= {"type", "incident", "__notes__"}
+            assert set(vars(caught.value)) <= {"type", "incident", "fields", "__notes__"}
         assert "\n" not in repr(caught.value)
 
 

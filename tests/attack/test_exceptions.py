@@ -27,7 +27,7 @@ BUILTIN = {
     "str-recurses": "RemoteError",
     "str-number": "RemoteError",
     "str-huge": "RemoteError",
-    "group": "RemoteError",
+    "group": "ExceptionGroup",
     "SystemExit": "RemoteError",
     "KeyboardInterrupt": "RemoteError",
     "GeneratorExit": "RemoteError",
@@ -159,7 +159,7 @@ def test_a_clients_error_is_a_remote_error_whatever_it_says(peer: Attacker, erro
     assert answer[0] == RETURN, why
     kind, _text, public = answer[1]
     assert kind == "pynto.errors:RemoteError", why
-    assert set(public) <= {"type", "incident"}, why
+    assert set(public) <= {"type", "incident", "fields"}, why
     assert peer.trips() == []
 
 
@@ -194,6 +194,62 @@ def test_an_error_of_another_shape_ends_the_connection(peer: Attacker, error: An
     peer.send([0, "callback_error", [Mine(1)], {}])
     peer.serve_once([ERROR, error])
     assert closes(peer) in (8, 14, 15)
+
+
+@pytest.mark.parametrize(
+    "details",
+    [
+        None,
+        [],
+        {"more": 1},
+        {"value": 1, "more": 1},
+        {"fields": {}},
+        {"fields": {"__class__": 1}},
+        {"fields": {"_x": 1}},
+        {"fields": {"a.b": 1}},
+        {"fields": {1: 1}},
+        {"fields": {f"a{i}": 1 for i in range(65)}},
+        {"causes": []},
+        {"causes": [["E", "", None]] * 9},
+        {"causes": [["E", "", Mine(1)]]},
+        {"errors": []},
+        {"errors": [[["E", "", None, None]]]},
+        {"errors": [[["E", "", None, None], {"value": 1}]]},
+        {"errors": [[["E", "", None, None], {}]] * 65},
+        {"yours": False},
+        {"traceback": "x"},
+    ],
+    ids=lambda details: repr(details)[:60],
+)
+def test_details_of_another_shape_end_the_connection(peer: Attacker, details: Any) -> None:
+    """G05 G07: their keys, names and number are fixed."""
+    peer.send([0, "callback_error", [Mine(1)], {}])
+    peer.serve_once([ERROR, ["E", "", None, None], details])
+    assert closes(peer) in (8, 14, 15)
+
+
+@pytest.mark.parametrize(
+    ("details", "told"),
+    [
+        ({"fields": {"errno": 2, "args": ["a"], "value": 1}}, True),
+        ({"causes": [["KeyError", "x", None]] * 8}, True),
+        ({"errors": [[["StopIteration", "", None, None], {}], [["E", "", None, None], {"fields": {"a": 1}}]]}, True),
+        ({"yours": True}, True),
+        ({"value": 1}, False),
+        ({"value": Mine(7)}, False),
+        ({"fields": {"a": Mine(7)}}, False),
+    ],
+    ids=repr,
+)
+def test_a_clients_details_change_nothing(peer: Attacker, details: Any, told: bool) -> None:
+    """G05 E15: what does not fit is refused, what fits is left aside: a RemoteError without fields, causes or members."""
+    for type_ in ("E", "ExceptionGroup", "StopIteration"):
+        peer.send([0, "callback_error", [Mine(1)], {}])
+        peer.serve_once([ERROR, [type_, "", None, None], details])
+        answer = peer.reply()
+        assert answer[0] == RETURN
+        assert ("RemoteError" in repr(answer[1])) == told, answer
+    peer.lives()
 
 
 def test_failures_keep_nothing(victim: Process) -> None:

@@ -277,6 +277,10 @@ type = ["chat:Full"]
         ("[policy]\nallow = {'pathlib:Path' = ['__class__']}", "'__class__' cannot be a member"),
         ("[errors]\ntext = ['ValueError']", "'ValueError' is not a class"),
         ("[errors]\ntext = ['a:B']\ntype = ['a:B']", "'a:B' stands twice"),
+        ("[errors]\nfields = ['B']", "errors.fields: 'B' is not a class"),
+        ("[errors]\nfields = ['chat:Room']", "errors.fields: chat:Room is no class of exceptions"),
+        ("[errors]\nfields = ['chat:Nothing']", "errors.fields: chat:Nothing is no class of exceptions"),
+        ("[errors]\nfields = ['nowhere:Full']", "no module nowhere"),
         ("policy = 1", "policy is not a table"),
         ("[policy", "pynto.toml: "),
         ("[policy]\nhome = []\n[policy]", "pynto.toml: "),
@@ -286,6 +290,54 @@ def test_a_mistake_in_the_config_is_one_clear_line(run: Run, config: str, says: 
     done = run("generate", "chat:Room", chat_dot_py=FINE, pynto_dot_toml=config)
     assert (done.code, done.out) == (2, "")
     assert says in done.err and done.err.count("\n") == 1
+
+
+SHOP = """
+import enum
+from typing import Any, ClassVar
+
+class Kind(enum.Enum):
+    A = 1
+
+class Base(Exception):
+    code: int
+    _private: int
+
+class Full(Base):
+    left: int = 3
+    tags: tuple[str, ...]
+    kind: Kind
+    anything: Any
+    count: ClassVar[int] = 0
+    def __init__(self, who: str) -> None:
+        self.who: str = who
+        self.inferred = 1
+    @property
+    def ran(self) -> int:
+        return 1
+"""
+
+
+def test_the_fields_of_an_exception_are_its_annotated_public_data(run: Run) -> None:
+    config = "[errors]\ntext = ['shop:Full']\nfields = ['shop:Full', 'shop:Base']\n"
+    files = {"chat_dot_py": FINE, "shop_dot_py": SHOP, "pynto_dot_toml": config}
+    done = run("generate", "chat:Room", "-o", "policy.json", **files)
+    assert done.code == 0
+    policy = json.loads(Path("policy.json").read_text())
+    fields = {"code": "int", "left": "int", "tags": "(str*)", "who": "str"}
+    assert policy["errors"]["shop:Full"] == {"fields": fields, "grant": "text"}
+    assert policy["errors"]["shop:Base"] == {"fields": {"code": "int"}, "grant": "type"}
+    assert "warning: Full.kind does not leave: enum shop:Kind is not plain data [error-field]" in done.err
+    assert "Full.anything does not leave" in done.err
+    done = run("check", "policy.json", pynto_dot_toml=config)
+    assert "shop:Full: its type and text\n    code: int\n    left: int" in done.out
+
+
+def test_an_exception_without_fields_has_none_to_list(run: Run) -> None:
+    source = f"{FINE}\nclass Full(Exception): pass\n"
+    done = run("generate", "chat:Room", chat_dot_py=source, pynto_dot_toml="[errors]\nfields = ['chat:Full']\n")
+    assert done.code == 1
+    assert "[unused-config]" in done.err
 
 
 @pytest.mark.parametrize(

@@ -506,11 +506,35 @@ static void pack_return(struct world *w, struct pyn_buf *buf)
     }
 }
 
+/* With details or without, such as fit and such as do not. */
+static void pack_error(struct pyn_buf *buf, unsigned choice)
+{
+    static const char *const keys[] = {"value", "fields", "causes", "errors", "yours", "other"};
+    const char *key = keys[choice / 2 % 6];
+
+    (void)pyn_pack_array(buf, 2 + choice % 2);
+    (void)pyn_pack_int(buf, PYN_M_ERROR);
+    (void)pyn_pack_array(buf, 4);
+    (void)pyn_pack_str(buf, choice % 3 == 0 ? "StopIteration" : "E", choice % 3 == 0 ? 13 : 1);
+    (void)pyn_pack_str(buf, "e", 1);
+    (void)pyn_pack_nil(buf);
+    (void)pyn_pack_nil(buf);
+    if (choice % 2 != 0) {
+        (void)pyn_pack_map(buf, 1);
+        (void)pyn_pack_str(buf, key, strlen(key));
+        if (choice / 2 % 6 == 1) {
+            (void)pyn_pack_map(buf, 1);
+            (void)pyn_pack_str(buf, "f", 1);
+        }
+        (void)(choice % 5 == 0 ? pyn_pack_mine(buf, choice % 8, choice % 3) : pyn_pack_uint(buf, choice));
+    }
+    (void)pyn_pack_newline(buf);
+}
+
 static void step_message(struct world *w)
 {
     struct pyn_buf buf;
     uint8_t choice = take(w);
-    struct pyn_view nothing = {NULL, 0};
 
     pyn_buf_init(&buf, pyn_mem_default(), SIZE_MAX);
     switch (choice % 8) {
@@ -536,7 +560,7 @@ static void step_message(struct world *w)
         (void)pyn_pack_newline(&buf);
         break;
     default:
-        (void)pyn_message_error(&buf, pyn_view_of("E"), pyn_view_of("e"), nothing, nothing);
+        pack_error(&buf, choice / 8);
         break;
     }
     feed(w, pyn_buf_view(&buf));
@@ -640,7 +664,8 @@ static void step_call(struct world *w)
     (void)pyn_pack_array(&buf, 4);
     (void)pyn_pack_uint(&buf, 0);
     pack_body(w, &buf, 0);
-    pyn_status st = pyn_session_send_call(w->session, lane, pyn_buf_view(&buf), expect_of(w, choice / 16));
+    const struct pyn_expect expect = {expect_of(w, choice / 16), choice % 2 != 0 ? expect_of(w, choice / 8) : NULL};
+    pyn_status st = pyn_session_send_call(w->session, lane, pyn_buf_view(&buf), &expect);
     CHECK(st == PYN_OK || st == PYN_EINTERNAL || st == PYN_ENOMEM || st == PYN_EQUOTA ||
           st == pyn_session_state(w->session));
     pyn_buf_fini(&buf);

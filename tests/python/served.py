@@ -536,6 +536,33 @@ class Hidden(Exception):
     """Does not travel."""
 
 
+class Short(Exception):
+    """Travels with its type and what it declares."""
+
+    left: int
+    tags: tuple[str, ...]
+    limit: int = 10
+    _private: int
+    missing: str
+    wrong: int
+
+    def __init__(self, left: int) -> None:
+        super().__init__(f"{SECRET}: {left}")
+        self.left = left
+        self.tags = ("a", "b")
+        self._private = 1
+        self.undeclared = SECRET
+        self.wrong = SECRET  # type: ignore[assignment]  # not what it says
+
+    @property
+    def trap(self) -> int:
+        raise AssertionError("a property was run")
+
+
+class Shorter(Short):
+    """Travels as a Short."""
+
+
 class Unprintable(Full):
     def __str__(self) -> str:
         raise RuntimeError("no")
@@ -773,6 +800,39 @@ class Root:
             raise Full("a\ud800b")
         if kind == "long":
             raise Full("x" * 100_000)
+
+    def fail_short(self, left: int) -> None:
+        raise Shorter(left)
+
+    def fail_from(self, kind: str) -> None:
+        """Raises Quiet from a chain of others."""
+        try:
+            try:
+                try:
+                    raise Short(1)
+                except Short as error:
+                    raise Hidden(SECRET) from error
+            except Hidden:
+                raise Full("told")  # noqa: B904  (the context is what is tested)
+        except Full as error:
+            if kind == "none":
+                raise Quiet(SECRET) from None
+            raise Quiet(SECRET) from error
+
+    def fail_from_itself(self) -> None:
+        first, second = ValueError(SECRET), KeyError("told")
+        first.__cause__, second.__cause__ = second, first
+        raise first
+
+    def fail_together(self, count: int) -> None:
+        inner = ExceptionGroup(SECRET, [Full("told"), Hidden(SECRET)])
+        raise ExceptionGroup(SECRET, [Short(7), inner, *(ValueError(SECRET) for _ in range(count))])
+
+    def fail_deeply(self, depth: int) -> None:
+        error: Exception = ValueError(SECRET)
+        for _ in range(depth):
+            error = ExceptionGroup(SECRET, [error])
+        raise error
 
     def fail_alike(self, item: Item) -> None:
         """Raises one exception again and again."""

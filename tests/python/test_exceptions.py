@@ -13,6 +13,7 @@ from typing import Any
 import pynto
 import pytest
 import served
+from rawpeer import ERROR, HELLO, RETURN, RawPeer
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "protocol.md").read_text(encoding="utf-8")
 NAMES = re.search(r"```names exceptions\n(.*?)```", PAGE, re.DOTALL)[1].split()  # type: ignore[index]
@@ -242,3 +243,143 @@ def test_an_attribute_that_raises_is_an_error_like_any_other(root: Any, site: An
     assert type(error) is AttributeError
     assert "NoneType" not in everything_about(error)
     assert not hasattr(root.item(), "title")
+
+
+# ---- what goes along ----
+
+
+def test_declared_fields_travel_and_nothing_else_does(root: Any, caplog: Any) -> None:
+    error = caught(lambda: root.fail_short(3))
+    assert type(error) is pynto.RemoteError
+    assert (error.type, str(error)) == ("served:Short", "served:Short")
+    assert error.fields == {"left": 3, "tags": ("a", "b"), "limit": 10}  # what is missing or not an int is left out
+    assert error.incident in caplog.text
+    assert "hunter2" not in everything_about(error)
+
+
+def test_a_clients_class_gets_its_fields_without_being_run(site: Any) -> None:
+    ran = []
+
+    class Short(OSError):
+        left: int
+        tags: tuple[str, ...]
+
+        def __new__(cls, *args: Any) -> Any:
+            ran.append("new")
+            return super().__new__(cls)
+
+        def __init__(self, left: int, more: str) -> None:
+            ran.append("init")
+
+        def __setattr__(self, name: str, value: Any) -> None:
+            if name not in ("incident", "args"):  # ours
+                ran.append(name)
+            super().__setattr__(name, value)
+
+        def __str__(self) -> str:
+            return f"{self.left} left"
+
+    Short.__module__, Short.__qualname__ = "served", "Short"
+    error = caught(lambda: site.connect(types=[Short]).root.fail_short(3))
+    assert type(error) is Short
+    assert (error.left, error.tags, str(error), error.args) == (3, ("a", "b"), "3 left", ())
+    assert not hasattr(error, "limit")  # this class knows nothing of it
+    assert ran == []
+
+
+def test_a_class_that_cannot_be_made_so_is_a_remote_error(site: Any) -> None:
+    class Short(ExceptionGroup):
+        left: int
+
+    Short.__module__, Short.__qualname__ = "served", "Short"
+    error = caught(lambda: site.connect(types=[Short]).root.fail_short(3))
+    assert type(error) is pynto.RemoteError
+    assert error.fields["left"] == 3
+
+
+def test_a_class_that_is_no_exception_is_not_raised(site: Any) -> None:
+    class Short(BaseException):
+        left: int
+
+    Short.__module__, Short.__qualname__ = "served", "Short"
+    assert type(caught(lambda: site.connect(types=[Short]).root.fail_short(3))) is pynto.RemoteError
+
+
+def chain(error: BaseException | None) -> list[tuple[str, str]]:
+    found = []
+    while error is not None and (error := error.__cause__) is not None:
+        assert type(error) is pynto.RemoteError
+        found.append((error.type, error.args[0] if error.args else ""))
+    return found
+
+
+def test_causes_travel_as_text_as_far_as_each_is_granted(site: Any, caplog: Any) -> None:
+    error = caught(lambda: site.connect(types=[served.Full, served.Quiet, served.Short]).root.fail_from("all"))
+    assert type(error) is served.Quiet
+    assert chain(error) == [("served:Full", "told"), ("served:Short", "")]  # and Hidden is passed over
+    assert error.__cause__ is not None and error.__cause__.incident is None  # type: ignore[attr-defined]
+    assert error.__cause__.__cause__.incident in caplog.text  # type: ignore[union-attr]
+    assert "hunter2" not in everything_about(error)
+
+
+def test_a_suppressed_context_does_not_travel(root: Any) -> None:
+    assert chain(caught(lambda: root.fail_from("none"))) == []
+
+
+def test_a_chain_that_bites_its_tail_is_told_as_far_as_it_may_be(root: Any) -> None:
+    error = caught(root.fail_from_itself)
+    assert type(error) is ValueError
+    assert [type_ for type_, _ in chain(error)] == ["KeyError", "ValueError"] * 4
+
+
+def test_a_group_crosses_with_its_members(site: Any) -> None:
+    connection = site.connect(types=[served.Short])
+    error = caught(lambda: connection.root.fail_together(2))
+    assert type(error) is ExceptionGroup
+    assert error.message == ""
+    short, inner, *values = error.exceptions
+    assert type(short) is served.Short and short.left == 7
+    assert [type(each) for each in values] == [ValueError, ValueError]
+    assert type(inner) is ExceptionGroup
+    full, hidden = inner.exceptions
+    assert (full.type, full.args) == ("served:Full", ("told",))
+    assert (hidden.type, hidden.args) == ("RemoteError", ())
+    assert "hunter2" not in everything_about(error) + everything_about(inner) + everything_about(hidden)
+    matched, rest = error.split(ValueError)
+    assert len(matched.exceptions) == 2 and len(rest.exceptions) == 2
+
+
+@pytest.mark.parametrize("count", [62, 200])
+def test_a_large_group_is_told_in_part(root: Any, count: int) -> None:
+    error = caught(lambda: root.fail_together(count))
+    assert type(error) is ExceptionGroup
+    assert len(error.exceptions) == 64
+
+
+@pytest.mark.parametrize("depth", [1, 4, 5, 50])
+def test_groups_inside_of_groups_have_an_end(root: Any, depth: int) -> None:
+    error = caught(lambda: root.fail_deeply(depth))
+    levels = 0
+    while isinstance(error, ExceptionGroup):
+        levels += 1
+        (error,) = error.exceptions
+    assert levels == min(depth, 4)
+    assert type(error) is (ValueError if depth <= 4 else pynto.RemoteError)
+
+
+@pytest.mark.parametrize(("depth", "has_details"), [(6, False), (7, False), (8, True), (32, True)])
+def test_details_that_nest_deeper_than_the_client_takes_stay_behind(site: Any, depth: int, has_details: bool) -> None:
+    with RawPeer(site.address.removeprefix("unix://")) as peer:
+        peer.send([HELLO, "pynto", 1, None, {"depth": depth}])
+        while peer.recv_message()[0] != RETURN:
+            pass
+        for name, args in (("fail_deeply", [2]), ("fail_short", [1])):
+            answer = peer.call(0, name, args)
+            assert answer[0] == ERROR
+            assert nesting(answer) <= depth
+            assert (len(answer) == 3) == (has_details or name == "fail_short")
+
+
+def nesting(value: Any) -> int:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return isinstance(value, dict | list) + max(map(nesting, inner), default=0)

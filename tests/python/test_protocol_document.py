@@ -266,6 +266,7 @@ PRELUDE = {
     "float": lambda v: type(v) is float,
     "bool": lambda v: type(v) is bool,
     "null": lambda v: v is None,
+    "true": lambda v: v is True,
     "tstr": lambda v: type(v) is str,
     "bstr": lambda v: type(v) is bytes,
 }

@@ -88,6 +88,10 @@ static void the_other_kinds_are_read(void **state)
     m = parsed("92 fe 94 a145 a0 c0 c0");
     assert_true(is_text(m.name, "E") && m.text.len == 0 && m.traceback.len == 0 && m.incident.len == 0);
 
+    m = parsed("93 fe 94 a145 a0 c0 c0 82 a576616c7565 d7110000000000000000 a6636175736573 91 93 a146 a0 a169");
+    assert_int_equal(m.kind, PYN_M_ERROR);
+    assert_true(support_is_hex(m.body, "82 a576616c7565 d7110000000000000000 a6636175736573 91 93 a146 a0 a169"));
+
     m = parsed("93 fd cfffffffffffffffff cfffffffffffffffff");
     assert_int_equal(m.kind, PYN_M_FREE);
     assert_true(m.id == UINT64_MAX && m.count == UINT64_MAX);
@@ -123,6 +127,10 @@ static void the_other_kinds_are_read(void **state)
     m = parsed("92 d3fffffffffffffff6 05");
     assert_int_equal(m.kind, PYN_M_PONG);
 }
+
+#define DETAILS "93 fe 94 a145 a0 c0 c0 "
+#define CAUSE "93 a145 a0 c0 "
+#define GROUP "81 a66572726f7273 91 92 94 a145 a0 c0 c0 "
 
 static const struct {
     const char *hex;
@@ -178,6 +186,33 @@ static const struct {
     {"92 fe 94 a145 c0 c0 c0", PYN_EFORMAT, "an error whose text is nil"},
     {"92 fe 94 a145 a0 01 c0", PYN_EFORMAT, "a traceback that is an integer"},
     {"92 fe 94 a145 a0 c0 c40100", PYN_EFORMAT, "an incident that is bin"},
+    {"93 fe 94 a145 a0 c0 c0 c0", PYN_EFORMAT, "details that are nil"},
+    {"93 fe 94 a145 a0 c0 c0 90", PYN_EFORMAT, "details that are an array"},
+    {"93 fe a145 80", PYN_EFORMAT, "details of no error"},
+    {"94 fe 94 a145 a0 c0 c0 80 80", PYN_EFORMAT, "details twice"},
+    {DETAILS "81 a14b 01", PYN_EFORMAT, "a key that is not listed"},
+    {DETAILS "81 01 01", PYN_EFORMAT, "a key that is an integer"},
+    {DETAILS "81 a66669656c6473 80", PYN_EFORMAT, "no fields"},
+    {DETAILS "81 a66669656c6473 90", PYN_EFORMAT, "fields that are an array"},
+    {DETAILS "81 a66669656c6473 81 01 01", PYN_EFORMAT, "a field that is an integer"},
+    {DETAILS "81 a66669656c6473 81 a0 01", PYN_EFORMAT, "a field without a name"},
+    {DETAILS "81 a66669656c6473 81 a15f 01", PYN_EFORMAT, "a field that begins with an underscore"},
+    {DETAILS "81 a66669656c6473 81 a131 01", PYN_EFORMAT, "a field that begins with a digit"},
+    {DETAILS "81 a66669656c6473 81 a3612e62 01", PYN_EFORMAT, "a field with a dot"},
+    {DETAILS "81 a66669656c6473 81 a2c3a9 01", PYN_EFORMAT, "a field that is not ASCII"},
+    {DETAILS "81 a6636175736573 90", PYN_EFORMAT, "no causes"},
+    {DETAILS "81 a6636175736573 99" CAUSE CAUSE CAUSE CAUSE CAUSE CAUSE CAUSE CAUSE CAUSE, PYN_EFORMAT, "nine causes"},
+    {DETAILS "81 a6636175736573 91 94 a145 a0 c0 c0", PYN_EFORMAT, "a cause with a traceback"},
+    {DETAILS "81 a6636175736573 91 93 a0 a0 c0", PYN_EFORMAT, "a cause without a type"},
+    {DETAILS "81 a6636175736573 91 93 a145 01 c0", PYN_EFORMAT, "a cause whose text is an integer"},
+    {DETAILS "81 a6636175736573 91 93 a145 a0 d7110000000000000000", PYN_EFORMAT, "an incident that is a reference"},
+    {DETAILS "81 a66572726f7273 90", PYN_EFORMAT, "no members"},
+    {DETAILS "81 a66572726f7273 91 94 a145 a0 c0 c0", PYN_EFORMAT, "a member without details"},
+    {DETAILS "81 a66572726f7273 91 92 94 a145 a0 c0 c0 81 a576616c7565 01", PYN_EFORMAT, "a member that is an end"},
+    {DETAILS "81 a66572726f7273 91 92 94 a145 a0 c0 c0 81 a5796f757273 c3", PYN_EFORMAT, "a member that is ours"},
+    {DETAILS GROUP GROUP GROUP GROUP GROUP "80", PYN_EFORMAT, "five groups inside of each other"},
+    {DETAILS "81 a5796f757273 c2", PYN_EFORMAT, "yours that is false"},
+    {DETAILS "81 a5796f757273 01", PYN_EFORMAT, "yours that is 1"},
     {"93 fd 05 00", PYN_EFORMAT, "a free of none"},
     {"93 fd 05 ff", PYN_EFORMAT, "a free of less than none"},
     {"93 fd ff 01", PYN_EFORMAT, "a free of -1"},
@@ -223,6 +258,33 @@ static void what_is_not_in_the_table_is_refused(void **state)
             fail_msg("%s (%s): %s", bad[i].why, bad[i].hex, pyn_status_name(st));
         }
     }
+}
+
+static void the_details_of_an_error_are_read_back(void **state)
+{
+    struct pyn_message m = parsed(DETAILS GROUP GROUP GROUP GROUP "80");
+    struct pyn_reader rd = pyn_reader_of(m.body);
+    struct pyn_details details;
+    struct pyn_error_head head;
+
+    (void)state;
+    assert_int_equal(pyn_details_read(&rd, &details), PYN_OK);
+    assert_int_equal(rd.at, rd.len);
+    assert_int_equal(details.errors.count, 1);
+    rd = pyn_reader_of(details.errors.rest);
+    assert_int_equal(pyn_member_read(&rd, &head, &details), PYN_OK);
+    assert_true(is_text(head.type, "E"));
+    assert_int_equal(details.errors.count, 1);
+
+    m = parsed(DETAILS "83 a66669656c6473 81 a3615f31 c0 a5796f757273 c3 a6636175736573 98" CAUSE CAUSE CAUSE CAUSE
+                   CAUSE CAUSE CAUSE CAUSE);
+    rd = pyn_reader_of(m.body);
+    assert_int_equal(pyn_details_read(&rd, &details), PYN_OK);
+    assert_true(details.fields.count == 1 && details.is_yours && details.causes.count == 8 && details.value.len == 0);
+    assert_true(support_is_hex(details.fields.rest, "a3615f31 c0"));
+    rd = pyn_reader_of(details.causes.rest);
+    assert_int_equal(pyn_cause_read(&rd, &head), PYN_OK);
+    assert_true(is_text(head.type, "E") && head.incident.len == 0);
 }
 
 /* A str of len letters behind `before`, and `behind` after it. */
@@ -302,7 +364,15 @@ static pyn_status write_pong(struct pyn_buf *buf)
 }
 static pyn_status write_error(struct pyn_buf *buf)
 {
-    return pyn_message_error(buf, pyn_view_of("E"), pyn_view_of(""), pyn_view_of("t"), pyn_view_of(""));
+    const struct pyn_error_head head = {.type = pyn_view_of("E"), .traceback = pyn_view_of("t")};
+
+    return pyn_message_error(buf, &head, (struct pyn_view){NULL, 0});
+}
+static pyn_status write_detailed(struct pyn_buf *buf)
+{
+    const struct pyn_error_head head = {.type = pyn_view_of("E")};
+
+    return pyn_message_error(buf, &head, support_bytes("81 a5796f757273 c3"));
 }
 static pyn_status write_hello(struct pyn_buf *buf)
 {
@@ -327,6 +397,7 @@ static const struct {
     {write_ping, PYN_M_PING, "92 f7 05 0a"},
     {write_pong, PYN_M_PONG, "92 f6 cf7fffffffffffffff 0a"},
     {write_error, PYN_M_ERROR, "92 fe 94 a145 a0 a174 c0 0a"},
+    {write_detailed, PYN_M_ERROR, "93 fe 94 a145 a0 c0 c0 81 a5796f757273 c3 0a"},
     {write_hello,
      PYN_M_HELLO, "95 f8 a570796e746f 01 a4726f6f74 84 a76d657373616765 01 a56465707468 02 a8656c656d656e7473 03 aa7265666572656e636573 04 0a"},
     {write_short_hello, PYN_M_HELLO, "95 f8 a570796e746f 01 c0 80 0a"},
@@ -407,12 +478,12 @@ static void what_a_peer_would_refuse_is_not_written(void **state)
     assert_int_equal(pyn_message_lane(&buf, UINT64_C(1) << 63), PYN_EINTERNAL);
     assert_int_equal(pyn_message_ping(&buf, PYN_M_PING, UINT64_C(1) << 63), PYN_EINTERNAL);
     assert_int_equal(pyn_message_ping(&buf, PYN_M_CALL, 1), PYN_EINTERNAL);
-    assert_int_equal(pyn_message_error(&buf, empty, empty, empty, empty), PYN_EMISFIT);
-    assert_int_equal(pyn_message_error(&buf, too_long, empty, empty, empty), PYN_EMISFIT);
+    assert_int_equal(pyn_message_error(&buf, &(struct pyn_error_head){0}, empty), PYN_EMISFIT);
+    assert_int_equal(pyn_message_error(&buf, &(struct pyn_error_head){.type = too_long}, empty), PYN_EMISFIT);
     assert_int_equal(pyn_message_hello(&buf, &too_long, NULL, 0), PYN_EMISFIT);
     assert_int_equal(pyn_message_hello(&buf, &empty, NULL, 0), PYN_EMISFIT);
     assert_int_equal(pyn_buf_len(&buf), 0);
-    assert_int_equal(pyn_message_error(&buf, longest, empty, empty, empty), PYN_OK);
+    assert_int_equal(pyn_message_error(&buf, &(struct pyn_error_head){.type = longest}, empty), PYN_OK);
     assert_int_equal(pyn_message_hello(&buf, &longest, NULL, 0), PYN_OK);
     pyn_buf_fini(&buf);
 }
@@ -424,6 +495,7 @@ int main(void)
         cmocka_unit_test(every_form_of_an_integer_is_the_same_reference),
         cmocka_unit_test(only_a_tag_in_front_makes_args_no_tuple),
         cmocka_unit_test(the_other_kinds_are_read),
+        cmocka_unit_test(the_details_of_an_error_are_read_back),
         cmocka_unit_test(what_is_not_in_the_table_is_refused),
         cmocka_unit_test(names_have_1_to_255_bytes),
         cmocka_unit_test(a_message_cut_short_never_parses),

@@ -37,6 +37,9 @@ static void a_policy_says_what_its_file_says(void **state)
     pyn_policy_unref(policy);
 }
 
+#define KEY_ERROR "\"builtins:KeyError\": \"type\""
+#define KEY_ERROR_IS "\"builtins:KeyError\": "
+
 static void numbers_of_interfaces_and_operations_are_dense(void **state)
 {
     struct pyn_policy *policy = policy_load(policy_sample);
@@ -413,6 +416,30 @@ static void every_mistake_in_a_policy_is_refused_with_its_place(void **state)
         {"\"builtins:KeyError\": \"type\"", "\"KeyError\": \"type\"", "errors: a class is spelled", "no module"},
         {"\"builtins:KeyError\": \"type\"", "\"builtins:KeyError\": \"all\"", "errors.builtins:KeyError: \"type\" or",
          "another word"},
+        {KEY_ERROR, KEY_ERROR_IS "{}", "errors.builtins:KeyError: \"fields\" and \"grant\" are", "nothing"},
+        {KEY_ERROR, KEY_ERROR_IS "{\"fields\": {\"a\": \"int\"}}", "errors.builtins:KeyError: \"fields\" and", "no grant"},
+        {KEY_ERROR, KEY_ERROR_IS "{\"fields\": {\"a\": \"int\"}, \"grant\": \"all\"}",
+         "errors.builtins:KeyError: \"type\" or", "all"},
+        {KEY_ERROR, KEY_ERROR_IS "{\"fields\": {\"a\": \"int\"}, \"more\": \"type\"}",
+         "errors.builtins:KeyError: \"fields\" and", "another key"},
+        {KEY_ERROR, KEY_ERROR_IS "{\"fields\": {}, \"grant\": \"type\"}",
+         "errors.builtins:KeyError.fields: has 1 to 64", "no fields"},
+        {KEY_ERROR, KEY_ERROR_IS "{\"fields\": [], \"grant\": \"type\"}", "errors.builtins:KeyError.fields: an object",
+         "a list"},
+        {KEY_ERROR, KEY_ERROR_IS "{\"fields\": {\"_a\": \"int\"}, \"grant\": \"type\"}",
+         "errors.builtins:KeyError.fields: not a field", "an underscore"},
+        {KEY_ERROR, KEY_ERROR_IS "{\"fields\": {\"a\": 1}, \"grant\": \"type\"}",
+         "errors.builtins:KeyError.fields.a: a string", "a number"},
+        {KEY_ERROR, KEY_ERROR_IS "{\"fields\": {\"a\": \"int=?\"}, \"grant\": \"type\"}",
+         "errors.builtins:KeyError.fields.a: ", "one that may miss"},
+        {KEY_ERROR, KEY_ERROR_IS "{\"fields\": {\"a\": \"data\"}, \"grant\": \"type\"}",
+         "errors.builtins:KeyError.fields.a: stands only where", "data"},
+        {KEY_ERROR, KEY_ERROR_IS "{\"fields\": {\"a\": \"chat:Room\"}, \"grant\": \"type\"}",
+         "errors.builtins:KeyError.fields.a: a record holds", "a reference"},
+        {KEY_ERROR, KEY_ERROR_IS "{\"fields\": {\"a\": \"fn()->none\"}, \"grant\": \"type\"}",
+         "errors.builtins:KeyError.fields.a: a record holds", "a callable"},
+        {KEY_ERROR, KEY_ERROR_IS "{\"fields\": {\"a\": \"int|rec chat:Receipt\"}, \"grant\": \"type\"}",
+         "errors.builtins:KeyError.fields.a: a field of an exc", "a record"},
         {"\"builtins:KeyError\": \"type\"", "\"builtins:KeyError\": true", "errors.builtins:KeyError: a string", "true"},
         /* imports */
         {"\"facet\": true,\n   \"get\": {\n    \"mood\"", "\"class\": \"chat:W\",\n   \"get\": {\n    \"mood\"",

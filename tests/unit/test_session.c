@@ -9,6 +9,7 @@
 #define RETURN_3 "92 ff 03 0a "
 #define REFUSED "92 fe 94 a7 52 65 66 75 73 65 64 ad 6e 6f 74 20 70 65 72 6d 69 74 74 65 64 c0 c0 0a "
 #define MINE_9 "c7 0c 10 00 00 00 00 00 00 00 09 00 00 00 00 "
+#define STOP "ad53746f70497465726174696f6e"
 
 static struct pyn_view nothing = {NULL, 0};
 
@@ -851,7 +852,8 @@ static void an_answer_that_does_not_fit_is_not_let_in(void **state)
         {MINE_9, PYN_EMISFIT, "93 fd 09 01 0a"},
         {"92 " MINE_9 MINE_9, PYN_EMISFIT, "93 fd 09 02 0a"},
     };
-    static const struct pyn_type expect = {.kind = PYN_T_INT};
+    static const struct pyn_type type = {.kind = PYN_T_INT};
+    static const struct pyn_expect expect = {.result = &type};
 
     (void)state;
     for (size_t i = 0; i < SUPPORT_COUNT(rows); i++) {
@@ -867,6 +869,50 @@ static void an_answer_that_does_not_fit_is_not_let_in(void **state)
         assert_int_equal(answer->lane, 1);
         assert_int_equal(answer->status, rows[i].status);
         assert_true(support_is_hex(answer->value, rows[i].status == PYN_OK ? rows[i].value : ""));
+        expect_output(p.server, rows[i].back);
+        pyn_session_answer_free(p.server, answer);
+        peers_fini(&p);
+    }
+}
+
+static void the_details_of_an_error_are_checked_like_a_value(void **state)
+{
+    static const struct {
+        const char *type;
+        const char *details;
+        bool ends; /* the call may end with an int */
+        pyn_status status;
+        const char *back;
+    } rows[] = {
+        {STOP, "81 a576616c7565 05", true, PYN_OK, ""},
+        {STOP, "81 a576616c7565 a135", true, PYN_EMISFIT, ""},
+        {STOP, "81 a576616c7565 05", false, PYN_EMISFIT, ""},
+        {"a145", "81 a576616c7565 05", true, PYN_EMISFIT, ""},
+        {STOP, "81 a576616c7565 " MINE_9, true, PYN_EMISFIT, "93 fd 09 01 0a"},
+        {"a145", "81 a66669656c6473 81 a161 92 01 a162", false, PYN_OK, ""},
+        {"a145", "81 a66669656c6473 81 a161 " MINE_9, false, PYN_EMISFIT, "93 fd 09 01 0a"},
+        {"a145", "81 a66572726f7273 91 92 94 a146 a0 c0 c0 81 a66669656c6473 81 a161 " MINE_9, false, PYN_EMISFIT,
+         "93 fd 09 01 0a"},
+        {"a145", "81 a6636175736573 91 93 a146 a0 c0", false, PYN_OK, ""},
+        {"a145", "80", false, PYN_OK, ""},
+    };
+    static const struct pyn_type type = {.kind = PYN_T_INT};
+
+    (void)state;
+    for (size_t i = 0; i < SUPPORT_COUNT(rows); i++) {
+        const struct pyn_expect expect = {&type, rows[i].ends ? &type : NULL};
+        struct peers p;
+        char bytes[256];
+        begin(&p);
+        assert_int_equal(pyn_session_send_call(p.server, 1, support_bytes("94 09 a4 74 65 6c 6c 91 01 80"), &expect),
+                         PYN_OK);
+        pyn_session_written(p.server, pyn_session_output(p.server).len);
+        (void)snprintf(bytes, sizeof bytes, "92 fc 01 0a 93 fe 94 %s a0 c0 c0 %s 0a", rows[i].type, rows[i].details);
+        put(&p, bytes);
+        struct pyn_answer *answer = peers_expect_answer(&p, p.server);
+        assert_true(answer->is_error);
+        assert_int_equal(answer->status, rows[i].status);
+        assert_true(support_is_hex(answer->details, rows[i].details));
         expect_output(p.server, rows[i].back);
         pyn_session_answer_free(p.server, answer);
         peers_fini(&p);
@@ -953,7 +999,7 @@ static void a_reference_is_lent_used_and_given_back(void **state)
 
         /* child() -> m:Child */
         assert_int_equal(pyn_session_send_call(p.client, 0, support_bytes("94 00 a5 63 68 69 6c 64 90 80"),
-                                               signature_of(root, "child")->result),
+                                               &(struct pyn_expect){.result = signature_of(root, "child")->result}),
                          PYN_OK);
         peers_pump(&p, p.client, p.server);
         struct pyn_call *call = peers_expect_call(&p, p.server);
@@ -1439,6 +1485,7 @@ int main(void)
         cmocka_unit_test(the_peers_root_is_never_freed),
         cmocka_unit_test(only_a_server_describes),
         cmocka_unit_test(an_answer_that_does_not_fit_is_not_let_in),
+        cmocka_unit_test(the_details_of_an_error_are_checked_like_a_value),
         cmocka_unit_test(without_an_expectation_an_answer_is_data_and_no_reference),
         cmocka_unit_test(a_long_answer_comes_whole),
         cmocka_unit_test(a_reference_is_lent_used_and_given_back),

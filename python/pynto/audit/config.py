@@ -34,6 +34,7 @@ class Config:
     deny: frozenset[str] = frozenset()  # "module:Class.member"
     python_path: tuple[str, ...] = ()
     errors: dict[str, str] = field(default_factory=dict)  # class -> "type" or "text"
+    error_fields: frozenset[str] = frozenset()  # those whose declared fields leave as well
 
 
 def parse_root(text: str, type_: str | None = None) -> RootSpec:
@@ -74,7 +75,8 @@ def _config(document: dict[str, object], base: Path) -> Config:
     policy = _table(document, "policy")
     _known(policy, ("home", "allow", "set", "deny", "python_path"), "policy.")
     errors = _table(document, "errors")
-    _known(errors, ("text", "type"), "errors.")
+    _known(errors, ("text", "type", "fields"), "errors.")
+    fields = frozenset(_classes(errors, "fields"))
     return Config(
         roots=tuple(_root(name, value) for name, value in _table(document, "roots").items()),
         home=_names(policy, "home", "policy.home"),
@@ -82,7 +84,8 @@ def _config(document: dict[str, object], base: Path) -> Config:
         set=frozenset(_members(policy, "set")),
         deny=frozenset(_members(policy, "deny")),
         python_path=tuple(str(base / entry) for entry in _strings(policy, "python_path", "policy.python_path")),
-        errors=_errors(errors),
+        errors=dict.fromkeys(sorted(fields), "type") | _errors(errors),
+        error_fields=fields,
     )
 
 
@@ -138,12 +141,18 @@ def _allow(table: dict[str, object]) -> dict[str, tuple[str, ...]]:
     return allow
 
 
+def _classes(table: dict[str, object], key: str) -> list[str]:
+    names = _strings(table, key, f"errors.{key}")
+    for name in names:
+        if not is_class(name):
+            raise BadInput(f"errors.{key}: {name!r} is not a class: module:Class is expected")
+    return names
+
+
 def _errors(table: dict[str, object]) -> dict[str, str]:
     errors: dict[str, str] = {}
     for level in ("type", "text"):
-        for name in _strings(table, level, f"errors.{level}"):
-            if not is_class(name):
-                raise BadInput(f"errors.{level}: {name!r} is not a class: module:Class is expected")
+        for name in _classes(table, level):
             if name in errors:
                 raise BadInput(f"errors: {name!r} stands twice")
             errors[name] = level

@@ -96,6 +96,7 @@ KINDS: dict[str, Kind] = {
     "opaque-class": Kind(WARNING, "The client can hold it and hand it back, and nothing else.", "Return a Protocol, allow members in pynto.toml, or add its package to home."),
     "opaque-attribute": Kind(WARNING, "It belongs to a library; it is not offered.", "Name it with a leading underscore, or wrap what clients need in a method."),
     "catch-all": Kind(WARNING, "The class answers names that it does not declare; clients get the declared ones only.", "Declare what clients need."),
+    "error-field": Kind(WARNING, "The fields of an exception are read without the policy: plain data only.", "Declare it as data without records and Enums, or rename it with a leading underscore."),
     "unreachable-parameter": Kind(WARNING, "No operation gives a client such an object, so it can never pass one.", "Take data (a tuple, pynto.Copy[list[T]]) or a Protocol."),
     "flag-enum": Kind(WARNING, "Members travel by name: a combination of flags is refused.", "Take a frozenset of an Enum."),
     "any-parameter": Kind(INFO, "Any and object as a parameter mean data: values only, no references.", "Declare what the method expects."),

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from mypy.nodes import TypeInfo
 from mypy.types import Instance, get_proper_type
 
-from . import build, roots
+from . import build, exceptions, roots
 from .build import Target, World
 from .config import BadInput, Config, RootSpec
 from .declared import BASES, is_value
@@ -41,7 +41,7 @@ class Outcome:
 def generate(specs: Iterable[RootSpec], config: Config, target: Target) -> Outcome:
     specs = sorted(specs, key=lambda spec: spec.name)
     _refuse_duplicates(specs)
-    world = build.read(roots.probe(specs, target), target)
+    world = build.read(exceptions.imports(config) + roots.probe(specs, target), target)
     roots.check_probe(world, specs)
     with build.strictly():
         return from_world(world, roots.resolve(world, specs, build.PROBE), config, target)
@@ -70,10 +70,12 @@ def from_world(world: World, found: list[Root], config: Config, target: Target) 
                 finding(refusal.id, message, path=root.name, owner=f"{root.spec.module}:{root.spec.object}")
             )
     walk.run()
-    problems += [*walk.findings.values(), *_module_findings(world, home)]
+    errors = exceptions.Fields(world, config.error_fields)
+    walk.values |= errors.classes
+    problems += [*walk.findings.values(), *errors.findings, *_module_findings(world, home)]
     problems += [] if len(names) < len(found) else _unused(walk)
     problems.sort(key=Finding.sort_key)
-    policy = _policy(walk, names, config, target) if len(names) == len(found) else None
+    policy = _policy(walk, names, errors.fields, target) if len(names) == len(found) else None
     return Outcome(policy, problems)
 
 
@@ -124,7 +126,7 @@ def _unused(walk: Walk) -> Iterator[Finding]:
 # The document
 
 
-def _policy(walk: Walk, names: dict[str, str], config: Config, target: Target) -> dict[str, object]:
+def _policy(walk: Walk, names: dict[str, str], fields: dict[str, dict[str, str]], target: Target) -> dict[str, object]:
     exports, imports = walk.side(Flow.OUT), walk.side(Flow.IN)
     interfaces = {name: _interface(node) for name, node in exports.items()}
     interfaces |= {name: _runtime(instance) for name, instance in walk.unwalked()}
@@ -143,11 +145,18 @@ def _policy(walk: Walk, names: dict[str, str], config: Config, target: Target) -
         "accepts": accepts,
         "records": walk.records,
         "enums": walk.enums,
-        "errors": dict(config.errors),
+        "errors": _errors(walk.config, fields),
         "declared": _declared(walk),
     }
     required = ("roots", "interfaces")
     return {key: value for key, value in document.items() if value or key in required}
+
+
+def _errors(config: Config, fields: dict[str, dict[str, str]]) -> dict[str, object]:
+    errors: dict[str, object] = {}
+    for name, grant in config.errors.items():
+        errors[name] = {"fields": fields[name], "grant": grant} if fields.get(name) else grant
+    return errors
 
 
 def _interface(node: Node) -> dict[str, object]:

@@ -70,6 +70,21 @@ def _reach(policy: dict[str, object]) -> Iterator[str]:
         yield f"  {name}"
         yield from (f"    {line}" for line in _operation_lines(entry))
 
+    yield from _exceptions(_section(policy, "errors"))
+
+
+def _exceptions(errors: dict[str, object]) -> Iterator[str]:
+    """What is told of exceptions beyond the names of Python's own."""
+    if not errors:
+        return
+    yield ""
+    yield "Of these exceptions it learns more than that there was an error:"
+    for name, entry in sorted(errors.items()):
+        told = entry.get("grant") if isinstance(entry, dict) else entry
+        fields = sorted(_section(entry, "fields").items())
+        yield f"  {name}: its {'type and text' if told == 'text' else 'type'}"
+        yield from (f"    {field}: {type_}" for field, type_ in fields)
+
 
 def _remark(entry: object) -> str:
     if not isinstance(entry, dict):

@@ -220,6 +220,11 @@ def is_data(type_: Type) -> bool:
     return not any(isinstance(part, Interface | Fn) for part in walk(type_))
 
 
+def is_plain(type_: Type) -> bool:
+    """Whether it can be read without a policy: data without records and enum members."""
+    return not any(isinstance(part, Interface | Fn | Record | Enum) or part == DATA for part in walk(type_))
+
+
 # Signatures
 
 

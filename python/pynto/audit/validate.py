@@ -20,6 +20,7 @@ from .templates import EXITS, TEMPLATES
 
 SIZE_MAX = 16 * 1024 * 1024
 NESTING_MAX = 8
+ERROR_FIELDS_MAX = 64
 FORMAT = 1
 
 Document = dict[str, object]
@@ -277,9 +278,25 @@ class _Checker:
                     self.problem(f"accepts: {name!a} lists {other!a}, which is not another interface")
 
     def _errors(self) -> None:
-        for name, level in self.table("errors"):
-            if not spelling.is_class(name) or level not in ("type", "text"):
-                self.problem(f'errors: {name!a} needs "type" or "text"')
+        for name, entry in self.table("errors"):
+            grant, fields = entry, None
+            if isinstance(entry, dict) and entry.keys() == {"fields", "grant"}:
+                grant, fields = entry["grant"], entry["fields"]
+            if not spelling.is_class(name) or grant not in ("type", "text"):
+                self.problem(f'errors: {name!a} needs "type" or "text", or an object of "fields" and "grant"')
+            elif fields is not None:
+                self.guard(f"errors: {name!a}", partial(self._error_fields, fields))
+
+    def _error_fields(self, fields: object) -> None:
+        if not isinstance(fields, dict) or not 1 <= len(fields) <= ERROR_FIELDS_MAX:
+            raise SpellingError(f"an object of 1 to {ERROR_FIELDS_MAX} fields is expected")
+        for field, text in fields.items():
+            if not spelling.is_identifier(field) or field.startswith("_") or not isinstance(text, str):
+                raise SpellingError(f"{field!a} is not a field")
+            type_ = grammar.parse_type(text)
+            if not spelling.is_plain(type_):
+                raise SpellingError(f"{field!a} is no plain data")
+            self._type(type_, Flow.OUT)
 
     def _declared(self) -> None:
         for name, entry in self.table("declared"):

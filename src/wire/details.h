@@ -1,0 +1,55 @@
+/*
+ * details.h - what may stand behind the parts of an error: a map with a closed set of keys, each of one shape.
+ *
+ *     "value"   any object: what an iteration that has ended gives
+ *     "fields"  {name: object}: the fields of an exception, 1 to PYN_FIELD_MAX
+ *     "causes"  [[type, text, incident or nil], ...]: what it came from, the nearest first, 1 to PYN_CAUSE_MAX
+ *     "errors"  [[[type, text, traceback or nil, incident or nil], details], ...]: the members of a group, without "value"; at most
+ *               PYN_MEMBER_MAX in all, and PYN_GROUP_DEPTH_MAX groups inside of each other
+ *     "yours"   true: it is the exception that the receiver has sent along with its call
+ *
+ * What the values are worth is not asked here.
+ * Borrows: views point into the bytes that were parsed.
+ * Errors:  PYN_EFORMAT.
+ * Tests:   tests/unit/test_message.c
+ */
+#ifndef PYN_DETAILS_H
+#define PYN_DETAILS_H
+
+#include "limits.h"
+#include "reader.h"
+
+enum { PYN_FIELD_MAX = 64, PYN_CAUSE_MAX = 8, PYN_MEMBER_MAX = 64, PYN_GROUP_DEPTH_MAX = 4 };
+
+/* A container that was looked through, to be read once more: count objects (or pairs) from rest on. */
+struct pyn_run {
+    uint32_t count;
+    struct pyn_view rest;
+};
+
+struct pyn_details {
+    struct pyn_view value; /* empty: there is none */
+    struct pyn_run fields;
+    struct pyn_run causes;
+    struct pyn_run errors;
+    bool is_yours;
+};
+
+/* [type, text, traceback, incident]; text and the last two may be empty. */
+struct pyn_error_head {
+    struct pyn_view type;
+    struct pyn_view text;
+    struct pyn_view traceback;
+    struct pyn_view incident;
+};
+
+pyn_status pyn_error_head_read(struct pyn_reader *rd, struct pyn_error_head *out);
+pyn_status pyn_cause_read(struct pyn_reader *rd, struct pyn_error_head *out);
+
+/* Reads one map of details, which stands on the outside. */
+pyn_status pyn_details_read(struct pyn_reader *rd, struct pyn_details *out);
+
+/* One member of a group: its head, and its details as they stand. */
+pyn_status pyn_member_read(struct pyn_reader *rd, struct pyn_error_head *head, struct pyn_details *out);
+
+#endif
