@@ -18,8 +18,8 @@ static bool is_scalar(const struct pyn_item *item)
     if (item->wire == PYN_W_ARRAY || item->wire == PYN_W_MAP) {
         return false;
     }
-    return item->wire != PYN_W_EXT ||
-           (item->ext != PYN_EXT_MINE && item->ext != PYN_EXT_YOURS && item->ext != PYN_EXT_TAG);
+    return item->wire != PYN_W_EXT || (item->ext != PYN_EXT_MINE && item->ext != PYN_EXT_YOURS &&
+                                       item->ext != PYN_EXT_TAG && item->ext != PYN_EXT_PROMISE);
 }
 
 static bool take_scalar(struct pyn_fit *fit, struct pyn_reader *value)

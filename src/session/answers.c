@@ -36,6 +36,14 @@ static bool may_call_in(const struct pyn_session *session, uint64_t number)
 pyn_status pyn_session_send_call(struct pyn_session *session, uint64_t lane, struct pyn_view object,
                                  const struct pyn_expect *expect)
 {
+    static const struct pyn_expect any_data;
+
+    return pyn_session_send_batch(session, lane, object, expect != NULL ? expect : &any_data, 1);
+}
+
+pyn_status pyn_session_send_batch(struct pyn_session *session, uint64_t lane, struct pyn_view object,
+                                  const struct pyn_expect *expects, uint32_t count)
+{
     struct pyn_frame *frame = NULL;
     pyn_status st = session->state;
 
@@ -52,7 +60,9 @@ pyn_status pyn_session_send_call(struct pyn_session *session, uint64_t lane, str
     if (st != PYN_OK) {
         return st;
     }
-    frame->expect = expect != NULL ? *expect : (struct pyn_expect){0};
+    frame->expect = expects[0];
+    frame->expects = expects + 1;
+    frame->more = count - 1;
     st = write_call(session, lane, object);
     if (st != PYN_OK) {
         pyn_lanes_pop(&session->lanes, pyn_lanes_find(&session->lanes, lane));
@@ -305,7 +315,12 @@ pyn_status pyn_answer_take(struct pyn_session *session, const struct pyn_message
         return st;
     }
     answer->lane = session->in_lane;
-    pyn_lanes_pop(&session->lanes, lane);
+    if (lane->top->more > 0) {
+        lane->top->more--;
+        lane->top->expect = *lane->top->expects++;
+    } else {
+        pyn_lanes_pop(&session->lanes, lane);
+    }
     event->kind = PYN_EV_ANSWER;
     event->answer = answer;
     return PYN_OK;

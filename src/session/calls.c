@@ -12,6 +12,7 @@ struct decision {
     enum pyn_quota quota;
     struct pyn_export *target;
     struct pyn_verdict verdict;
+    bool is_open;    /* it names promises: the rest is decided when its turn comes */
     bool is_counted; /* charged to PYN_Q_CALLS */
     size_t charged;  /* charged to PYN_Q_QUEUED */
 };
@@ -21,7 +22,7 @@ static bool is_behind(const struct pyn_lane *lane)
     return lane != NULL && lane->top->is_serving;
 }
 
-static size_t block_size(size_t body_len)
+size_t pyn_call_size(size_t body_len)
 {
     size_t len = sizeof(struct pyn_turn) + body_len;
 
@@ -36,24 +37,73 @@ static void refuse_quota(struct decision *decision, enum pyn_quota quota)
 
 /* ---- deciding ---- */
 
-static void decide(struct pyn_session *session, const struct pyn_lane *lane, const struct pyn_message *message,
-                   struct decision *decision)
+static void note_shortage(struct pyn_session *session, struct decision *decision)
 {
-    if (lane != NULL && !lane->top->is_serving && lane->depth >= session->quotas->max[PYN_Q_NESTING]) {
-        refuse_quota(decision, PYN_Q_NESTING);
-        return;
+    if (session->seen.is_short) {
+        session->seen.is_short = false;
+        decision->st = PYN_ENOMEM;
     }
-    decision->target = message->is_known_ref ? pyn_exports_find(&session->exports, message->id) : NULL;
+}
+
+static void admit(struct pyn_session *session, const struct pyn_message *message, const struct pyn_refs *refs,
+                  struct decision *decision)
+{
     if (decision->target == NULL) {
         decision->st = PYN_EDENIED;
         return;
     }
     session->seen.count = 0;
-    decision->st = pyn_admit(decision->target->iface, message->name, message->body, &session->refs, &decision->verdict);
-    if (session->seen.is_short) {
-        session->seen.is_short = false;
-        decision->st = PYN_ENOMEM;
+    decision->st = pyn_admit(decision->target->iface, message->name, message->body, refs, &decision->verdict);
+    note_shortage(session, decision);
+}
+
+/* The references that a step names by themselves have to be there when it comes, and are held until its turn. */
+static void look_ahead(struct pyn_session *session, const struct pyn_step *step, struct decision *decision)
+{
+    struct pyn_reader rd = pyn_reader_of(step->call.body);
+    struct pyn_item item;
+    bool is_mine = false;
+    uint64_t id = 0;
+    uint32_t number = 0;
+
+    decision->is_open = true;
+    decision->st = decision->target != NULL || step->is_on_promise ? PYN_OK : PYN_EDENIED;
+    session->seen.count = 0;
+    while (decision->st == PYN_OK && pyn_reader_peek(&rd) != PYN_W_END && pyn_reader_next(&rd, &item) == PYN_OK) {
+        if (item.wire == PYN_W_EXT && pyn_item_ref(&item, &is_mine, &id, &number) == PYN_OK && !is_mine &&
+            session->refs.exported(session, id) == NULL) {
+            decision->st = PYN_EDENIED;
+        }
     }
+    note_shortage(session, decision);
+}
+
+static void decide(struct pyn_session *session, const struct pyn_lane *lane, const struct pyn_arrival *arrival,
+                   struct decision *decision)
+{
+    const struct pyn_message *message = arrival->message;
+
+    if (lane != NULL && !lane->top->is_serving && lane->depth >= session->quotas->max[PYN_Q_NESTING]) {
+        refuse_quota(decision, PYN_Q_NESTING);
+        return;
+    }
+    decision->target = message->is_known_ref ? pyn_exports_find(&session->exports, message->id) : NULL;
+    if (arrival->step != NULL && arrival->step->has_promises) {
+        look_ahead(session, arrival->step, decision);
+    } else {
+        admit(session, message, &session->refs, decision);
+    }
+}
+
+/* What is copied while it waits. */
+static struct pyn_view copied(const struct pyn_arrival *arrival, const struct decision *decision)
+{
+    static const struct pyn_view nothing;
+
+    if (decision->st != PYN_OK) {
+        return nothing;
+    }
+    return decision->is_open ? arrival->step->whole : arrival->message->body;
 }
 
 static void uncharge(struct pyn_session *session, const struct decision *decision)
@@ -64,17 +114,17 @@ static void uncharge(struct pyn_session *session, const struct decision *decisio
 
 /*
  * The copy of an admitted call, or the place of a refused one among those ahead of it. As long as no lane waits for the peer, room is
- * made without it: then the call can stay in the buffer until there is some.
+ * made without it: then the call can stay in the buffer until there is some. A batch has waited for the room of all of it.
  */
-static pyn_status charge_copy(struct pyn_session *session, const struct pyn_message *message, struct decision *decision)
+static pyn_status charge_copy(struct pyn_session *session, const struct pyn_arrival *arrival, struct decision *decision)
 {
-    size_t size = block_size(decision->st == PYN_OK ? message->body.len : 0);
+    size_t size = pyn_call_size(copied(arrival, decision).len);
 
     if (pyn_ledger_charge(&session->ledger, PYN_Q_QUEUED, size) == PYN_OK) {
         decision->charged = size;
         return PYN_OK;
     }
-    if (session->lanes.waiting == 0 && size <= session->quotas->max[PYN_Q_QUEUED]) {
+    if (session->lanes.waiting == 0 && arrival->step == NULL && size <= session->quotas->max[PYN_Q_QUEUED]) {
         session->stalled = size;
         return PYN_EWAIT;
     }
@@ -83,20 +133,26 @@ static pyn_status charge_copy(struct pyn_session *session, const struct pyn_mess
 }
 
 static pyn_status charge_and_decide(struct pyn_session *session, const struct pyn_lane *lane,
-                                    const struct pyn_message *message, struct decision *decision)
+                                    const struct pyn_arrival *arrival, struct decision *decision)
 {
     pyn_status st = PYN_OK;
 
     if (pyn_ledger_charge(&session->ledger, PYN_Q_CALLS, 1) != PYN_OK) {
-        refuse_quota(decision, PYN_Q_CALLS); /* a lane waits: else input.c had left the call in the buffer */
+        refuse_quota(
+            decision,
+            PYN_Q_CALLS); /* a lane waits, else input.c had left it in the buffer; or the batch is larger than all there is */
         return PYN_OK;
     }
     decision->is_counted = true;
-    decide(session, lane, message, decision);
+    if (arrival->step != NULL && arrival->step->has_promises && arrival->batch == NULL) {
+        refuse_quota(decision, PYN_Q_QUEUED); /* for what the batch is to remember */
+    } else {
+        decide(session, lane, arrival, decision);
+    }
     if (pyn_status_class(decision->st) == PYN_CLASS_BROKEN) {
         st = decision->st;
     } else if (decision->st == PYN_OK || (is_behind(lane) && decision->st != PYN_EQUOTA)) {
-        st = charge_copy(session, message, decision);
+        st = charge_copy(session, arrival, decision);
     }
     if (st != PYN_OK || decision->st == PYN_EQUOTA) {
         uncharge(session, decision);
@@ -108,57 +164,90 @@ static pyn_status charge_and_decide(struct pyn_session *session, const struct py
 
 /* ---- placing ---- */
 
-static struct pyn_turn *new_turn(struct pyn_session *session, const struct pyn_message *message,
+static struct pyn_turn *take_block(struct pyn_session *session, size_t len, bool *is_small)
+{
+    size_t size = pyn_call_size(len);
+
+    *is_small = size == PYN_SMALL_BLOCK;
+    return *is_small ? pyn_pool_take(&session->blocks) : pyn_mem_resize(session->mem, NULL, 1, size);
+}
+
+static struct pyn_turn *new_turn(struct pyn_session *session, uint64_t lane, struct pyn_view body,
                                  const struct decision *decision)
 {
-    size_t len = decision->st == PYN_OK ? message->body.len : 0;
-    size_t size = block_size(len);
-    bool is_small = size == PYN_SMALL_BLOCK;
-    struct pyn_turn *turn = is_small ? pyn_pool_take(&session->blocks) : pyn_mem_resize(session->mem, NULL, 1, size);
+    bool is_small = false;
+    struct pyn_turn *turn = take_block(session, body.len, &is_small);
 
     if (turn == NULL) {
         return NULL;
     }
-    *turn = (struct pyn_turn){.call = {.lane = session->in_lane, .verdict = decision->verdict},
+    *turn = (struct pyn_turn){.call = {.lane = lane, .verdict = decision->verdict},
                               .verdict = decision->st,
                               .quota = decision->quota,
                               .is_counted = decision->is_counted,
                               .is_small = is_small,
+                              .is_open = decision->st == PYN_OK && decision->is_open,
                               .repeat = 1,
                               .charged = decision->charged};
     session->turns++;
-    if (decision->st == PYN_OK) {
-        uint8_t *body = (uint8_t *)(turn + 1);
-        memcpy(body, message->body.data, len);
-        turn->call.body = (struct pyn_view){body, len};
+    if (decision->st != PYN_OK) {
+        return turn;
+    }
+    memcpy(turn + 1, body.data, body.len);
+    turn->call.body = (struct pyn_view){(uint8_t *)(turn + 1), body.len};
+    if (decision->target != NULL) { /* else a promise is called */
         turn->call.iface = decision->target->iface;
         turn->call.object = decision->target->object;
         turn->target = decision->target;
         pyn_exports_pin(turn->target);
-        if (session->seen.count > 0) {
-            pyn_holds_take(&session->seen, &turn->holds);
-        }
+    }
+    if (session->seen.count > 0) {
+        pyn_holds_take(&session->seen, &turn->holds);
     }
     return turn;
 }
 
-/* Nothing is ahead of it: its turn is now. */
-static pyn_status serve(struct pyn_session *session, bool is_nested, const struct pyn_message *message,
-                        const struct decision *decision, struct pyn_event *event)
+static pyn_status arrive(struct pyn_session *session, const struct pyn_arrival *arrival,
+                         const struct decision *decision, struct pyn_turn **out)
 {
-    struct pyn_frame *frame = NULL;
-    struct pyn_turn *turn = new_turn(session, message, decision);
+    struct pyn_turn *turn = new_turn(session, session->in_lane, copied(arrival, decision), decision);
 
+    *out = turn;
     if (turn == NULL) {
         uncharge(session, decision);
         return PYN_ENOMEM;
     }
-    if (pyn_lanes_push(&session->lanes, session->in_lane, true, &frame) != PYN_OK) {
-        pyn_ledger_refund(&session->ledger, PYN_Q_CALLS, 1);
-        pyn_turn_free(session, turn);
-        return PYN_ENOMEM;
+    turn->batch = pyn_batch_ref(arrival->batch);
+    turn->step = arrival->index;
+    return PYN_OK;
+}
+
+/* Nothing is ahead of it: its turn is now. */
+static pyn_status serve(struct pyn_session *session, bool is_nested, const struct pyn_arrival *arrival,
+                        const struct decision *decision, struct pyn_event *event)
+{
+    struct pyn_frame *frame = NULL;
+    struct pyn_turn *turn = NULL;
+    pyn_status st = arrive(session, arrival, decision, &turn);
+
+    if (st == PYN_OK) {
+        st = pyn_step_settle(session, &turn);
+    }
+    if (st == PYN_OK && turn->verdict != PYN_OK) {
+        return pyn_turn_refuse(session, turn);
+    }
+    if (st == PYN_OK) {
+        st = pyn_lanes_push(&session->lanes, session->in_lane, true, &frame);
+    }
+    if (st != PYN_OK) {
+        if (turn != NULL) {
+            pyn_ledger_refund(&session->ledger, PYN_Q_CALLS, 1);
+            pyn_turn_free(session, turn);
+        }
+        return st;
     }
     frame->is_running = true;
+    pyn_frame_run(frame, turn);
     turn->call.is_nested = is_nested;
     session->ledger.called++;
     event->kind = PYN_EV_CALL;
@@ -166,63 +255,140 @@ static pyn_status serve(struct pyn_session *session, bool is_nested, const struc
     return PYN_OK;
 }
 
+/* What a refused call is answered with. */
+static struct pyn_turn refusal_of(const struct decision *decision)
+{
+    return (struct pyn_turn){
+        .call = {.verdict = decision->verdict}, .verdict = decision->st, .quota = decision->quota, .repeat = 1};
+}
+
 static pyn_status refuse_now(struct pyn_session *session, const struct decision *decision)
 {
-    struct pyn_turn turn = {.call = {.verdict = decision->verdict}, .verdict = decision->st, .quota = decision->quota};
+    struct pyn_turn turn = refusal_of(decision);
 
     uncharge(session, decision);
     return pyn_refusal_send(session, session->in_lane, &turn);
 }
 
-static pyn_status queue(struct pyn_session *session, struct pyn_lane *lane, const struct pyn_message *message,
+static pyn_status queue(struct pyn_session *session, struct pyn_lane *lane, const struct pyn_arrival *arrival,
                         const struct decision *decision)
 {
     struct pyn_frame *frame = lane->top;
     struct pyn_turn *turn = NULL;
+    pyn_status st = PYN_OK;
 
-    if (decision->st == PYN_EQUOTA && pyn_queue_repeat(&frame->queue, decision->quota)) {
+    if (decision->st == PYN_EQUOTA && pyn_queue_repeat(&frame->queue, arrival->batch, decision->quota)) {
         return PYN_OK;
     }
-    turn = new_turn(session, message, decision);
-    if (turn == NULL) {
-        uncharge(session, decision);
-        return PYN_ENOMEM;
+    st = arrive(session, arrival, decision, &turn);
+    if (st != PYN_OK) {
+        return st;
     }
     turn->call.is_nested = frame->below != NULL;
-    session->ledger.called += decision->st == PYN_OK;
+    session->ledger.called += decision->st == PYN_OK && !decision->is_open;
     pyn_queue_put(&frame->queue, turn);
+    return PYN_OK;
+}
+
+/* ---- a step whose turn has come ---- */
+
+static void charge_filled(struct pyn_session *session, size_t len, struct decision *decision)
+{
+    size_t size = pyn_call_size(len);
+
+    if (pyn_ledger_charge(&session->ledger, PYN_Q_QUEUED, size) == PYN_OK) {
+        decision->charged = size;
+    } else {
+        refuse_quota(decision, PYN_Q_QUEUED);
+    }
+}
+
+/* The turn stands for the call that was decided: a new one in the place of the old one. */
+static pyn_status replace_turn(struct pyn_session *session, struct pyn_view body, const struct decision *decision,
+                               struct pyn_turn **at)
+{
+    struct pyn_turn *old = *at;
+    struct pyn_turn *turn = new_turn(session, old->call.lane, body, decision);
+
+    if (turn == NULL) {
+        pyn_ledger_refund(&session->ledger, PYN_Q_QUEUED, decision->charged);
+        return PYN_ENOMEM;
+    }
+    turn->call.is_nested = old->call.is_nested;
+    turn->batch = old->batch; /* moved */
+    turn->step = old->step;
+    old->batch = NULL;
+    pyn_turn_free(session, old);
+    *at = turn;
+    return PYN_OK;
+}
+
+pyn_status pyn_call_decide_step(struct pyn_session *session, const struct pyn_message *message, struct pyn_turn **at)
+{
+    struct pyn_turn *turn = *at;
+    struct decision decision = {.st = PYN_EINTERNAL, .is_counted = turn->is_counted};
+
+    decision.target = pyn_exports_held(&session->exports, message->id);
+    admit(session, message, &session->step_refs, &decision);
+    if (pyn_status_class(decision.st) == PYN_CLASS_BROKEN) {
+        return decision.st;
+    }
+    if (decision.st == PYN_OK) {
+        charge_filled(session, message->body.len, &decision);
+    }
+    if (decision.st == PYN_OK) {
+        return replace_turn(session, message->body, &decision, at);
+    }
+    turn->verdict = decision.st;
+    turn->quota = decision.quota;
+    turn->call.verdict = decision.verdict;
     return PYN_OK;
 }
 
 /* ---- arriving ---- */
 
-static pyn_status count_refusal(struct pyn_session *session)
+static pyn_status refuse(struct pyn_session *session, struct pyn_lane *lane, const struct pyn_arrival *arrival,
+                         const struct decision *decision)
 {
-    return pyn_ledger_refusal(&session->ledger, session->now);
+    struct pyn_turn turn = refusal_of(decision);
+    pyn_status st = pyn_refusal_note(session, arrival->batch, arrival->index, &turn);
+
+    if (st != PYN_OK) {
+        uncharge(session, decision);
+        return st;
+    }
+    st = is_behind(lane) ? queue(session, lane, arrival, decision) : refuse_now(session, decision);
+    if (st == PYN_OK) {
+        st = pyn_references_give_back(session, arrival->message->body);
+    }
+    return st == PYN_OK ? pyn_ledger_refusal(&session->ledger, session->now) : st;
+}
+
+pyn_status pyn_call_place(struct pyn_session *session, const struct pyn_arrival *arrival, struct pyn_event *event)
+{
+    struct pyn_lane *lane = pyn_lanes_find(&session->lanes, session->in_lane);
+    struct decision decision = {.st = PYN_EINTERNAL};
+    pyn_status st = charge_and_decide(session, lane, arrival, &decision);
+
+    if (st != PYN_OK) {
+        return st;
+    }
+    if (decision.st != PYN_OK) {
+        return refuse(session, lane, arrival, &decision);
+    }
+    return is_behind(lane) ? queue(session, lane, arrival, &decision)
+                           : serve(session, lane != NULL, arrival, &decision, event);
 }
 
 pyn_status pyn_call_take(struct pyn_session *session, const struct pyn_message *message, struct pyn_event *event)
 {
-    struct pyn_lane *lane = pyn_lanes_find(&session->lanes, session->in_lane);
-    struct decision decision = {.st = PYN_EINTERNAL};
-    pyn_status st = PYN_EINTERNAL;
+    struct pyn_arrival arrival = {.message = message};
 
-    if (lane == NULL && pyn_lanes_is_ours(&session->lanes, session->in_lane)) {
+    if (pyn_lanes_find(&session->lanes, session->in_lane) == NULL &&
+        pyn_lanes_is_ours(&session->lanes, session->in_lane)) {
         return PYN_EPROTOCOL; /* ours to begin */
     }
-    st = charge_and_decide(session, lane, message, &decision);
-    if (st != PYN_OK) {
-        return st;
-    }
-    if (decision.st == PYN_OK) {
-        return is_behind(lane) ? queue(session, lane, message, &decision)
-                               : serve(session, lane != NULL, message, &decision, event);
-    }
-    st = is_behind(lane) ? queue(session, lane, message, &decision) : refuse_now(session, &decision);
-    if (st == PYN_OK) {
-        st = pyn_references_give_back(session, message->body);
-    }
-    return st == PYN_OK ? count_refusal(session) : st;
+    return pyn_call_place(session, &arrival, event);
 }
 
 /* A call that runs goes on. One that waits is answered in its turn; what it would have brought goes back now. */
@@ -235,18 +401,21 @@ pyn_status pyn_cancel_take(struct pyn_session *session, const struct pyn_message
     (void)message;
     (void)event;
     if (lane == NULL) {
-        return count_refusal(session);
+        return pyn_ledger_refusal(&session->ledger, session->now);
     }
     turn = pyn_queue_cancel(&lane->top->queue);
     if (turn == NULL) {
         return PYN_OK;
     }
-    if (turn->verdict == PYN_OK) {
+    if (turn->batch != NULL) { /* with all of it that waits: when their turns come, they find it so */
+        turn->batch->is_cancelled = true;
+        pyn_queue_settle(&lane->top->queue, turn->batch);
+    } else if (turn->verdict == PYN_OK) {
         turn->verdict = PYN_ECANCELLED;
         st = pyn_references_give_back(session, turn->call.body);
         if (st != PYN_OK) {
             return st;
         }
     }
-    return count_refusal(session);
+    return pyn_ledger_refusal(&session->ledger, session->now);
 }

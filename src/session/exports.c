@@ -101,16 +101,6 @@ static void bury(struct pyn_exports *exports, struct pyn_export *entry)
     exports->dead = entry;
 }
 
-static void take_from_pinned(struct pyn_exports *exports, struct pyn_export *entry)
-{
-    struct pyn_export **at = &exports->pinned;
-
-    while (*at != entry) {
-        at = &(*at)->next;
-    }
-    *at = entry->next;
-}
-
 static void unlist(struct pyn_exports *exports, struct pyn_export *entry)
 {
     pyn_idmap_remove(&exports->by_id, &entry->by_id);
@@ -122,8 +112,7 @@ static void unlist(struct pyn_exports *exports, struct pyn_export *entry)
     if (entry->pins == 0) {
         bury(exports, entry);
     } else {
-        entry->next = exports->pinned;
-        exports->pinned = entry;
+        pyn_idmap_add(&exports->pinned, &entry->by_id, entry->id, 0, entry);
     }
 }
 
@@ -151,19 +140,16 @@ void pyn_exports_unpin(struct pyn_exports *exports, struct pyn_export *entry)
     assert(entry->pins > 0);
     entry->pins--;
     if (entry->pins == 0 && !entry->is_listed) {
-        take_from_pinned(exports, entry);
+        pyn_idmap_remove(&exports->pinned, &entry->by_id);
         bury(exports, entry);
     }
 }
 
-struct pyn_export *pyn_exports_find_pinned(const struct pyn_exports *exports, uint64_t id)
+struct pyn_export *pyn_exports_held(const struct pyn_exports *exports, uint64_t id)
 {
-    struct pyn_export *entry = exports->pinned;
+    struct pyn_export *entry = pyn_exports_find(exports, id);
 
-    while (entry != NULL && entry->id != id) {
-        entry = entry->next;
-    }
-    return entry;
+    return entry != NULL ? entry : pyn_idmap_find(&exports->pinned, id, 0);
 }
 
 /* ---- holds ---- */

@@ -19,7 +19,7 @@
 struct pyn_export {
     struct pyn_idnode by_id;
     struct pyn_idnode by_object;
-    struct pyn_export *next; /* dead ones, or freed ones that are pinned */
+    struct pyn_export *next; /* dead ones */
     uint64_t id;
     void *object;
     const struct pyn_iface *iface;
@@ -43,7 +43,7 @@ struct pyn_exports {
     struct pyn_idmap by_object;
     uint64_t next_id;
     struct pyn_export *dead;
-    struct pyn_export *pinned; /* freed, and pinned still */
+    struct pyn_idmap pinned; /* freed, and pinned still; by id */
 };
 
 void pyn_exports_init(struct pyn_exports *exports, const struct pyn_mem *mem, struct pyn_ledger *ledger);
@@ -70,8 +70,8 @@ void pyn_holds_note(struct pyn_exports *exports, struct pyn_holds *holds, struct
 void pyn_holds_take(struct pyn_holds *holds, struct pyn_holds *out);
 void pyn_holds_drop(struct pyn_exports *exports, struct pyn_holds *holds);
 
-/* One that the peer has freed, and that something still pins; NULL when there is none. */
-struct pyn_export *pyn_exports_find_pinned(const struct pyn_exports *exports, uint64_t id);
+/* What the peer holds, or has freed while something still pins it; NULL when there is none such. */
+struct pyn_export *pyn_exports_held(const struct pyn_exports *exports, uint64_t id);
 
 /* The object of an entry that nothing holds any more; NULL when there is none. */
 void *pyn_exports_reap(struct pyn_exports *exports);

@@ -74,7 +74,8 @@ static bool has_to_wait(const struct pyn_session *session)
         return false;
     }
     return ledger->used[PYN_Q_CALLS] >= max[PYN_Q_CALLS] || ledger->used[PYN_Q_OUTPUT] > max[PYN_Q_OUTPUT] / 2 ||
-           (session->stalled > 0 && session->stalled > max[PYN_Q_QUEUED] - ledger->used[PYN_Q_QUEUED]);
+           (session->stalled > 0 && session->stalled > max[PYN_Q_QUEUED] - ledger->used[PYN_Q_QUEUED]) ||
+           session->stalled_calls > max[PYN_Q_CALLS] - ledger->used[PYN_Q_CALLS];
 }
 
 bool pyn_session_wants_input(const struct pyn_session *session)
@@ -137,6 +138,7 @@ static const struct step steps[] = {
     [-PYN_M_HELLO] = {pyn_hello_take, PYN_PHASE_HELLO, true, true},
     [-PYN_M_PING] = {take_ping, PYN_PHASE_READY, true, true},
     [-PYN_M_PONG] = {take_pong, PYN_PHASE_READY, true, true},
+    [-PYN_M_BATCH] = {pyn_batch_take, PYN_PHASE_READY, true, true},
 };
 
 static pyn_status dispatch(struct pyn_session *session, const struct pyn_message *message, struct pyn_event *event)
@@ -189,12 +191,16 @@ static pyn_status step_once(struct pyn_session *session, struct pyn_event *event
         return PYN_EWAIT;
     }
     session->stalled = 0;
+    session->stalled_calls = 0;
     st = scan(session);
     if (st != PYN_OK) {
         return st;
     }
     object = (struct pyn_view){pyn_buf_view(&session->in).data, session->whole - 1};
     st = pyn_message_parse(object, &message);
+    if (st == PYN_OK && session->scan.has_promise && message.kind != PYN_M_BATCH) {
+        st = PYN_EEXT;
+    }
     if (st == PYN_OK) {
         st = dispatch(session, &message, event);
     }

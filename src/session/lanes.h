@@ -24,9 +24,13 @@ struct pyn_frame {
     /* serving */
     bool is_running; /* the host has the call */
     struct pyn_queue queue;
+    struct pyn_batch *batch; /* of the call that runs; NULL when it came alone */
+    uint32_t step;           /* its place there */
     /* waiting */
     bool wants_root;
-    struct pyn_expect expect;
+    struct pyn_expect expect;         /* of the next answer */
+    const struct pyn_expect *expects; /* of the answers behind it */
+    uint32_t more;                    /* answers behind it */
 };
 
 struct pyn_lane {

@@ -24,6 +24,19 @@ static const struct pyn_iface *see_held(void *ctx, uint64_t id)
     return iface;
 }
 
+/* The same, and it is noted, to be held on. */
+static const struct pyn_iface *see_step(void *ctx, uint64_t id)
+{
+    struct pyn_session *session = ctx;
+    struct pyn_export *entry = pyn_exports_held(&session->exports, id);
+
+    if (entry == NULL) {
+        return NULL;
+    }
+    pyn_holds_note(&session->exports, &session->seen, entry);
+    return entry->iface;
+}
+
 static const struct pyn_iface *see_described(void *ctx, uint32_t number)
 {
     return pyn_described_find(ctx, number);
@@ -33,6 +46,7 @@ void pyn_references_init(struct pyn_session *session)
 {
     session->refs = (struct pyn_refs){session, see_exported, see_described, session->quotas->limits.key_max};
     session->held_refs = (struct pyn_refs){session, see_held, see_described, session->quotas->limits.key_max};
+    session->step_refs = (struct pyn_refs){session, see_step, see_described, session->quotas->limits.key_max};
     pyn_exports_init(&session->exports, session->mem, &session->ledger);
     pyn_imports_init(&session->imports, session->mem, &session->ledger);
 }
@@ -71,11 +85,8 @@ void pyn_session_unexport(struct pyn_session *session, uint64_t id)
 
 void *pyn_session_object(struct pyn_session *session, uint64_t id, const struct pyn_iface **iface)
 {
-    const struct pyn_export *entry = pyn_exports_find(&session->exports, id);
+    const struct pyn_export *entry = pyn_exports_held(&session->exports, id);
 
-    if (entry == NULL) {
-        entry = pyn_exports_find_pinned(&session->exports, id);
-    }
     *iface = entry == NULL ? NULL : entry->iface;
     return entry == NULL ? NULL : entry->object;
 }

@@ -14,6 +14,7 @@ void pyn_turn_free(struct pyn_session *session, struct pyn_turn *turn)
         pyn_exports_unpin(&session->exports, turn->target);
     }
     pyn_holds_drop(&session->exports, &turn->holds);
+    pyn_batch_drop(session, &turn->batch);
     pyn_ledger_refund(&session->ledger, PYN_Q_QUEUED, turn->charged);
     session->turns--;
     if (turn->is_small) {
@@ -53,6 +54,10 @@ static void refusal_text(const struct pyn_session *session, const struct pyn_tur
         pyn_verdict_text(&turn->call.verdict, text, room);
         break;
     case PYN_EQUOTA:
+        if (turn->is_too_much) {
+            (void)snprintf(text, room, "message: %zu", session->quotas->limits.message_max);
+            break;
+        }
         (void)snprintf(text, room, "%s: %" PRIu64, pyn_quota_name(turn->quota), session->quotas->max[turn->quota]);
         break;
     case PYN_ECANCELLED:
@@ -64,14 +69,41 @@ static void refusal_text(const struct pyn_session *session, const struct pyn_tur
     }
 }
 
+/* The error that a refused call is answered with. room: for a text that is made here. */
+static void refusal_parts(const struct pyn_session *session, const struct pyn_turn *turn, struct pyn_error_head *head,
+                          struct pyn_view *details, char *text, size_t room)
+{
+    *details = (struct pyn_view){NULL, 0};
+    if (turn->is_broken) {
+        pyn_batch_error(session, turn->batch, turn->batch->outcomes[turn->step].origin, head, details, text, room);
+        return;
+    }
+    refusal_text(session, turn, text, room);
+    *head = (struct pyn_error_head){.type = pyn_view_of(refusal_type(turn->verdict)), .text = pyn_view_of(text)};
+}
+
 pyn_status pyn_refusal_send(struct pyn_session *session, uint64_t lane, const struct pyn_turn *turn)
 {
-    struct pyn_error_head head = {.type = pyn_view_of(refusal_type(turn->verdict))};
+    struct pyn_error_head head;
+    struct pyn_view details;
     char text[TEXT_ROOM];
 
-    refusal_text(session, turn, text, sizeof text);
-    head.text = pyn_view_of(text);
-    return pyn_out_error(session, lane, &head, (struct pyn_view){NULL, 0});
+    refusal_parts(session, turn, &head, &details, text, sizeof text);
+    return pyn_out_error(session, lane, &head, details);
+}
+
+pyn_status pyn_refusal_note(struct pyn_session *session, struct pyn_batch *batch, uint32_t step,
+                            const struct pyn_turn *turn)
+{
+    struct pyn_error_head head;
+    struct pyn_view details;
+    char text[TEXT_ROOM];
+
+    if (batch == NULL) {
+        return PYN_OK;
+    }
+    refusal_parts(session, turn, &head, &details, text, sizeof text);
+    return pyn_batch_note_error(session, batch, step, &head, details);
 }
 
 /* ---- the next turn ---- */
@@ -85,6 +117,13 @@ static void make_ready(struct pyn_session *session, struct pyn_turn *turn)
         session->ready_last->next = turn;
     }
     session->ready_last = turn;
+}
+
+void pyn_frame_run(struct pyn_frame *frame, struct pyn_turn *turn)
+{
+    frame->batch = turn->batch; /* moved: the turn is the host's from now on, who may free it before it is answered */
+    frame->step = turn->step;
+    turn->batch = NULL;
 }
 
 bool pyn_ready_take(struct pyn_session *session, struct pyn_event *event)
@@ -105,9 +144,9 @@ bool pyn_ready_take(struct pyn_session *session, struct pyn_event *event)
     return true;
 }
 
-static pyn_status send_refusals(struct pyn_session *session, struct pyn_turn *turn)
+pyn_status pyn_turn_refuse(struct pyn_session *session, struct pyn_turn *turn)
 {
-    pyn_status st = PYN_OK;
+    pyn_status st = turn->is_broken ? PYN_OK : pyn_refusal_note(session, turn->batch, turn->step, turn);
 
     for (uint64_t i = 0; st == PYN_OK && i < turn->repeat; i++) {
         st = pyn_refusal_send(session, turn->call.lane, turn);
@@ -125,12 +164,19 @@ static pyn_status advance(struct pyn_session *session, struct pyn_lane *lane)
 
     pyn_ledger_refund(&session->ledger, PYN_Q_CALLS, 1);
     lane->top->is_running = false;
+    pyn_batch_drop(session, &lane->top->batch);
     while (st == PYN_OK && (turn = pyn_queue_take(&lane->top->queue)) != NULL) {
-        if (turn->verdict == PYN_OK) {
+        st = pyn_step_settle(session, &turn);
+        if (st == PYN_OK && turn->verdict == PYN_OK) {
+            pyn_frame_run(lane->top, turn);
             make_ready(session, turn);
             return PYN_OK;
         }
-        st = send_refusals(session, turn);
+        if (st == PYN_OK) {
+            st = pyn_turn_refuse(session, turn);
+        } else {
+            pyn_turn_free(session, turn);
+        }
     }
     if (st == PYN_OK) {
         pyn_lanes_pop(&session->lanes, lane);
@@ -152,6 +198,7 @@ void pyn_serving_drop_all(struct pyn_session *session)
         while ((turn = pyn_queue_take(&lane->top->queue)) != NULL) {
             pyn_turn_free(session, turn);
         }
+        pyn_batch_drop(session, &lane->top->batch);
         pyn_lanes_pop(&session->lanes, lane);
     }
     pyn_ledger_refund(&session->ledger, PYN_Q_CALLS, session->ledger.used[PYN_Q_CALLS]);
@@ -190,6 +237,9 @@ static pyn_status find_running(struct pyn_session *session, uint64_t lane, struc
 /* A reply that does not go out for want of memory may be tried again; one that the peer has left no room for ends it. */
 static pyn_status answered(struct pyn_session *session, struct pyn_lane *lane, pyn_status st)
 {
+    if (st != PYN_OK) {
+        pyn_batch_forget(session, lane->top->batch, lane->top->step);
+    }
     if (st == PYN_OK) {
         st = advance(session, lane);
         return st == PYN_OK ? PYN_OK : pyn_session_fail(session, st);
@@ -208,7 +258,11 @@ pyn_status pyn_session_send_return(struct pyn_session *session, uint64_t lane, s
     if (value.len + sizeof pyn_return_head > session->quotas->limits.message_max) {
         return PYN_EQUOTA; /* still to be answered: by an error */
     }
-    return answered(session, found, write_return(session, lane, value));
+    st = pyn_batch_note_value(session, found->top->batch, found->top->step, value);
+    if (st == PYN_OK) {
+        st = write_return(session, lane, value);
+    }
+    return answered(session, found, st);
 }
 
 pyn_status pyn_session_send_failure(struct pyn_session *session, uint64_t lane, const struct pyn_error_head *head,
@@ -223,7 +277,11 @@ pyn_status pyn_session_send_failure(struct pyn_session *session, uint64_t lane, 
     if (details.len > session->quotas->limits.message_max) {
         return PYN_EQUOTA; /* still to be answered: without them */
     }
-    return answered(session, found, pyn_out_error(session, lane, head, details));
+    st = pyn_batch_note_error(session, found->top->batch, found->top->step, head, details);
+    if (st == PYN_OK) {
+        st = pyn_out_error(session, lane, head, details);
+    }
+    return answered(session, found, st);
 }
 
 pyn_status pyn_session_send_error(struct pyn_session *session, uint64_t lane, struct pyn_view type,

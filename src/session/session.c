@@ -88,7 +88,7 @@ void pyn_session_free(struct pyn_session *session)
         return;
     }
     pyn_session_abandon(session);
-    assert(session->turns == 0);
+    assert(session->turns == 0 && session->batches == 0);
     assert(session->exports.dead == NULL);
     assert(pyn_ledger_is_clear(&session->ledger));
     pyn_lanes_fini(&session->lanes);

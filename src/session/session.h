@@ -68,6 +68,7 @@ struct pyn_call {
 
 /* The answer to a call of ours. Owned by the host from its event until pyn_session_answer_free(). */
 struct pyn_answer {
+    struct pyn_answer *next; /* the host's, for queues of its own */
     uint64_t lane;
     pyn_status status; /* PYN_OK: a return that fits; PYN_EMISFIT or PYN_EDENIED: one that does not: value is not to be used */
     bool is_error;
@@ -129,6 +130,13 @@ struct pyn_expect {
  */
 pyn_status pyn_session_send_call(struct pyn_session *session, uint64_t lane, struct pyn_view object,
                                  const struct pyn_expect *expect);
+
+/*
+ * Several calls in one message, the object being [-12, [step, ...], {}] with count steps, 1 to PYN_STEPS_MAX of them. Each is answered by itself, in
+ * their order. expects: one for each step, borrowed until the last answer.
+ */
+pyn_status pyn_session_send_batch(struct pyn_session *session, uint64_t lane, struct pyn_view object,
+                                  const struct pyn_expect *expects, uint32_t count);
 
 /* The answer to the call that the lane is serving. value: one packed object. The next call of the lane's queue becomes an event.
  * PYN_EQUOTA: value is too large for a message, PYN_ENOMEM: either way the call is still to be answered. Unread output beyond its quota ends

@@ -5,7 +5,7 @@
  * hello.c      the beginning       output.c      messages to bytes, frees ahead of them; the end
  * calls.c      the peer's calls    serving.c     their answers, and whose turn is next
  * answers.c    our calls           references.c  exports, imports, what is given back
- * describe.c   interfaces by number
+ * describe.c   interfaces by number steps.c   calls that came in one message
  *
  * A room returns PYN_OK, PYN_EWAIT, or why the connection is over: input.c then ends it. What the host calls ends it by itself.
  */
@@ -14,6 +14,7 @@
 
 #include "../wire/pack.h"
 #include "../wire/scan.h"
+#include "batch.h"
 #include "exports.h"
 #include "imports.h"
 #include "lanes.h"
@@ -46,6 +47,7 @@ struct pyn_session {
     size_t whole;   /* bytes of a message that was scanned and not taken yet, with its newline */
     size_t taken;   /* bytes of a message that an event still looks at */
     size_t stalled; /* bytes that the call which stands at the front would be charged with, when they were not there */
+    uint64_t stalled_calls; /* the same for a batch: how many calls it has */
     uint64_t in_lane;
 
     /* output */
@@ -56,12 +58,14 @@ struct pyn_session {
     struct pyn_pool blocks;
     struct pyn_turn *ready_first; /* calls whose turn has come and that are not events yet */
     struct pyn_turn *ready_last;
-    uint64_t turns; /* that exist, with those that are the host's */
+    uint64_t turns;   /* that exist, with those that are the host's */
+    uint64_t batches; /* that exist */
 
     struct pyn_exports exports;
     struct pyn_imports imports;
     struct pyn_refs refs;
     struct pyn_refs held_refs; /* for what was checked before */
+    struct pyn_refs step_refs; /* for a step whose promises are replaced: what it names is held by it or by its batch */
     struct pyn_holds seen;     /* exports that the check under way has looked at */
 
     struct pyn_idmap described; /* CLIENT: what the peer described, by number */
@@ -101,14 +105,47 @@ pyn_status pyn_hello_send(struct pyn_session *session, const struct pyn_view *ro
 pyn_status pyn_hello_take(struct pyn_session *session, const struct pyn_message *message, struct pyn_event *event);
 
 /* ---- calls.c ---- */
+
+/* A call that has come: alone, or as a step of a batch. */
+struct pyn_arrival {
+    const struct pyn_message *message;
+    struct pyn_batch *batch;     /* NULL: alone, or in one that there is no room for */
+    uint32_t index;              /* its place there */
+    const struct pyn_step *step; /* NULL: alone */
+};
+
+/* Its place in its lane: it is decided, unless it names promises, and becomes an event, waits in the queue, or is refused. */
+pyn_status pyn_call_place(struct pyn_session *session, const struct pyn_arrival *arrival, struct pyn_event *event);
+
+/* The bytes that a call with so long a body is charged with while it waits. */
+size_t pyn_call_size(size_t body_len);
+
+/*
+ * The promises of an open turn have been replaced, message is the call that it is: decided as any other. It is another turn then, or the same one
+ * with its refusal.
+ */
+pyn_status pyn_call_decide_step(struct pyn_session *session, const struct pyn_message *message, struct pyn_turn **turn);
+
 /* PYN_EWAIT: it has to wait in the buffer until a quota has room. */
 pyn_status pyn_call_take(struct pyn_session *session, const struct pyn_message *message, struct pyn_event *event);
 pyn_status pyn_cancel_take(struct pyn_session *session, const struct pyn_message *message, struct pyn_event *event);
+
+/* ---- steps.c ---- */
+pyn_status pyn_batch_take(struct pyn_session *session, const struct pyn_message *message, struct pyn_event *event);
+/* The turn of a step has come: from here on it is not open any more. */
+pyn_status pyn_step_settle(struct pyn_session *session, struct pyn_turn **turn);
 
 /* ---- serving.c ---- */
 void pyn_turn_free(struct pyn_session *session, struct pyn_turn *turn);
 /* Answers a call that was refused. */
 pyn_status pyn_refusal_send(struct pyn_session *session, uint64_t lane, const struct pyn_turn *turn);
+/* The same for a turn, with all the calls that it stands for, and its end. */
+pyn_status pyn_turn_refuse(struct pyn_session *session, struct pyn_turn *turn);
+/* It is refused: what depends on it breaks. */
+pyn_status pyn_refusal_note(struct pyn_session *session, struct pyn_batch *batch, uint32_t step,
+                            const struct pyn_turn *turn);
+/* The call of a turn runs from now on in this frame. */
+void pyn_frame_run(struct pyn_frame *frame, struct pyn_turn *turn);
 /* A call that is ready becomes an event. */
 bool pyn_ready_take(struct pyn_session *session, struct pyn_event *event);
 void pyn_serving_drop_all(struct pyn_session *session);

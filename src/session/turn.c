@@ -36,11 +36,11 @@ void pyn_queue_put(struct pyn_queue *queue, struct pyn_turn *turn)
     link_newest(queue, turn);
 }
 
-bool pyn_queue_repeat(struct pyn_queue *queue, enum pyn_quota quota)
+bool pyn_queue_repeat(struct pyn_queue *queue, const struct pyn_batch *batch, enum pyn_quota quota)
 {
     struct pyn_turn *last = queue->last;
 
-    if (last == NULL || last->verdict != PYN_EQUOTA || last->quota != quota) {
+    if (last == NULL || last->verdict != PYN_EQUOTA || last->quota != quota || last->batch != batch) {
         return false;
     }
     last->repeat++;
@@ -73,4 +73,11 @@ struct pyn_turn *pyn_queue_cancel(struct pyn_queue *queue)
         unlink_newest(queue, turn);
     }
     return turn;
+}
+
+void pyn_queue_settle(struct pyn_queue *queue, const struct pyn_batch *batch)
+{
+    while (queue->newest != NULL && queue->newest->batch == batch) {
+        unlink_newest(queue, queue->newest);
+    }
 }

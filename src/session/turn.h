@@ -13,6 +13,8 @@
 #include "exports.h"
 #include "session.h"
 
+struct pyn_batch;
+
 struct pyn_turn {
     struct pyn_call call;   /* first: the host's pointer is a pointer to the turn */
     struct pyn_turn *next;  /* behind it in its queue */
@@ -27,6 +29,11 @@ struct pyn_turn {
     uint64_t repeat;           /* calls that are answered so; 1 unless PYN_EQUOTA */
     uint64_t cancels;          /* how many of them were cancelled */
     size_t charged;            /* bytes */
+    struct pyn_batch *batch;   /* counted; NULL when it came alone, and when it runs: its frame has it then */
+    uint32_t step;             /* its place in the batch */
+    bool is_open; /* it names promises and is not decided yet: call.body is the whole step, call.object and call.iface are not set */
+    bool is_broken;   /* a step that it depends on has failed: it is answered as that one was */
+    bool is_too_much; /* PYN_EQUOTA: with its promises replaced it would be more than a message may be */
 };
 
 struct pyn_queue {
@@ -37,13 +44,16 @@ struct pyn_queue {
 
 void pyn_queue_put(struct pyn_queue *queue, struct pyn_turn *turn);
 
-/* One call more that is refused for this quota: true when the last turn takes it in. */
-bool pyn_queue_repeat(struct pyn_queue *queue, enum pyn_quota quota);
+/* One call more of this batch (NULL: of none) that is refused for this quota: true when the last turn takes it in. */
+bool pyn_queue_repeat(struct pyn_queue *queue, const struct pyn_batch *batch, enum pyn_quota quota);
 
 /* NULL when it is empty. */
 struct pyn_turn *pyn_queue_take(struct pyn_queue *queue);
 
 /* Cancels the newest call that is not cancelled. Its turn, or NULL when there is none. */
 struct pyn_turn *pyn_queue_cancel(struct pyn_queue *queue);
+
+/* No call of the batch, the newest that can be cancelled, is to be cancelled any more. */
+void pyn_queue_settle(struct pyn_queue *queue, const struct pyn_batch *batch);
 
 #endif

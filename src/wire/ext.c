@@ -18,9 +18,9 @@ struct shape {
 };
 
 static const struct shape shapes[] = {
-    {PYN_EXT_MINE, 12, 0},    {PYN_EXT_YOURS, 8, 0},      {PYN_EXT_TAG, 1, 0},
-    {PYN_EXT_COMPLEX, 16, 0}, {PYN_EXT_DATETIME, 11, 14}, {PYN_EXT_DATE, 4, 0},
-    {PYN_EXT_TIME, 7, 10},    {PYN_EXT_TIMEDELTA, 12, 0}, {PYN_EXT_UUID, 16, 0},
+    {PYN_EXT_MINE, 12, 0},      {PYN_EXT_YOURS, 8, 0},   {PYN_EXT_TAG, 1, 0},   {PYN_EXT_COMPLEX, 16, 0},
+    {PYN_EXT_DATETIME, 11, 14}, {PYN_EXT_DATE, 4, 0},    {PYN_EXT_TIME, 7, 10}, {PYN_EXT_TIMEDELTA, 12, 0},
+    {PYN_EXT_UUID, 16, 0},      {PYN_EXT_PROMISE, 4, 0},
 };
 
 static bool is_shape(int8_t code, size_t size)
@@ -161,7 +161,7 @@ static bool is_payload(int8_t code, struct pyn_view v)
         return is_timedelta(v.data);
     case PYN_EXT_DECIMAL:
         return is_decimal(v);
-    default: /* references, complex and UUIDs: any bits will do */
+    default: /* references, promises, complex and UUIDs: any bits will do */
         return true;
     }
 }

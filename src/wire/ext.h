@@ -18,6 +18,7 @@ enum pyn_ext {
     PYN_EXT_TIMEDELTA = 24, /* 12 bytes: days i32, seconds u32, microseconds u32, normalised as Python does */
     PYN_EXT_DECIMAL = 25,   /* 1 to 256 bytes of ASCII: Python's str(Decimal), grammar checked by the scanner */
     PYN_EXT_UUID = 26,      /* 16 bytes */
+    PYN_EXT_PROMISE = 27,   /* 4 bytes: which step of this batch (u32): the result that it will have; in a batch only */
 };
 
 /* What an array is whose first element is PYN_EXT_TAG. Without one an array is a tuple, a map a dict that was copied. */

@@ -18,10 +18,11 @@ struct pyn_limits {
 };
 
 enum {
-    PYN_DEPTH_CAP = 64, /* what depth_max may be set to: the scanner's stack is that high */
-    PYN_NAME_MAX = 255, /* bytes of a method's or keyword's name */
-    PYN_KEY_CAP = 4096, /* what key_max may be set to */
-    PYN_PARTS_MAX = 8,  /* items of the array that is a message: no message has more */
+    PYN_DEPTH_CAP = 64,  /* what depth_max may be set to: the scanner's stack is that high */
+    PYN_NAME_MAX = 255,  /* bytes of a method's or keyword's name */
+    PYN_KEY_CAP = 4096,  /* what key_max may be set to */
+    PYN_PARTS_MAX = 8,   /* items of the array that is a message: no message has more */
+    PYN_STEPS_MAX = 256, /* calls of one batch */
 };
 
 #define PYN_LIMITS_DEFAULT                                                                                             \

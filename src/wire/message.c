@@ -3,6 +3,8 @@
 
 #include "head.h"
 
+enum { CALL_PARTS = 4 }; /* no kind but the call has so many items */
+
 static pyn_status read_name(struct pyn_reader *rd, struct pyn_view *name)
 {
     pyn_status st = pyn_reader_str(rd, name);
@@ -85,15 +87,9 @@ static pyn_status skip_kwargs(struct pyn_reader *rd)
     return st;
 }
 
-static pyn_status parse_call(struct pyn_reader *rd, struct pyn_message *out)
+/* Behind the reference. */
+static pyn_status parse_operation(struct pyn_reader *rd, struct pyn_message *out)
 {
-    struct pyn_item ref;
-
-    if (pyn_reader_next(rd, &ref) != PYN_OK || (ref.wire != PYN_W_UINT && ref.wire != PYN_W_NINT)) {
-        return PYN_EFORMAT;
-    }
-    out->is_known_ref = ref.wire == PYN_W_UINT;
-    out->id = out->is_known_ref ? ref.uint : 0;
     if (read_name(rd, &out->name) != PYN_OK) {
         return PYN_EFORMAT;
     }
@@ -103,6 +99,27 @@ static pyn_status parse_call(struct pyn_reader *rd, struct pyn_message *out)
     }
     out->body = (struct pyn_view){rd->data + from, rd->at - from};
     return PYN_OK;
+}
+
+static pyn_status set_reference(const struct pyn_item *ref, struct pyn_message *out)
+{
+    if (ref->wire != PYN_W_UINT && ref->wire != PYN_W_NINT) {
+        return PYN_EFORMAT;
+    }
+    out->is_known_ref = ref->wire == PYN_W_UINT;
+    out->id = out->is_known_ref ? ref->uint : 0;
+    return PYN_OK;
+}
+
+static pyn_status parse_call(struct pyn_reader *rd, struct pyn_message *out)
+{
+    struct pyn_item ref;
+    pyn_status st = pyn_reader_next(rd, &ref);
+
+    if (st == PYN_OK) {
+        st = set_reference(&ref, out);
+    }
+    return st == PYN_OK ? parse_operation(rd, out) : st;
 }
 
 static pyn_status parse_return(struct pyn_reader *rd, struct pyn_message *out)
@@ -197,14 +214,96 @@ static pyn_status parse_hello(struct pyn_reader *rd, struct pyn_message *out)
     return read_map_whole(rd, &out->body);
 }
 
+/* ---- batches ---- */
+
+/* Each names a step ahead of this one; *has is set when there is any. */
+static pyn_status check_promises(struct pyn_view values, uint32_t index, bool *has)
+{
+    struct pyn_reader rd = pyn_reader_of(values);
+    struct pyn_item item;
+    uint32_t step = 0;
+
+    while (pyn_reader_peek(&rd) != PYN_W_END) {
+        if (pyn_reader_next(&rd, &item) != PYN_OK) {
+            return PYN_EFORMAT;
+        }
+        if (pyn_item_promise(&item, &step)) {
+            if (step >= index) {
+                return PYN_EEXT;
+            }
+            *has = true;
+        }
+    }
+    return PYN_OK;
+}
+
+static pyn_status parse_target(struct pyn_reader *rd, uint32_t index, struct pyn_step *out)
+{
+    struct pyn_item ref;
+    uint32_t step = 0;
+
+    if (pyn_reader_next(rd, &ref) != PYN_OK) {
+        return PYN_EFORMAT;
+    }
+    if (!pyn_item_promise(&ref, &step)) {
+        return set_reference(&ref, &out->call);
+    }
+    out->is_on_promise = out->has_promises = true;
+    out->call.id = step;
+    return step < index ? PYN_OK : PYN_EEXT;
+}
+
+pyn_status pyn_message_step(struct pyn_reader *steps, uint32_t index, struct pyn_step *out)
+{
+    size_t from = steps->at;
+    uint32_t count = 0;
+    pyn_status st = PYN_EINTERNAL;
+
+    *out = (struct pyn_step){.call.kind = PYN_M_CALL};
+    if (pyn_reader_array(steps, &count) != PYN_OK || count != CALL_PARTS) {
+        return PYN_EFORMAT;
+    }
+    st = parse_target(steps, index, out);
+    if (st == PYN_OK) {
+        st = parse_operation(steps, &out->call);
+    }
+    if (st == PYN_OK) {
+        out->whole = (struct pyn_view){steps->data + from, steps->at - from};
+        st = check_promises(out->call.body, index, &out->has_promises);
+    }
+    return st;
+}
+
+static pyn_status parse_batch(struct pyn_reader *rd, struct pyn_message *out)
+{
+    uint32_t count = 0;
+    uint32_t options = 0;
+    struct pyn_step step;
+    pyn_status st = PYN_OK;
+
+    if (pyn_reader_array(rd, &count) != PYN_OK || count == 0) {
+        return PYN_EFORMAT;
+    }
+    if (count > PYN_STEPS_MAX) {
+        return PYN_ESIZE;
+    }
+    size_t from = rd->at;
+    for (uint32_t i = 0; st == PYN_OK && i < count; i++) {
+        st = pyn_message_step(rd, i, &step);
+    }
+    if (st != PYN_OK) {
+        return st;
+    }
+    out->count = count;
+    out->body = (struct pyn_view){rd->data + from, rd->at - from};
+    return pyn_reader_map(rd, &options) == PYN_OK && options == 0 ? PYN_OK : PYN_EFORMAT;
+}
+
 struct grammar {
     enum pyn_kind kind;
     uint32_t count; /* items of the array, the kind among them */
     pyn_status (*parse)(struct pyn_reader *rd, struct pyn_message *out);
 };
-
-/* No kind but the call has four items. */
-enum { CALL_PARTS = 4 };
 
 static const struct grammar grammars[] = {
     {PYN_M_RETURN, 2, parse_return},     /* value */
@@ -218,6 +317,7 @@ static const struct grammar grammars[] = {
     {PYN_M_HELLO, 5, parse_hello},       /* "pynto", version, root, limits */
     {PYN_M_PING, 2, parse_token},        /* token */
     {PYN_M_PONG, 2, parse_token},        /* token */
+    {PYN_M_BATCH, 3, parse_batch},       /* [step, ...], {} */
 };
 
 static const struct grammar *find_grammar(int64_t kind, uint32_t count)

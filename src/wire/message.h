@@ -27,6 +27,7 @@ enum pyn_kind {
     PYN_M_HELLO = -8,    /* [-8, "pynto", version, root's name or nil, {limits of the sender}]       */
     PYN_M_PING = -9,     /* [-9, token]                                                              */
     PYN_M_PONG = -10,    /* [-10, token]                                                             */
+    PYN_M_BATCH = -12,   /* [-12, [step, ...], {}]; a step is a call that may name the results of earlier ones */
 };
 
 enum { PYN_VERSION = 1 };
@@ -35,17 +36,31 @@ struct pyn_message {
     enum pyn_kind kind;
     bool is_known_ref; /* CALL: false when the reference is an integer that no id can be (negative): refused, as an unknown one is */
     uint64_t id; /* CALL, FREE: reference; LANE: lane; DESCRIBE: interface; GOODBYE: code; HELLO: version; PING, PONG: token */
-    uint64_t count;            /* FREE, >= 1 */
+    uint64_t count;            /* FREE, >= 1; BATCH: steps */
     struct pyn_view name;      /* CALL: name; GOODBYE: reason; HELLO: root's name; ERROR: type */
     bool has_name;             /* HELLO: false when it is nil */
     struct pyn_view text;      /* ERROR: text */
     struct pyn_view traceback; /* ERROR, empty when nil */
     struct pyn_view incident;  /* ERROR, empty when nil */
-    struct pyn_view body; /* CALL: args and kwargs, two objects; RETURN: the value; DESCRIBE, HELLO: the map; ERROR: its details, or empty */
+    struct pyn_view body; /* CALL: args and kwargs, two objects; RETURN: the value; DESCRIBE, HELLO: the map; ERROR: its details, or empty; BATCH: the steps, one behind the other */
+};
+
+/* A step of a batch: a call whose reference, and whatever stands in its arguments, may be a promise. */
+struct pyn_step {
+    struct pyn_message call; /* id is that of the step whose result is called, when is_on_promise */
+    bool is_on_promise;      /* the reference is a promise */
+    bool has_promises;       /* it, or something among the arguments */
+    struct pyn_view whole;   /* its bytes */
 };
 
 /* object: one whole msgpack object that the scanner has accepted. A reference or a count out of uint64 never parses. */
 pyn_status pyn_message_parse(struct pyn_view object, struct pyn_message *out);
+
+/*
+ * The next step of a batch that was parsed. index: its place, from 0. PYN_EEXT: it names a step that is not ahead of it; both this and PYN_EFORMAT are
+ * found by pyn_message_parse() already.
+ */
+pyn_status pyn_message_step(struct pyn_reader *steps, uint32_t index, struct pyn_step *out);
 
 /* Each appends one whole message with its newline; on failure the buffer is as before. PYN_EINTERNAL: numbers that no peer would take. */
 pyn_status pyn_message_free(struct pyn_buf *buf, uint64_t id, uint64_t count);

@@ -158,6 +158,14 @@ pyn_status pyn_pack_yours(struct pyn_buf *buf, uint64_t id)
     return pyn_pack_ext(buf, PYN_EXT_YOURS, body, sizeof(body));
 }
 
+pyn_status pyn_pack_promise(struct pyn_buf *buf, uint32_t step)
+{
+    uint8_t body[4];
+
+    pyn_be_put_u32(body, step);
+    return pyn_pack_ext(buf, PYN_EXT_PROMISE, body, sizeof(body));
+}
+
 pyn_status pyn_pack_newline(struct pyn_buf *buf)
 {
     return pyn_buf_append(buf, "\n", 1);

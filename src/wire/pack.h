@@ -25,6 +25,7 @@ pyn_status pyn_pack_ext(struct pyn_buf *buf, int8_t code, const void *data, size
 pyn_status pyn_pack_tag(struct pyn_buf *buf, enum pyn_tag tag);
 pyn_status pyn_pack_mine(struct pyn_buf *buf, uint64_t id, uint32_t iface);
 pyn_status pyn_pack_yours(struct pyn_buf *buf, uint64_t id);
+pyn_status pyn_pack_promise(struct pyn_buf *buf, uint32_t step);
 
 /* The byte that ends every message. */
 pyn_status pyn_pack_newline(struct pyn_buf *buf);

@@ -243,6 +243,15 @@ pyn_status pyn_item_ref(const struct pyn_item *item, bool *mine, uint64_t *id, u
     return PYN_OK;
 }
 
+bool pyn_item_promise(const struct pyn_item *item, uint32_t *step)
+{
+    if (item->wire != PYN_W_EXT || item->ext != PYN_EXT_PROMISE || item->bytes.len != 4) {
+        return false;
+    }
+    *step = pyn_be_u32(item->bytes.data);
+    return true;
+}
+
 bool pyn_item_tag(const struct pyn_item *item, enum pyn_tag *tag)
 {
     if (item->wire != PYN_W_EXT || item->ext != PYN_EXT_TAG || item->bytes.len != 1) {

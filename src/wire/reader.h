@@ -77,6 +77,9 @@ pyn_status pyn_reader_int(struct pyn_reader *rd, int64_t *value);
 /* A reference; *mine is true for PYN_EXT_MINE (the sender's), whose interface is set then. */
 pyn_status pyn_item_ref(const struct pyn_item *item, bool *mine, uint64_t *id, uint32_t *iface);
 
+/* True when item is PYN_EXT_PROMISE; *step is set. */
+bool pyn_item_promise(const struct pyn_item *item, uint32_t *step);
+
 /* True when item is PYN_EXT_TAG; *tag is set. */
 bool pyn_item_tag(const struct pyn_item *item, enum pyn_tag *tag);
 

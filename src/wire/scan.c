@@ -193,6 +193,7 @@ static void accept(struct walk *walk, const struct object *object)
         place->at += head->len;
     } else {
         place->at += (size_t)head->len + head->size;
+        place->has_promise = place->has_promise || (head->wire == PYN_W_EXT && head->code == PYN_EXT_PROMISE);
     }
     close_ended(walk);
 }
@@ -285,6 +286,7 @@ pyn_status pyn_scan_feed(struct pyn_scan *scan, struct pyn_view message, size_t 
     pyn_status st = scan_message(scan, message, need);
     if (st == PYN_OK) {
         *len = scan->place.at;
+        scan->has_promise = scan->place.has_promise;
         start_message(scan);
     } else if (st != PYN_EWAIT) {
         *need = 0;

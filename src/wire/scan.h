@@ -41,6 +41,7 @@ struct pyn_scan_place {
     size_t first_map; /* start of the first map of two keys or more; 0: there is none yet */
     uint32_t keys;    /* keys that may still be announced, of maps that are open at once */
     uint32_t depth;   /* containers that are open */
+    bool has_promise; /* one has come */
 };
 
 /* For the scanner alone. */
@@ -48,6 +49,7 @@ struct pyn_scan {
     const struct pyn_limits *limits;
     pyn_status end; /* PYN_OK, or the status that closed it */
     bool is_whole;  /* the object is whole and accepted, its newline is awaited */
+    bool has_promise; /* a PYN_EXT_PROMISE stands in the message that was accepted last: whoever takes it has to ask whether it may */
     struct pyn_scan_place place;
     struct pyn_scan_open open[1 + PYN_DEPTH_CAP]; /* at the bottom the stream, as if it were an array of the one message */
 };

@@ -191,6 +191,14 @@ static void see_in(struct world *w, const struct pyn_message *message)
         w->in.lane = message->id;
     } else if (message->kind == PYN_M_CALL) {
         see_call_in(w, message);
+    } else if (message->kind == PYN_M_BATCH) {
+        struct pyn_reader rd = pyn_reader_of(message->body);
+        struct pyn_step step;
+        for (uint32_t i = 0; i < message->count; i++) {
+            CHECK(pyn_message_step(&rd, i, &step) == PYN_OK);
+            see_call_in(w, &step.call);
+        }
+        CHECK(rd.at == rd.len);
     }
 }
 
@@ -241,6 +249,9 @@ static void watch_bytes(struct world *w, struct watch *watch, struct pyn_view by
         if (st == PYN_OK) {
             st = pyn_message_parse((struct pyn_view){held.data, len}, &message);
         }
+        if (st == PYN_OK && watch->scan.has_promise && message.kind != PYN_M_BATCH) {
+            st = PYN_EEXT;
+        }
         CHECK(!is_out || st == PYN_OK);
         if (st != PYN_OK) {
             watch->is_over = true;
@@ -288,13 +299,14 @@ static void check_invariants(struct world *w)
     CHECK(s->exports.by_id.count == s->exports.by_object.count);
     CHECK(ledger->used[PYN_Q_LENT] <= s->imports.map.count);
     CHECK(s->imports.released <= s->imports.map.count);
-    CHECK(s->turns > 0 || ledger->used[PYN_Q_QUEUED] == 0);
+    CHECK(s->turns > 0 || s->batches > 0 || ledger->used[PYN_Q_QUEUED] == 0);
     if (s->state == PYN_OK) {
         CHECK(ledger->used[PYN_Q_OUTPUT] == pyn_buf_len(&s->out));
         CHECK(ledger->used[PYN_Q_INTERFACES] == s->described.count);
     }
     count_lanes(s->lanes.map.top, &waiting, &serving);
     CHECK(waiting == s->lanes.waiting);
+    CHECK(s->batches <= s->turns + serving);
     CHECK(s->state != PYN_OK || serving <= ledger->used[PYN_Q_CALLS]);
 }
 
@@ -493,6 +505,48 @@ static void pack_body(struct world *w, struct pyn_buf *buf, uint8_t choice)
     (void)pyn_pack_map(buf, 0);
 }
 
+/* Some name a step ahead of them, and now and then themselves. */
+static void pack_step(struct world *w, struct pyn_buf *buf, uint32_t index)
+{
+    uint8_t choice = take(w);
+    bool is_bad = choice == 0xff;
+    uint32_t named = is_bad ? index : choice / 16 % (index > 0 ? index : 1);
+    bool may_name = index > 0 || is_bad;
+    bool is_take = choice & 4;
+
+    (void)pyn_pack_array(buf, 4);
+    if (may_name && choice & 1) {
+        (void)pyn_pack_promise(buf, named);
+    } else {
+        (void)pyn_pack_uint(buf, 0);
+    }
+    if (!may_name || choice & 2) {
+        pack_body(w, buf, choice / 4 % 8);
+        return;
+    }
+    (void)pyn_pack_str(buf, is_take ? "take" : "add", is_take ? 4 : 3);
+    (void)pyn_pack_array(buf, is_take ? 1 : 2);
+    (void)pyn_pack_promise(buf, named);
+    if (!is_take) {
+        (void)pyn_pack_uint(buf, take(w));
+    }
+    (void)pyn_pack_map(buf, 0);
+}
+
+static void pack_batch(struct world *w, struct pyn_buf *buf)
+{
+    uint32_t count = 1u + take(w) % 8;
+
+    (void)pyn_pack_array(buf, 3);
+    (void)pyn_pack_int(buf, PYN_M_BATCH);
+    (void)pyn_pack_array(buf, count);
+    for (uint32_t i = 0; i < count; i++) {
+        pack_step(w, buf, i);
+    }
+    (void)pyn_pack_map(buf, 0);
+    (void)pyn_pack_newline(buf);
+}
+
 static void pack_return(struct world *w, struct pyn_buf *buf)
 {
     uint8_t choice = take(w);
@@ -560,7 +614,11 @@ static void step_message(struct world *w)
         (void)pyn_pack_newline(&buf);
         break;
     default:
-        pack_error(&buf, choice / 8);
+        if (choice & 8) {
+            pack_batch(w, &buf);
+        } else {
+            pack_error(&buf, choice / 16);
+        }
         break;
     }
     feed(w, pyn_buf_view(&buf));
@@ -611,6 +669,32 @@ static struct pyn_view tag_value(const struct pyn_call *call, uint8_t *room)
     return (struct pyn_view){room, len};
 }
 
+/* A reference of ours, where the call has no tag. */
+static struct pyn_view child_value(struct world *w, const struct pyn_call *call, uint8_t *room)
+{
+    struct pyn_view value = tag_value(call, room);
+    const struct pyn_iface *iface = own_iface(w, 1);
+    uint64_t id = 0;
+    uint32_t number = 0;
+    bool is_new = false;
+    struct pyn_buf buf;
+
+    if (value.data[0] != 0xc0 || iface == NULL ||
+        pyn_session_export(w->session, &w->objects[1], iface, &id, &number, &is_new) != PYN_OK) {
+        return value;
+    }
+    if (is_new) {
+        w->last_id = id;
+        w->held[1]++;
+    }
+    pyn_buf_init(&buf, pyn_mem_default(), 16);
+    (void)pyn_pack_mine(&buf, id, number);
+    memcpy(room, pyn_buf_view(&buf).data, pyn_buf_len(&buf));
+    value.len = pyn_buf_len(&buf);
+    pyn_buf_fini(&buf);
+    return value;
+}
+
 static void step_answer(struct world *w)
 {
     uint8_t choice = take(w);
@@ -627,7 +711,8 @@ static void step_answer(struct world *w)
     if (choice & 0x80) {
         st = pyn_session_send_error(w->session, call->lane, pyn_view_of("E"), pyn_view_of("e"), nothing, nothing);
     } else {
-        st = pyn_session_send_return(w->session, call->lane, tag_value(call, room));
+        st = pyn_session_send_return(w->session, call->lane,
+                                     choice & 0x40 ? child_value(w, call, room) : tag_value(call, room));
     }
     CHECK(st != PYN_OK || may_answer);
     CHECK(st == PYN_OK || st == PYN_EINTERNAL || st == PYN_ENOMEM || st == pyn_session_state(w->session));

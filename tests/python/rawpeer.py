@@ -17,7 +17,7 @@ from typing import Any
 import msgpack
 
 CALL, RETURN, ERROR, FREE, LANE, DESCRIBE = 0, -1, -2, -3, -4, -5
-CANCEL, GOODBYE, HELLO, PING, PONG = -6, -7, -8, -9, -10
+CANCEL, GOODBYE, HELLO, PING, PONG, BATCH = -6, -7, -8, -9, -10, -12
 VERSION = 1
 NEWLINE = b"\n"
 
@@ -42,6 +42,13 @@ class Tag:
     """The first item of an array that is more than a tuple."""
 
     number: int
+
+
+@dataclass(frozen=True)
+class Promise:
+    """The result of a step of the same batch."""
+
+    step: int
 
 
 @dataclass(frozen=True)
@@ -93,6 +100,8 @@ def _decode(code: int, data: bytes) -> Any:
         return decimal.Decimal(data.decode("ascii"))
     if code == 26:
         return uuid.UUID(bytes=data)
+    if code == 27:
+        return Promise(*struct.unpack(">I", data))
     return Ext(code, data)
 
 
@@ -119,6 +128,8 @@ def encode_ext(value: Any) -> msgpack.ExtType:
             return msgpack.ExtType(17, struct.pack(">Q", id))
         case Tag(number):
             return msgpack.ExtType(18, bytes([number]))
+        case Promise(step):
+            return msgpack.ExtType(27, struct.pack(">I", step))
         case Ext(code, data):
             return msgpack.ExtType(code, data)
         case int():

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import msgpack
 import pytest
-from rawpeer import GOODBYE, HELLO, Ext, Mine, RawPeer, RawPeerError, Tag, Yours, pack, unpack
+from rawpeer import GOODBYE, HELLO, Ext, Mine, Promise, RawPeer, RawPeerError, Tag, Yours, pack, unpack
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "protocol.md").read_text(encoding="utf-8")
@@ -83,6 +83,7 @@ def value_of(says: str) -> Any:
         "Mine": Mine,
         "Yours": Yours,
         "Tag": Tag,
+        "Promise": Promise,
         "complex": complex,
         "Decimal": decimal.Decimal,
         "UUID": uuid.UUID,

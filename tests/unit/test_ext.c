@@ -82,6 +82,10 @@ static const struct {
     {PYN_EXT_YOURS, "ffffffffffffffff00000000", PYN_EEXT, "with an interface"},
     {PYN_EXT_COMPLEX, "7ff80000000000007ff8000000000000", PYN_OK, "not a number, twice"},
     {PYN_EXT_COMPLEX, "7ff8000000000000", PYN_EEXT, "half of one"},
+    {PYN_EXT_PROMISE, "00000000", PYN_OK, "the first step"},
+    {PYN_EXT_PROMISE, "ffffffff", PYN_OK, "the last that could be named"},
+    {PYN_EXT_PROMISE, "000000", PYN_EEXT, "three bytes"},
+    {PYN_EXT_PROMISE, "0000000000", PYN_EEXT, "five bytes"},
     {PYN_EXT_UUID, "00000000000000000000000000000000", PYN_OK, "any 16 bytes"},
     {PYN_EXT_UUID, "000000000000000000000000000000", PYN_EEXT, "15 bytes"},
 };

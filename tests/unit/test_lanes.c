@@ -76,17 +76,17 @@ static void refusals_for_the_same_quota_share_a_turn(void **state)
     struct pyn_turn other = {.verdict = PYN_EDENIED, .repeat = 1};
 
     (void)state;
-    assert_false(pyn_queue_repeat(&queue, PYN_Q_CALLS));
+    assert_false(pyn_queue_repeat(&queue, NULL, PYN_Q_CALLS));
     pyn_queue_put(&queue, &turn);
     assert_ptr_equal(pyn_queue_cancel(&queue), &turn);
     assert_null(pyn_queue_cancel(&queue));
-    assert_true(pyn_queue_repeat(&queue, PYN_Q_CALLS));
-    assert_false(pyn_queue_repeat(&queue, PYN_Q_QUEUED));
+    assert_true(pyn_queue_repeat(&queue, NULL, PYN_Q_CALLS));
+    assert_false(pyn_queue_repeat(&queue, NULL, PYN_Q_QUEUED));
     assert_int_equal(turn.repeat, 2);
     assert_ptr_equal(pyn_queue_cancel(&queue), &turn); /* the second of them */
     assert_null(pyn_queue_cancel(&queue));
     pyn_queue_put(&queue, &other);
-    assert_false(pyn_queue_repeat(&queue, PYN_Q_CALLS));
+    assert_false(pyn_queue_repeat(&queue, NULL, PYN_Q_CALLS));
 }
 
 /* ---- the stack ---- */
