@@ -1,5 +1,6 @@
 /* check.c - one spelling for each string; what may flow where; what can stand in a set. See build.h. */
 #include "build.h"
+#include "cached.h"
 #include "spelling.h"
 
 /* What is asked of a type where it stands. */
@@ -165,6 +166,12 @@ static pyn_status check_signature(struct check *check, const struct pyn_signatur
 
 /* ---- every place where a type stands ---- */
 
+static pyn_status check_cached(struct check *check, const struct pyn_op *op)
+{
+    const char *fault = op->ttl_ns != 0 ? pyn_cached_fault(op) : NULL;
+    return fault == NULL ? PYN_OK : pyn_diag_refuse(check->build->diag, check->at, fault, (struct pyn_view){0});
+}
+
 /* What is imported is the mirror image: its attributes and results come in. */
 static pyn_status check_op(struct check *check, const struct pyn_op *op)
 {
@@ -192,6 +199,9 @@ static pyn_status check_iface(struct check *check, const struct pyn_iface *iface
         const struct pyn_place at = {&section_at, iface->ops[i].name};
         check->at = &at;
         st = check_op(check, &iface->ops[i]);
+        if (st == PYN_OK) {
+            st = check_cached(check, &iface->ops[i]);
+        }
         check->at = NULL;
     }
     return st;

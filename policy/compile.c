@@ -1,5 +1,6 @@
 /* compile.c - from strings to tables; see build.h. */
 #include "build.h"
+#include "cached.h"
 #include "names.h"
 #include "spelling.h"
 
@@ -276,6 +277,7 @@ static pyn_status compile_iface(struct pyn_build *build, const struct pyn_model_
     const struct pyn_place at = {up, model->name};
     struct pyn_policy *policy = build->policy;
     struct pyn_op *ops = NULL;
+    struct pyn_op *all = NULL;
     pyn_status st = keep(build, model->name, &out->name);
     if (st == PYN_OK) {
         st = pyn_grammar_is_fn(out->name)
@@ -295,7 +297,7 @@ static pyn_status compile_iface(struct pyn_build *build, const struct pyn_model_
     if (ops == NULL) {
         return PYN_ENOMEM;
     }
-    out->ops = ops;
+    out->ops = all = ops;
     for (uint32_t i = 0; i < out->op_count; i++) {
         ops[i].iface = out;
         ops[i].slot = policy->op_count++;
@@ -306,7 +308,10 @@ static pyn_status compile_iface(struct pyn_build *build, const struct pyn_model_
         st = compile_ops(build, PYN_OP_GET, "get", &model->get, &at, ops);
     }
     ops += model->get.count;
-    return st == PYN_OK ? compile_ops(build, PYN_OP_SET, "set", &model->set, &at, ops) : st;
+    if (st == PYN_OK) {
+        st = compile_ops(build, PYN_OP_SET, "set", &model->set, &at, ops);
+    }
+    return st == PYN_OK ? pyn_cached_compile(build, &model->cached, &at, out, all) : st;
 }
 
 static pyn_status compile_ifaces(struct pyn_build *build)

@@ -127,6 +127,9 @@ static pyn_status read_iface_key(struct pyn_source *source, const struct pyn_ent
                                  const struct pyn_place *iface_at, struct pyn_model_iface *out)
 {
     const struct pyn_place at = {iface_at, entry->name};
+    if (pyn_view_is_equal(entry->name, pyn_view_of("cached"))) {
+        return read_members(source, entry->value, &at, pyn_name_is_method, &out->cached);
+    }
     if (pyn_view_is_equal(entry->name, pyn_view_of("class"))) {
         return read_class(source, entry->value, &at, out);
     }

@@ -41,6 +41,7 @@ struct pyn_model_iface {
     struct pyn_section get;
     struct pyn_section set;
     struct pyn_section methods;
+    struct pyn_section cached;
 };
 
 struct pyn_model {

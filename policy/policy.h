@@ -98,6 +98,9 @@ struct pyn_op {
     uint32_t signature_count; /* METHOD: >= 1, tried in order */
     const struct pyn_signature *signatures;
     const struct pyn_type *type; /* GET, SET */
+    uint64_t ttl_ns;             /* how long a client may keep an answer; 0: not at all */
+    uint64_t vary;               /* METHOD: the parameters that tell answers apart, one bit each */
+    struct pyn_view cached;      /* how these two are spelled; empty when ttl_ns is 0 */
     const struct pyn_iface *iface;
 };
 

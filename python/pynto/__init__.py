@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+from pynto.caching import cached
 from pynto.client import Connection, Peer, StdStreamConnection, connect, connection, release, spawn
 from pynto.errors import DeadlineExceeded, Disconnected, ProtocolError, QuotaExceeded, Refused, RemoteError
 from pynto.policy import Policy
@@ -26,6 +27,7 @@ __all__ = [
     "RemoteError",
     "Server",
     "StdStreamConnection",
+    "cached",
     "connect",
     "connection",
     "pair",

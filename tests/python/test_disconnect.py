@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import random
@@ -226,6 +227,49 @@ connection.root.who()
     assert (done.returncode, done.stdout) == (0, "told\n"), done
 
 
+def race(lobby: Any, in_thread: Callable[..., Any], until: Callable[..., Any], choose: random.Random) -> None:
+    near, far = socket.socketpair()
+    os.set_blocking(far.fileno(), False)
+    lobby.server.adopt(far.fileno(), os.dup(far.fileno()), "racer")
+    cut = far.dup()
+    far.detach()
+    fd = near.detach()
+    connection = pynto.Connection(fd, fd, "race")
+    told: list[int] = []
+    cancelled: list[int] = []
+    barrier = threading.Barrier(5)
+    how, pause = choose.randrange(3), choose.random() / 500
+
+    def register(base: int) -> None:
+        endings = []
+        barrier.wait()
+        for number in range(base, base + 20):
+            endings.append((number, connection.on_disconnect(lambda reason, number=number: told.append(number))))
+        cancelled.extend(number for number, ending in endings[::3] if ending.cancel())
+
+    def call() -> None:
+        barrier.wait()
+        with contextlib.suppress(pynto.Disconnected, pynto.ProtocolError):
+            while True:
+                connection.root.who()
+
+    def end() -> None:
+        barrier.wait()
+        time.sleep(pause)
+        if how != 0:
+            cut.shutdown(socket.SHUT_RDWR)
+        if how != 1:
+            connection.close()
+
+    tasks = [in_thread(each) for each in (lambda: register(0), lambda: register(100), call, end)]
+    barrier.wait()
+    for task in tasks:
+        task.result()
+    cut.close()
+    until(lambda: len(told) + len(cancelled) >= 40, why=f"{told} {cancelled}")
+    assert sorted(told + cancelled) == [*range(20), *range(100, 120)]
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_racing_ends_tell_each_callback_exactly_once(
     lobby: Any, in_thread: Callable[..., Any], until: Callable[..., Any], seed: int
@@ -233,59 +277,7 @@ def test_racing_ends_tell_each_callback_exactly_once(
     """Ends from both sides at once, while threads call, register and cancel."""
     choose = random.Random(seed)
     for _ in range(25):
-        near, far = socket.socketpair()
-        os.set_blocking(far.fileno(), False)
-        lobby.server.adopt(far.fileno(), os.dup(far.fileno()), "racer")
-        cut = far.dup()
-        far.detach()
-        fd = near.detach()
-        connection = pynto.Connection(fd, fd, "race")
-        told: list[int] = []
-        cancelled: list[int] = []
-        barrier = threading.Barrier(5)
-
-        def register(
-            base: int,
-            told: list[int] = told,
-            cancelled: list[int] = cancelled,
-            barrier: Any = barrier,
-            connection: Any = connection,
-        ) -> None:
-            endings = []
-            barrier.wait()
-            for number in range(base, base + 20):
-                endings.append((number, connection.on_disconnect(lambda reason, number=number: told.append(number))))
-            cancelled.extend(number for number, ending in endings[::3] if ending.cancel())
-
-        def call(barrier: Any = barrier, connection: Any = connection) -> None:
-            barrier.wait()
-            try:
-                while True:
-                    connection.root.who()
-            except (pynto.Disconnected, pynto.ProtocolError):
-                pass
-
-        def end(
-            how: int = choose.randrange(3),
-            pause: float = choose.random() / 500,
-            barrier: Any = barrier,
-            connection: Any = connection,
-            cut: Any = cut,
-        ) -> None:
-            barrier.wait()
-            time.sleep(pause)
-            if how != 0:
-                cut.shutdown(socket.SHUT_RDWR)
-            if how != 1:
-                connection.close()
-
-        tasks = [in_thread(each) for each in (lambda: register(0), lambda: register(100), call, end)]
-        barrier.wait()
-        for task in tasks:
-            task.result()
-        cut.close()
-        until(lambda: len(told) + len(cancelled) >= 40, why=f"{told} {cancelled}")
-        assert sorted(told + cancelled) == [*range(20), *range(100, 120)]
+        race(lobby, in_thread, until, choose)
 
 
 # ---- on a server ----

@@ -80,6 +80,7 @@ KINDS: dict[str, Kind] = {
     "non-ascii-name": Kind(ERROR, "Two names that look alike could be mistaken for each other in a review.", "Use ASCII letters, digits and underscores."),
     "decorated-method": Kind(ERROR, "The decorator replaces the signature by something that is not a plain function.", "Type the decorator as Callable[P, R] -> Callable[P, R]."),
     "descriptor-attribute": Kind(ERROR, "Reading it runs code whose result is not declared here.", "Use a property with a declared type."),
+    "uncacheable": Kind(ERROR, "A client would keep what it must not keep, or what nobody can check ahead.", "Use literal arguments, on one signature of data and of references of the server's own; or take the decorator away."),
     "too-large": Kind(ERROR, "The format's limits (64 parameters, 16 overloads, types 32 deep) are passed.", "Split the method or the type."),
     "root-not-interface": Kind(ERROR, "A root is a reference: data and callables have no operations of their own.", "Make the root an object with methods."),
     # Where the hints cannot be believed

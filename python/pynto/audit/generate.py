@@ -161,7 +161,8 @@ def _errors(config: Config, fields: dict[str, dict[str, str]]) -> dict[str, obje
 
 def _interface(node: Node) -> dict[str, object]:
     methods = {name: texts[0] if len(texts) == 1 else texts for name, texts in node.methods.items()}
-    entry = _runtime(node.instance) | {"get": node.get, "set": node.set, "methods": methods}
+    parts = {"cached": node.cached, "get": node.get, "set": node.set, "methods": methods}
+    entry = _runtime(node.instance) | parts
     return {key: value for key, value in entry.items() if value}
 
 

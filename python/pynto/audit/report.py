@@ -96,13 +96,19 @@ def _remark(entry: object) -> str:
 
 def _operation_lines(entry: object) -> Iterator[str]:
     assert isinstance(entry, dict)
+    cached = entry.get("cached", {})
     for verb in ("get", "set"):
         for name, type_ in sorted(entry.get(verb, {}).items()):
-            yield f"{verb} {name}: {type_}"
+            yield f"{verb} {name}: {type_}" + (_kept(cached, name) if verb == "get" else "")
     for name, signatures in sorted(entry.get("methods", {}).items()):
         for signature in [signatures] if isinstance(signatures, str) else signatures:
             asynchronous = "async " if signature.startswith("async ") else ""
-            yield f"{asynchronous}{name}{signature.removeprefix('async ')}"
+            yield f"{asynchronous}{name}{signature.removeprefix('async ')}{_kept(cached, name)}"
+
+
+def _kept(cached: dict[str, str], name: str) -> str:
+    """How long a client may keep the answer."""
+    return f"  (cached {cached[name]})" if name in cached else ""
 
 
 def operations(policy: dict[str, object]) -> int:

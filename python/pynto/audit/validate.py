@@ -12,7 +12,7 @@ import stat
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from . import grammar, spelling
+from . import caching, grammar, spelling
 from .config import BadInput
 from .flow import Flow
 from .spelling import SpellingError
@@ -27,7 +27,7 @@ Document = dict[str, object]
 
 _KEYS = frozenset("pynto-policy python platform roots interfaces imports accepts records enums errors declared".split())
 _REQUIRED = ("pynto-policy", "python", "platform", "roots", "interfaces")
-_PARTS = frozenset({"class", "facet", "get", "set", "methods"})
+_PARTS = frozenset({"cached", "class", "facet", "get", "set", "methods"})
 _PYTHON = re.compile(r"3\.(0|[1-9][0-9]*)")
 _PLATFORM = re.compile(r"[a-z0-9_]+")
 
@@ -173,6 +173,8 @@ class _Checker:
                 self.guard(f"{name} {key} {member!a}", partial(self._attribute, text, at))
         for member, value in self._part(name, entry, "methods"):
             self.guard(f"{name} {member!a}", partial(self._method, member, value, flow))
+        for member, text in self._part(name, entry, "cached"):
+            self.guard(f"{name} cached {member!a}", partial(self._cached, member, text, entry, flow))
 
     def _runtime(self, interface: spelling.Interface, entry: Document) -> None:
         facet, class_ = entry.get("facet"), entry.get("class")
@@ -213,6 +215,22 @@ class _Checker:
             for param in signature.params():
                 self._type(param.type, flow.flipped)
             self._type(signature.result, flow)
+
+    def _cached(self, member: str, text: object, entry: Document, flow: Flow) -> None:
+        if flow is Flow.IN:
+            raise SpellingError("what a client implements is not cached")
+        methods, attributes = _mapping(entry.get("methods")), _mapping(entry.get("get"))
+        if member not in methods and member not in attributes:
+            raise SpellingError("neither a method nor a readable attribute")
+        cached = caching.parse(text)
+        if member in attributes:
+            caching.check(cached, grammar.parse_type(str(attributes[member])))
+            return
+        caching.check_method(cached, grammar.parse_overloads(methods[member]), self._is_lent)
+
+    def _is_lent(self, type_: spelling.Type) -> bool:
+        """Whether a client can pass an object of its own there."""
+        return isinstance(type_, spelling.Interface) and self.has("imports", str(type_))
 
     def _type(self, type_: spelling.Type, flow: Flow) -> None:
         """Everything that the type names is there, in the direction in which it flows."""

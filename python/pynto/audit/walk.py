@@ -11,7 +11,7 @@ from mypy.nodes import TypeInfo
 from mypy.subtypes import is_proper_subtype
 from mypy.types import Instance
 
-from . import members, signatures, spelling
+from . import caching, decorators, grammar, members, signatures, spelling
 from .build import World
 from .config import Config
 from .findings import ERROR, INFO, KINDS, WARNING, Finding, finding
@@ -42,6 +42,7 @@ class Node:
     get: dict[str, str] = field(default_factory=dict)
     set: dict[str, str] = field(default_factory=dict)
     methods: dict[str, list[str]] = field(default_factory=dict)
+    cached: dict[str, str] = field(default_factory=dict)
 
     def path(self, step: str = "") -> str:
         """``Room.reader() -> Reader.history()``."""
@@ -144,6 +145,25 @@ class Walk:
             return
         if granted:
             self._list(site)
+            self._cached(site, member)
+
+    def _cached(self, site: Site, member: Member) -> None:
+        """What a client may keep of it. What a client implements is its own."""
+        node, name = site.node, member.name
+        if node.flow is Flow.IN:
+            return
+        try:
+            cached = decorators.cached(member)
+            if cached is None:
+                return
+            if name in node.get:
+                caching.check(cached, grammar.parse_type(node.get[name]))
+            else:
+                caching.check_method(cached, [*map(grammar.parse_signature, node.methods[name])], self._is_lent)
+        except (Refusal, spelling.SpellingError) as refusal:
+            self._note(decorators.REFUSED, site, f"{site.label} is not cached: {refusal}")
+            return
+        node.cached[name] = str(cached)
 
     def _is_bare_final(self, member: Member) -> bool:
         """``x: Final = 3``: a constant whose type is inferred, not declared."""
@@ -260,6 +280,11 @@ class Walk:
         for id, detail in draft.notes:
             if not (id == "any-parameter" and site.member in ("__eq__", "__ne__", "__contains__")):
                 self._note(id, site, f"{site.label}: {detail}")
+
+    def _is_lent(self, type_: spelling.Type) -> bool:
+        """Whether a client can pass an object of its own there."""
+        wanted = self.wants.get(str(type_)) if isinstance(type_, spelling.Interface) else None
+        return wanted is not None and self._is_importable(wanted[0])
 
     def _is_importable(self, instance: Instance) -> bool:
         template = template_of(instance)
