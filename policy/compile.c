@@ -235,6 +235,7 @@ static pyn_status compile_ops(struct pyn_build *build, enum pyn_op_kind kind, co
         const struct pyn_entry *entry = &section->entries[i];
         const struct pyn_place at = {&section_at, entry->name};
         ops[i].kind = kind;
+        ops[i].is_binary = kind == PYN_OP_METHOD && pyn_name_is_binary(entry->name);
         pyn_status st = keep(build, entry->name, &ops[i].name);
         if (st == PYN_OK) {
             st = kind == PYN_OP_METHOD ? compile_overloads(build, entry->value, &at, &ops[i])

@@ -3,7 +3,7 @@
 
 #include "../src/wire/limits.h"
 
-/* Sorted: both tables are searched by halves. */
+/* Sorted: all tables are searched by halves. */
 static const char *const standard_names[] = {
     "AsyncContextManager",
     "AsyncIterable",
@@ -35,6 +35,12 @@ static const char *const special_methods[] = {
     "__iter__", "__ixor__",    "__le__",       "__len__",     "__lt__",      "__matmul__", "__mod__",   "__mul__",
     "__ne__",   "__neg__",     "__next__",     "__or__",      "__pos__",     "__pow__",    "__radd__",  "__reversed__",
     "__rmul__", "__rsub__",    "__setitem__",  "__sub__",     "__truediv__", "__xor__",
+};
+
+static const char *const binary_operators[] = {
+    "__add__",  "__and__",  "__eq__",   "__floordiv__", "__ge__",     "__gt__",      "__iadd__", "__iand__", "__ior__",
+    "__isub__", "__ixor__", "__le__",   "__lt__",       "__matmul__", "__mod__",     "__mul__",  "__ne__",   "__or__",
+    "__pow__",  "__radd__", "__rmul__", "__rsub__",     "__sub__",    "__truediv__", "__xor__",
 };
 
 static bool is_listed(const char *const *list, size_t count, struct pyn_view name)
@@ -114,6 +120,11 @@ bool pyn_name_is_member(struct pyn_view name)
 bool pyn_name_is_method(struct pyn_view name)
 {
     return pyn_name_is_member(name) || is_listed(special_methods, sizeof special_methods / sizeof *special_methods, name);
+}
+
+bool pyn_name_is_binary(struct pyn_view name)
+{
+    return is_listed(binary_operators, sizeof binary_operators / sizeof *binary_operators, name);
 }
 
 bool pyn_name_is_facet_class(struct pyn_view name)

@@ -18,6 +18,9 @@ bool pyn_name_is_standard(struct pyn_view name); /* list, Sequence, ...: needs n
 bool pyn_name_is_member(struct pyn_view name);   /* an identifier that does not begin with "_" */
 bool pyn_name_is_method(struct pyn_view name);   /* a member, or one of the listed double-underscore names */
 
+/* A method that is an operator of two operands, such as __add__, __iadd__ or __eq__. */
+bool pyn_name_is_binary(struct pyn_view name);
+
 /* Of a module whose classes are facets: collections.abc, contextlib, typing. */
 bool pyn_name_is_facet_class(struct pyn_view name);
 

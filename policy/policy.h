@@ -93,6 +93,7 @@ enum pyn_op_kind { PYN_OP_METHOD = 0, PYN_OP_GET, PYN_OP_SET };
 
 struct pyn_op {
     enum pyn_op_kind kind;
+    bool is_binary; /* METHOD: an operator of two operands */
     struct pyn_view name;
     uint32_t slot;            /* unique in the policy, from 0: index of the host's own tables */
     uint32_t signature_count; /* METHOD: >= 1, tried in order */

@@ -12,7 +12,6 @@ struct remote {
     const struct pyn_op *op;
     const struct pyn_op *set; /* attribute */
     PyObject *name;
-    bool is_binary;
 };
 
 static struct remote *of(PyObject *self)
@@ -61,30 +60,14 @@ static PyObject *exit_argument(PyObject *netref, PyObject *const *args, Py_ssize
     return is_quiet ? Py_NewRef(Py_None) : pyn_told(pyn_netref_party(netref), args[1]);
 }
 
-/* Operators of two operands: what does not take the other one says so, and Python asks the other, or falls back to identity. */
-static bool is_binary(const struct pyn_op *op)
-{
-    static const char *const names[] = {"__eq__",   "__ne__",     "__lt__",   "__le__",      "__gt__",
-                                        "__ge__",   "__add__",    "__sub__",  "__mul__",     "__mod__",
-                                        "__pow__",  "__matmul__", "__and__",  "__or__",      "__xor__",
-                                        "__radd__", "__rsub__",   "__rmul__", "__truediv__", "__floordiv__",
-                                        "__iadd__", "__isub__",   "__iand__", "__ior__",     "__ixor__"};
-
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (pyn_view_is_equal(op->name, pyn_view_of(names[i]))) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static PyObject *call_operation(const struct remote *remote, PyObject *netref, PyObject *const *args, Py_ssize_t nargs,
                                 PyObject *kwnames)
 {
     bool was_sent = false;
     PyObject *result = pyn_call_peer(netref, remote->op, args, nargs, kwnames, &was_sent);
 
-    if (result == NULL && !was_sent && remote->is_binary && PyErr_ExceptionMatches(PyExc_TypeError)) {
+    /* What does not take the other operand says so, and Python asks that one, or falls back to identity. */
+    if (result == NULL && !was_sent && remote->op->is_binary && PyErr_ExceptionMatches(PyExc_TypeError)) {
         PyErr_Clear();
         Py_RETURN_NOTIMPLEMENTED;
     }
@@ -125,7 +108,6 @@ PyObject *pyn_remote_method_new(struct pyn_book *book, const struct pyn_op *op)
 
     if (method != NULL) {
         of(method)->vectorcall = method_call;
-        of(method)->is_binary = is_binary(op);
     }
     return method;
 }

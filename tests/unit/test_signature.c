@@ -60,6 +60,22 @@ static void private_names_are_no_members(void **state)
     }
 }
 
+static void operators_of_two_operands_are_known(void **state)
+{
+    static const char *const binary[] = {"__add__",    "__eq__",  "__floordiv__", "__ge__",      "__iadd__", "__ixor__",
+                                         "__matmul__", "__pow__", "__radd__",     "__truediv__", "__xor__"};
+    static const char *const others[] = {"",        "add",   "__abs__", "__call__", "__contains__",
+                                         "__neg__", "__add", "__add__x"};
+    (void)state;
+    for (size_t i = 0; i < sizeof binary / sizeof *binary; i++) {
+        assert_true(pyn_name_is_binary(pyn_view_of(binary[i])));
+        assert_true(pyn_name_is_method(pyn_view_of(binary[i])));
+    }
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        assert_false(pyn_name_is_binary(pyn_view_of(others[i])));
+    }
+}
+
 static void every_listed_special_method_is_found(void **state)
 {
     static const char *const rows[] = {
@@ -654,6 +670,7 @@ int main(void)
         cmocka_unit_test(only_ascii_identifiers_are_names),
         cmocka_unit_test(identifiers_have_at_most_255_bytes),
         cmocka_unit_test(private_names_are_no_members),
+        cmocka_unit_test(operators_of_two_operands_are_known),
         cmocka_unit_test(every_listed_special_method_is_found),
         cmocka_unit_test(every_standard_container_is_found),
         cmocka_unit_test(canonical_types_are_read_and_printed_as_they_stand),
