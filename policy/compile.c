@@ -204,6 +204,33 @@ static pyn_status check_exit(struct pyn_build *build, const struct pyn_place *at
     return pyn_diag_refuse(build->diag, at, "its one signature is", pyn_view_of(wanted));
 }
 
+static bool is_of(const struct pyn_iface *iface, const char *prefix)
+{
+    size_t len = strlen(prefix);
+    return iface->name.len > len && memcmp(iface->name.data, prefix, len) == 0;
+}
+
+/* What is thrown into a generator is told the same way. */
+static bool is_throw(const struct pyn_op *op)
+{
+    return (is_of(op->iface, "Generator[") && pyn_view_is_equal(op->name, pyn_view_of("throw"))) ||
+           (is_of(op->iface, "AsyncGenerator[") && pyn_view_is_equal(op->name, pyn_view_of("athrow")));
+}
+
+static pyn_status check_throw(struct pyn_build *build, const struct pyn_place *at, const struct pyn_op *op)
+{
+    static const char wanted[] = "((str, str), /)";
+    struct pyn_view text = op->signatures[0].spelling;
+    if (op->signatures[0].is_async) {
+        text = (struct pyn_view){text.data + strlen("async "), text.len - strlen("async ")};
+    }
+    if (op->signature_count == 1 && op->signatures[0].is_async == (op->name.data[0] == 'a') &&
+        text.len > strlen(wanted) && memcmp(text.data, wanted, strlen(wanted)) == 0) {
+        return PYN_OK;
+    }
+    return pyn_diag_refuse(build->diag, at, "has one signature, whose parameters are", pyn_view_of(wanted));
+}
+
 static pyn_status compile_overloads(struct pyn_build *build, const json_t *value, const struct pyn_place *at,
                                     struct pyn_op *op)
 {
@@ -223,6 +250,9 @@ static pyn_status compile_overloads(struct pyn_build *build, const json_t *value
         if (st != PYN_OK) {
             return st;
         }
+    }
+    if (is_throw(op)) {
+        return check_throw(build, at, op);
     }
     return is_exit(op->name) ? check_exit(build, at, op) : PYN_OK;
 }

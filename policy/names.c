@@ -6,11 +6,13 @@
 /* Sorted: all tables are searched by halves. */
 static const char *const standard_names[] = {
     "AsyncContextManager",
+    "AsyncGenerator",
     "AsyncIterable",
     "AsyncIterator",
     "Awaitable",
     "Collection",
     "ContextManager",
+    "Generator",
     "ItemsView",
     "Iterable",
     "Iterator",

@@ -74,12 +74,124 @@ static PyObject *call_operation(const struct remote *remote, PyObject *netref, P
     return result;
 }
 
+/* __exit__ and its like. */
+static PyObject *call_exit(const struct remote *remote, PyObject *netref, PyObject *const *args, Py_ssize_t nargs)
+{
+    PyObject *argument = exit_argument(netref, args, nargs);
+    PyObject *result = NULL;
+
+    if (argument != NULL) {
+        result = call_operation(remote, netref, &argument, 1, NULL);
+        if (result != NULL && pyn_netref_party(netref)->is_server) {
+            Py_SETREF(result, Py_NewRef(Py_None)); /* a client does not decide which exceptions of ours go on */
+        }
+        Py_DECREF(argument);
+    }
+    return result;
+}
+
+/* What throw() is given, as a generator of Python's takes it: an instance, or a class with or without a value. Strong. */
+static PyObject *thrown_exception(PyObject *const *args, Py_ssize_t nargs)
+{
+    PyObject *error = NULL;
+
+    if (nargs < 1 || nargs > 3) {
+        PyErr_Format(PyExc_TypeError, "throw() takes 1 to 3 arguments, not %zd", nargs);
+        return NULL;
+    }
+    if (PyExceptionInstance_Check(args[0])) {
+        return Py_NewRef(args[0]);
+    }
+    if (!PyExceptionClass_Check(args[0])) {
+        PyErr_Format(PyExc_TypeError, "exceptions must be classes or instances deriving from BaseException, not %s",
+                     Py_TYPE(args[0])->tp_name);
+        return NULL;
+    }
+    if (nargs > 1 && PyExceptionInstance_Check(args[1])) {
+        return Py_NewRef(args[1]);
+    }
+    error = nargs > 1 && args[1] != Py_None ? PyObject_CallOneArg(args[0], args[1]) : PyObject_CallNoArgs(args[0]);
+    if (error != NULL && !PyExceptionInstance_Check(error)) {
+        PyErr_SetString(PyExc_TypeError, "a class of exceptions made something else");
+        Py_CLEAR(error);
+    }
+    return error;
+}
+
+/* Nobody but close() ends a generator from outside. */
+static PyObject *close_instead(const struct remote *remote, PyObject *netref, PyObject *error)
+{
+    bool is_async = remote->op->name.data[0] == 'a';
+    const struct pyn_op *close = pyn_iface_op(remote->op->iface, PYN_OP_METHOD,
+                                              pyn_view_of(is_async ? "aclose" : "close"));
+    PyObject *result = NULL;
+    bool was_sent = false;
+
+    if (close == NULL) {
+        PyErr_SetString(PyExc_TypeError, "this generator cannot be closed");
+        return NULL;
+    }
+    result = pyn_call_peer(netref, close, NULL, 0, NULL, &was_sent);
+    if (result != NULL) {
+        Py_DECREF(result);
+        PyErr_SetObject((PyObject *)Py_TYPE(error), error);
+    }
+    return NULL;
+}
+
+/* It has come out of the generator as it went in: it is raised here as if the generator stood here. */
+static void raise_if_ours(PyObject *error)
+{
+    PyObject *type = NULL;
+    PyObject *raised = NULL;
+    PyObject *traceback = NULL;
+    PyObject *mark = NULL;
+
+    if (!PyErr_ExceptionMatches(pyn_core.remote_error)) {
+        return;
+    }
+    PyErr_Fetch(&type, &raised, &traceback);
+    PyErr_NormalizeException(&type, &raised, &traceback);
+    mark = PyObject_GetAttrString(raised, "_is_yours");
+    PyErr_Clear();
+    if (mark == Py_True) {
+        PyErr_SetObject((PyObject *)Py_TYPE(error), error);
+        Py_XDECREF(type);
+        Py_XDECREF(raised);
+        Py_XDECREF(traceback);
+    } else {
+        PyErr_Restore(type, raised, traceback);
+    }
+    Py_XDECREF(mark);
+}
+
+static PyObject *call_throw(const struct remote *remote, PyObject *netref, PyObject *const *args, Py_ssize_t nargs)
+{
+    PyObject *error = thrown_exception(args, nargs);
+    PyObject *told = NULL;
+    PyObject *result = NULL;
+
+    if (error == NULL) {
+        return NULL;
+    }
+    if (PyErr_GivenExceptionMatches(error, PyExc_GeneratorExit)) {
+        (void)close_instead(remote, netref, error);
+    } else {
+        told = pyn_told(pyn_netref_party(netref), error);
+        result = told != NULL ? call_operation(remote, netref, &told, 1, NULL) : NULL;
+        if (result == NULL && !pyn_netref_party(netref)->is_server) {
+            raise_if_ours(error);
+        }
+    }
+    Py_XDECREF(told);
+    Py_DECREF(error);
+    return result;
+}
+
 static PyObject *method_call(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *kwnames)
 {
     const struct remote *remote = of(self);
     Py_ssize_t nargs = PyVectorcall_NARGS(nargsf);
-    PyObject *argument = NULL;
-    PyObject *result = NULL;
 
     if (nargs < 1) {
         PyErr_Format(PyExc_TypeError, "%U needs a netref", remote->name);
@@ -88,18 +200,13 @@ static PyObject *method_call(PyObject *self, PyObject *const *args, size_t nargs
     if (check_self(remote, args[0]) != 0) {
         return NULL;
     }
-    if (!pyn_op_is_exit(remote->op)) {
-        return call_operation(remote, args[0], args + 1, nargs - 1, kwnames);
+    if (pyn_op_is_exit(remote->op)) {
+        return call_exit(remote, args[0], args + 1, nargs - 1);
     }
-    argument = exit_argument(args[0], args + 1, nargs - 1);
-    if (argument != NULL) {
-        result = call_operation(remote, args[0], &argument, 1, NULL);
-        if (result != NULL && pyn_netref_party(args[0])->is_server) {
-            Py_SETREF(result, Py_NewRef(Py_None)); /* a client does not decide which exceptions of ours go on */
-        }
-        Py_DECREF(argument);
+    if (pyn_op_is_throw(remote->op)) {
+        return call_throw(remote, args[0], args + 1, nargs - 1);
     }
-    return result;
+    return call_operation(remote, args[0], args + 1, nargs - 1, kwnames);
 }
 
 PyObject *pyn_remote_method_new(struct pyn_book *book, const struct pyn_op *op)

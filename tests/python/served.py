@@ -13,7 +13,16 @@ import os
 import time
 import uuid
 import weakref
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Callable,
+    Generator,
+    Iterator,
+    Mapping,
+    MutableMapping,
+    Sequence,
+)
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
@@ -552,7 +561,7 @@ class Short(Exception):
         self.tags = ("a", "b")
         self._private = 1
         self.undeclared = SECRET
-        self.wrong = SECRET  # type: ignore[assignment]  # not what it says
+        vars(self)["wrong"] = SECRET  # not what it says
 
     @property
     def trap(self) -> int:
@@ -702,6 +711,78 @@ class Root:
             yield from range(n)
         finally:
             self._log.append(f"count {n} ends")
+
+    def talk(self, n: int) -> Generator[int, str | None, str]:
+        """Yields what it counts, logs what it is sent and told, and returns all of it."""
+        heard = []
+        try:
+            for number in range(n):
+                try:
+                    sent = yield number
+                except Hidden:
+                    raise AssertionError("no client makes one of these") from None
+                except Exception as error:
+                    heard.append(f"{type(error).__name__}({error})")
+                    if "again" in str(error):
+                        raise
+                    if "worse" in str(error):
+                        raise Full("worse") from error
+                else:
+                    heard.append(str(sent))
+        finally:
+            self._log.append(f"talk {n} ends")
+        return " ".join(heard)
+
+    def stubborn(self) -> Generator[int, None, None]:
+        while True:
+            try:
+                yield 1
+            except GeneratorExit:
+                yield 2
+
+    def made_item(self) -> Generator[int, None, Item]:
+        yield 1
+        return self.fresh("returned")
+
+    def lying_end(self) -> Generator[int, None, int]:
+        yield 1
+        end: Any = SECRET
+        return end  # type checkers believe Any
+
+    def quiet_end(self) -> Iterator[int]:
+        return self._quiet_end()
+
+    def _quiet_end(self) -> Generator[int, None, str]:
+        yield 1
+        return SECRET
+
+    async def chat(self, n: int) -> AsyncGenerator[int, str | None]:
+        try:
+            for number in range(n):
+                await asyncio.sleep(0)
+                try:
+                    sent = yield number
+                except Exception as error:
+                    self._log.append(f"{type(error).__name__}({error})")
+                    if "again" in str(error):
+                        raise
+                else:
+                    self._log.append(str(sent))
+        finally:
+            self._log.append(f"chat {n} ends")
+
+    def drive(self, generator: Generator[int, str, str]) -> tuple[str, ...]:
+        """Uses a client's generator as one of its own."""
+        seen = [str(next(generator)), str(generator.send("sent"))]
+        try:
+            seen.append(str(generator.throw(Full("thrown"))))
+            generator.send("last")
+        except StopIteration as stop:
+            seen.append(f"returned {stop.value}")
+        except Exception as error:
+            seen.append(f"{type(error).__name__}: {error}")
+        generator.close()
+        return tuple(seen)
 
     def adder(self, n: int) -> Callable[[int], int]:
         return lambda value: value + n

@@ -624,6 +624,43 @@ static void a_chain_of_records_costs_no_stack(void **state)
     free(json);
 }
 
+static void what_is_thrown_into_a_generator_has_one_shape(void **state)
+{
+    static const struct {
+        const char *name;
+        const char *method;
+        const char *signature;
+        bool loads;
+    } rows[] = {
+        {"Generator[int, none, none]", "throw", "\"((str, str), /) -> int\"", true},
+        {"Generator[int, none, none]", "throw", "\"(str, /) -> int\"", false},
+        {"Generator[int, none, none]", "throw", "\"((str, str)) -> int\"", false},
+        {"Generator[int, none, none]", "throw", "\"async ((str, str), /) -> int\"", false},
+        {"Generator[int, none, none]", "throw", "\"() -> int\"", false},
+        {"Generator[int, none, none]", "throw", "[\"((str, str), /) -> int\", \"(int, /) -> int\"]", false},
+        {"Generator[int, none, none]", "athrow", "\"(int, /) -> int\"", true},
+        {"AsyncGenerator[int, none]", "athrow", "\"async ((str, str), /) -> int\"", true},
+        {"AsyncGenerator[int, none]", "athrow", "\"((str, str), /) -> int\"", false},
+        {"AsyncGenerator[int, none]", "athrow", "\"async (int, /) -> int\"", false},
+        {"Iterator[int]", "throw", "\"(int, /) -> int\"", true},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < SUPPORT_COUNT(rows); i++) {
+        struct pyn_policy *policy = NULL;
+        char json[512];
+        (void)snprintf(json, sizeof json,
+                       "{\"interfaces\":{\"%s\":{\"class\":\"collections.abc:X\",\"methods\":{\"%s\":%s}}},"
+                       "\"platform\":\"p\",\"pynto-policy\":1,\"python\":\"3.11\",\"roots\":{\"r\":\"%s\"}}",
+                       rows[i].name, rows[i].method, rows[i].signature, rows[i].name);
+        pyn_status st = pyn_policy_load(pyn_mem_default(), pyn_view_of(json), &policy, NULL);
+        if ((st == PYN_OK) != rows[i].loads) {
+            fail_msg("%s.%s %s: %s", rows[i].name, rows[i].method, rows[i].signature, pyn_status_name(st));
+        }
+        pyn_policy_unref(policy);
+    }
+}
+
 /* ---- fragments ---- */
 
 static bool is_same_op(const struct pyn_op *a, const struct pyn_op *b)
@@ -1056,6 +1093,7 @@ int main(void)
         cmocka_unit_test(a_diag_may_be_left_out),
         cmocka_unit_test(a_method_has_at_most_16_overloads),
         cmocka_unit_test(a_chain_of_records_costs_no_stack),
+        cmocka_unit_test(what_is_thrown_into_a_generator_has_one_shape),
         cmocka_unit_test(every_fragment_loads_back_as_it_was),
         cmocka_unit_test(a_fragment_holds_what_is_needed_and_no_more),
         cmocka_unit_test(what_a_fragment_names_without_describing_is_external),

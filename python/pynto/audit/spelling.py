@@ -20,7 +20,7 @@ SCALARS = frozenset(
 )
 STANDARD = frozenset(
     "list dict set deque Sequence MutableSequence Mapping MutableMapping Set MutableSet Collection Iterable Iterator "
-    "KeysView ValuesView ItemsView ContextManager AsyncIterable AsyncIterator AsyncContextManager Awaitable".split()
+    "KeysView ValuesView ItemsView ContextManager AsyncIterable AsyncIterator Generator AsyncGenerator AsyncContextManager Awaitable".split()
 )
 DUNDERS = frozenset(
     "__aenter__ __aexit__ __aiter__ __anext__ __await__ __bool__ __call__ __contains__ __delitem__ __enter__ __exit__ "

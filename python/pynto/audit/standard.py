@@ -18,7 +18,7 @@ from .spelling import Param, Signature
 from .templates import BY_FULLNAME, TEMPLATES, Operation, Template
 from .translate import Translator
 
-_PLACEHOLDER = re.compile(r"\b([TKV])\b")
+_PLACEHOLDER = re.compile(r"\b([TKVSR])\b")
 
 
 def template_of(instance: Instance) -> Template | None:
@@ -40,7 +40,7 @@ class Standard:
 
 
 class _Filler:
-    """Puts the type arguments of one instance in the place of T, K and V."""
+    """Puts the type arguments of one instance in the place of T, K, V, S and R."""
 
     def __init__(self, world: World, template: Template, instance: Instance) -> None:
         self.world = world

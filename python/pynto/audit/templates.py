@@ -1,7 +1,7 @@
 """What a client may do with a standard container: names, signatures, and the runtime class to check.
 
 The signatures are written by hand, not taken from typeshed, so that a policy is the same whatever mypy is installed,
-and so that a reviewer can read here all that ``list[T]`` grants. T, K and V stand for the type arguments.
+and so that a reviewer can read here all that ``list[T]`` grants. T, K, V, S and R stand for the type arguments.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ Operation = str | tuple[str, ...]
 
 _EXIT = "((str, str)|none, /) -> bool|none"
 EXITS = {"__exit__": _EXIT, "__aexit__": f"async {_EXIT}"}  # the one signature of each
+# What is thrown into a generator is told as an exception in a with block is: the parameters of the one signature of each.
+THROWS = {("Generator", "throw"): "((str, str), /) -> ", ("AsyncGenerator", "athrow"): "async ((str, str), /) -> "}
 
 
 @dataclass(frozen=True)
@@ -162,6 +164,19 @@ _ALL = (
         importable=True,
     ),
     Template(
+        "Generator",
+        "collections.abc:Generator",
+        ("T", "S", "R"),
+        {
+            "__iter__": "() -> Generator[T, S, R]",
+            "__next__": "() -> T",
+            "close": "() -> R|none",
+            "send": "(S, /) -> T",
+            "throw": "((str, str), /) -> T",
+        },
+        importable=True,
+    ),
+    Template(
         "AsyncIterable",
         "collections.abc:AsyncIterable",
         _ONE,
@@ -173,6 +188,19 @@ _ALL = (
         "collections.abc:AsyncIterator",
         _ONE,
         {"__aiter__": "() -> AsyncIterator[T]", "__anext__": "async () -> T"},
+        importable=True,
+    ),
+    Template(
+        "AsyncGenerator",
+        "collections.abc:AsyncGenerator",
+        ("T", "S"),
+        {
+            "__aiter__": "() -> AsyncGenerator[T, S]",
+            "__anext__": "async () -> T",
+            "aclose": "async () -> none",
+            "asend": "async (S, /) -> T",
+            "athrow": "async ((str, str), /) -> T",
+        },
         importable=True,
     ),
     Template("Awaitable", "collections.abc:Awaitable", _ONE, {"__await__": "async () -> T"}, importable=True),
@@ -194,8 +222,8 @@ _ALL = (
 
 TEMPLATES: dict[str, Template] = {template.name: template for template in _ALL}
 
-# mypy's names for the classes that have a template. The narrower ones (generators, views of a dict) get the facet
-# that a client needs; what else they have (send, throw, gi_frame) is not offered.
+# mypy's names for the classes that have a template. The narrower ones (views of a dict) get the facet that a client needs;
+# what else they have is not offered.
 BY_FULLNAME: dict[str, str] = {
     "builtins.list": "list",
     "builtins.dict": "dict",
@@ -209,8 +237,8 @@ BY_FULLNAME: dict[str, str] = {
         ).split()
     },
     "typing.AbstractSet": "Set",
-    "typing.Generator": "Iterator",
-    "typing.AsyncGenerator": "AsyncIterator",
+    "typing.Generator": "Generator",
+    "typing.AsyncGenerator": "AsyncGenerator",
     "_collections_abc.dict_keys": "KeysView",
     "_collections_abc.dict_values": "ValuesView",
     "_collections_abc.dict_items": "ItemsView",
@@ -219,5 +247,7 @@ BY_FULLNAME: dict[str, str] = {
     "contextlib._GeneratorContextManager": "ContextManager",
     "contextlib._AsyncGeneratorContextManager": "AsyncContextManager",
 }
+# What a generator is when what it takes or returns cannot be granted.
+PLAINER: dict[str, str] = {"Generator": "Iterator", "AsyncGenerator": "AsyncIterator"}
 # Where mypy keeps the classes that the signatures above name.
 TYPING_NAMES: dict[str, str] = {"Set": "AbstractSet"}

@@ -7,7 +7,7 @@ whole member can be granted.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -39,7 +39,7 @@ from mypy.types import (
 from . import kinds, spelling
 from .flow import Flow
 from .members import Refusal, class_name
-from .templates import BY_FULLNAME, TEMPLATES
+from .templates import BY_FULLNAME, PLAINER, TEMPLATES
 
 GENERIC_DEPTH_MAX = 4  # of interfaces inside the arguments of interfaces
 NESTING_MAX = 8  # of anything inside the arguments of an interface
@@ -263,6 +263,8 @@ class Translator:
     def interface(self, hint: Instance, flow: Flow) -> spelling.Interface:
         """A reference: its name goes into the draft, to be walked if the member is granted."""
         hint, name = _normal(hint)
+        if name in PLAINER and not _is_granted(hint.args[1:], flow):
+            hint, name = _normal(_supertype(hint, PLAINER[name]))
         args = hint.args[: len(TEMPLATES[name].params)] if name in TEMPLATES else hint.args
         if hint.type.has_param_spec_type or hint.type.has_type_var_tuple_type:
             raise Refusal("unsupported-type", f"{hint.type.name} is generic over its parameters")
@@ -331,12 +333,29 @@ def _generic_depth(type_: spelling.Type) -> int:
 
 
 def _normal(hint: Instance) -> tuple[Instance, str]:
-    """The instance under which an object is known, and its name: a generator is an Iterator, a view of keys a KeysView."""
+    """The instance under which an object is known, and its name: ``dict_keys`` is a KeysView."""
     name = BY_FULLNAME.get(hint.type.fullname)
     if name is None:
         return hint, _named(hint.type)
     widest = [base for base in hint.type.mro if BY_FULLNAME.get(base.fullname) == name][-1]
     return map_instance_to_supertype(hint, widest), name
+
+
+def _supertype(hint: Instance, name: str) -> Instance:
+    """The instance, seen as the class of that template."""
+    return map_instance_to_supertype(
+        hint, next(base for base in hint.type.mro if BY_FULLNAME.get(base.fullname) == name)
+    )
+
+
+def _is_granted(hints: Iterable[Type], flow: Flow) -> bool:
+    """What a generator takes by ``send`` and what it returns: both stand in its name."""
+    try:
+        for hint in hints:
+            Translator().type(hint, flow)
+    except Refusal:
+        return False
+    return True
 
 
 def _named(info: TypeInfo) -> str:

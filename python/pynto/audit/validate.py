@@ -16,7 +16,7 @@ from . import caching, grammar, spelling
 from .config import BadInput
 from .flow import Flow
 from .spelling import SpellingError
-from .templates import EXITS, TEMPLATES
+from .templates import EXITS, TEMPLATES, THROWS
 
 SIZE_MAX = 16 * 1024 * 1024
 NESTING_MAX = 8
@@ -173,6 +173,7 @@ class _Checker:
                 self.guard(f"{name} {key} {member!a}", partial(self._attribute, text, at))
         for member, value in self._part(name, entry, "methods"):
             self.guard(f"{name} {member!a}", partial(self._method, member, value, flow))
+            self.guard(f"{name} {member!a}", partial(self._throw, THROWS.get((interface.name, member), ""), value))
         for member, text in self._part(name, entry, "cached"):
             self.guard(f"{name} cached {member!a}", partial(self._cached, member, text, entry, flow))
 
@@ -231,6 +232,10 @@ class _Checker:
     def _is_lent(self, type_: spelling.Type) -> bool:
         """Whether a client can pass an object of its own there."""
         return isinstance(type_, spelling.Interface) and self.has("imports", str(type_))
+
+    def _throw(self, parameters: str, value: object) -> None:
+        if parameters and not (isinstance(value, str) and value.startswith(parameters)):
+            raise SpellingError(f"its one signature begins with {parameters}")
 
     def _type(self, type_: spelling.Type, flow: Flow) -> None:
         """Everything that the type names is there, in the direction in which it flows."""

@@ -1,8 +1,8 @@
-"""Generators are iterators, whatever else they could do; context managers have two ends."""
+"""Generators take and return what they declare, or are iterators; context managers have two ends."""
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 
 class Session:
@@ -21,6 +21,13 @@ class Root:
 
     def generator(self) -> Generator[str, int, None]:
         yield ""
+
+    def counted(self) -> Generator[int, None, tuple[str, ...]]:
+        yield 1
+        return ()
+
+    def loose(self) -> Generator[int, Any, Any]:
+        yield 1
 
     async def stream(self) -> AsyncIterator[int]:
         yield 1
