@@ -162,6 +162,24 @@ const struct pyn_op *pyn_iface_op(const struct pyn_iface *iface, enum pyn_op_kin
     return NULL;
 }
 
+bool pyn_type_is_data(const struct pyn_type *type)
+{
+    bool is = type->kind != PYN_T_IFACE;
+    for (uint32_t i = 0; is && i < type->count; i++) {
+        is = pyn_type_is_data(type->items[i]);
+    }
+    return is;
+}
+
+bool pyn_op_reads_ahead(const struct pyn_op *op)
+{
+    static const char iterator[] = "Iterator[";
+    struct pyn_view name = op->iface->name;
+    return op->kind == PYN_OP_METHOD && pyn_view_is_equal(op->name, pyn_view_of("__next__")) &&
+           name.len > strlen(iterator) && memcmp(name.data, iterator, strlen(iterator)) == 0 &&
+           op->signature_count == 1 && !op->signatures[0].is_async && pyn_type_is_data(op->signatures[0].result);
+}
+
 static bool conforms(const struct pyn_iface *wanted, const struct pyn_iface *have)
 {
     uint32_t low = 0;

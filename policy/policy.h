@@ -197,6 +197,13 @@ enum pyn_error_grant pyn_policy_error(const struct pyn_policy *policy, struct py
 
 const struct pyn_op *pyn_iface_op(const struct pyn_iface *iface, enum pyn_op_kind kind, struct pyn_view name);
 
+/* No reference in it, whatever the value. */
+bool pyn_type_is_data(const struct pyn_type *type);
+
+/* May the results of this operation be asked for several at a time? It is the step of an Iterator of data: neither a generator, which can be spoken to
+ * between two steps, nor a class of somebody's own, which may have more to say. */
+bool pyn_op_reads_ahead(const struct pyn_op *op);
+
 /* Is have the interface that an IFACE type names, or one that conforms to it? Across what a peer described, piece by piece, names decide. */
 bool pyn_type_accepts(const struct pyn_type *wanted, const struct pyn_iface *have);
 

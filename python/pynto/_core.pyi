@@ -17,6 +17,7 @@ class Connection:
         root: str = "",
         types: dict[str, type] | None = None,
         quotas: Mapping[str, float] | None = None,
+        read_ahead: int = 64,
     ) -> Self: ...
     @property
     def root(self) -> Any: ...

@@ -43,17 +43,19 @@ def connect(
     quotas: Mapping[str, float] | None = None,
     timeout: float = 30.0,
     plain: bool = False,
+    read_ahead: int = 64,
 ) -> Connection:
     """Connect to ``tcp://host:port``, ``unix:///path`` or ``fd://N``.
 
     root: which of the server's roots, when it has several. types: dataclasses, NamedTuples, enums and exceptions to be used
     where the server sends its own of the same ``module:name``. quotas: what the server may cost us. timeout: seconds until
-    the transport is there. plain: plain TCP to an address that is not this machine's is wanted.
+    the transport is there. plain: plain TCP to an address that is not this machine's is wanted. read_ahead: how many items of an
+    ``Iterator`` of data may be fetched at once while nothing else goes on; 0: never more than one.
 
     ValueError: no address. Disconnected: nobody there. ProtocolError: not a Pynto server. Refused: not permitted.
     """
     fd, peer = _core.dial(address, timeout, plain)
-    return Connection(fd, fd, peer, root=root, types=_by_name(types), quotas=quotas)
+    return Connection(fd, fd, peer, root=root, types=_by_name(types), quotas=quotas, read_ahead=read_ahead)
 
 
 class StdStreamConnection(Connection):

@@ -305,11 +305,27 @@ static PyObject *value_of(struct pyn_link *link, const struct pyn_answer *answer
     return value;
 }
 
-static PyObject *finish(struct pyn_link *link, struct pyn_answer *answer, const struct pyn_type *type,
-                        const struct pyn_op *op, struct pyn_book *book)
+/* What came ahead of the answer, out of the session's memory. -1 with an exception. */
+static int take_items(const struct pyn_answer *answer, struct pyn_read *read)
 {
-    PyObject *value = answer->is_error ? pyn_raise_answer(answer, link, op, book) : value_of(link, answer, type, book);
+    struct pyn_view bytes = answer->items.rest;
 
+    if (answer->items.count > 0 && answer->status == PYN_OK) {
+        read->items = PyBytes_FromStringAndSize((const char *)bytes.data, (Py_ssize_t)bytes.len);
+        read->count = answer->items.count;
+    }
+    return read->items != NULL || answer->items.count == 0 || answer->status != PYN_OK ? 0 : -1;
+}
+
+/* read: of a call that asks for several results, or NULL. */
+static PyObject *finish(struct pyn_link *link, struct pyn_answer *answer, const struct pyn_type *type,
+                        const struct pyn_op *op, struct pyn_book *book, struct pyn_read *read)
+{
+    PyObject *value = NULL;
+
+    if (read == NULL || take_items(answer, read) == 0) {
+        value = answer->is_error ? pyn_raise_answer(answer, link, op, book) : value_of(link, answer, type, book);
+    }
     pyn_link_lock(link);
     pyn_link_drop_answer(link, answer);
     pyn_link_unlock(link);
@@ -322,7 +338,7 @@ PyObject *pyn_wait_for_value(struct pyn_link *link, struct pyn_waiter *waiter, c
     struct pyn_server *server = top_frame != NULL ? top_frame->server : NULL;
     struct pyn_answer *answer = wait_for_answer(link, waiter, server);
 
-    return answer != NULL ? finish(link, answer, type, op, book) : NULL;
+    return answer != NULL ? finish(link, answer, type, op, book, NULL) : NULL;
 }
 
 /* The lane of the call that this thread is serving for this peer, if there is one. */
@@ -337,11 +353,12 @@ static const uint64_t *own_lane(const struct pyn_link *link)
 }
 
 static PyObject *exchange(struct pyn_encoder *encoder, const struct pyn_type *expect, const struct pyn_op *op,
-                          bool *was_sent)
+                          struct pyn_read *read, bool *was_sent)
 {
     struct pyn_server *server = top_frame != NULL ? top_frame->server : NULL;
     struct pyn_link *link = encoder->link;
-    const struct pyn_expect wanted = {expect, pyn_op_end(op)};
+    const struct pyn_expect wanted = {expect, pyn_op_end(op), read != NULL ? read->ahead : 0};
+    struct pyn_answer *answer = NULL;
     struct pyn_waiter waiter;
     pyn_status st = PYN_EINTERNAL;
     PyObject *value = NULL;
@@ -354,9 +371,12 @@ static PyObject *exchange(struct pyn_encoder *encoder, const struct pyn_type *ex
     Py_END_ALLOW_THREADS
     *was_sent = st == PYN_OK;
     if (st == PYN_OK) {
-        value = pyn_wait_for_value(link, &waiter, expect, op, encoder->book);
+        answer = wait_for_answer(link, &waiter, server);
     } else {
         (void)pyn_raise(st, st == PYN_EQUOTA ? "output: the peer does not read" : link->reason);
+    }
+    if (answer != NULL) {
+        value = finish(link, answer, read != NULL ? &none_type : expect, op, encoder->book, read);
     }
     if (server != NULL) {
         Py_BEGIN_ALLOW_THREADS
@@ -379,9 +399,53 @@ PyObject *pyn_call_peer(PyObject *netref, const struct pyn_op *op, PyObject *con
     }
     pyn_encoder_init(&encoder, pyn_netref_link(netref), pyn_netref_book(netref), 0);
     if (pack_call(&encoder, netref, op, args, nargs, kwnames, &expect) == 0) {
-        value = exchange(&encoder, expect, op, was_sent);
+        value = exchange(&encoder, expect, op, NULL, was_sent);
     }
     pyn_encoder_fini(&encoder, *was_sent);
+    pyn_drop_dead(pyn_netref_link(netref));
+    return value;
+}
+
+/* [-11, reference, name, [], {}, {"ahead": n}] */
+static pyn_status pack_ask(struct pyn_buf *buf, uint64_t id, struct pyn_view name, uint32_t ahead)
+{
+    pyn_status st = pyn_pack_array(buf, 6);
+
+    if (st == PYN_OK) {
+        st = pyn_pack_int(buf, PYN_M_ASK);
+    }
+    if (st == PYN_OK) {
+        st = pyn_pack_uint(buf, id);
+    }
+    if (st == PYN_OK) {
+        st = pyn_pack_str(buf, name.data, name.len);
+    }
+    if (st == PYN_OK) {
+        st = pyn_pack_array(buf, 0);
+    }
+    if (st == PYN_OK) {
+        st = pyn_pack_map(buf, 0);
+    }
+    if (st == PYN_OK) {
+        st = pyn_pack_map(buf, 1);
+    }
+    if (st == PYN_OK) {
+        st = pyn_pack_str(buf, "ahead", 5);
+    }
+    return st == PYN_OK ? pyn_pack_uint(buf, ahead) : st;
+}
+
+PyObject *pyn_ask_peer(PyObject *netref, const struct pyn_op *op, struct pyn_read *read)
+{
+    struct pyn_encoder encoder;
+    PyObject *value = NULL;
+    bool was_sent = false;
+
+    pyn_encoder_init(&encoder, pyn_netref_link(netref), pyn_netref_book(netref), 0);
+    if (pyn_packed(&encoder, pack_ask(&encoder.buf, pyn_netref_id(netref), op->name, read->ahead)) == 0) {
+        value = exchange(&encoder, op->signatures[0].result, op, read, &was_sent);
+    }
+    pyn_encoder_fini(&encoder, was_sent);
     pyn_drop_dead(pyn_netref_link(netref));
     return value;
 }

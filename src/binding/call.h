@@ -30,6 +30,20 @@ void pyn_frame_pop(void);
  */
 PyObject *pyn_run_call(struct pyn_link *link, struct pyn_call *call, struct pyn_server *server);
 
+/* Runs what a call asks for. NULL with an exception. */
+PyObject *pyn_run(struct pyn_decoder *decoder, struct pyn_call *call, struct pyn_server *server);
+/* Packs what it gave as the type that is declared. -1 with an exception. */
+int pyn_encode_result(struct pyn_encoder *encoder, PyObject *result, const struct pyn_call *call);
+
+/* The step of an iterator, at most ahead times. items: bytes, strong, count packed values; or NULL. */
+struct pyn_read {
+    uint32_t ahead;
+    PyObject *items;
+    uint32_t count;
+};
+/* None: there may be more; NULL with an exception: that is how it went on behind the items. */
+PyObject *pyn_ask_peer(PyObject *netref, const struct pyn_op *op, struct pyn_read *read);
+
 /* Waits for the answer in a waiter that was entered, and gives its value as type; runs nested calls meanwhile. op: for the exceptions, or NULL. */
 PyObject *pyn_wait_for_value(struct pyn_link *link, struct pyn_waiter *waiter, const struct pyn_type *type,
                              const struct pyn_op *op, struct pyn_book *book);

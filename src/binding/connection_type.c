@@ -2,6 +2,7 @@
 #include "call.h"
 
 #include "../runtime/clock.h"
+#include "ahead.h"
 #include "endings.h"
 #include "quotas.h"
 
@@ -94,7 +95,7 @@ static PyObject *fetch_root(struct connection *connection)
 }
 
 static int open_link(struct connection *connection, int in, int out, const char *peer, struct pyn_view root_name,
-                     PyObject *quotas)
+                     PyObject *quotas, uint32_t read_ahead)
 {
     struct pyn_quotas limits;
 
@@ -107,27 +108,33 @@ static int open_link(struct connection *connection, int in, int out, const char 
         return -1;
     }
     connection->link->host = connection;
+    connection->link->read_ahead = read_ahead;
     return 0;
 }
 
 static PyObject *connection_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = {"in_fd", "out_fd", "peer", "root", "types", "quotas", NULL};
+    static char *names[] = {"in_fd", "out_fd", "peer", "root", "types", "quotas", "read_ahead", NULL};
     struct connection *self = NULL;
     const char *peer = NULL;
     const char *root = NULL;
     Py_ssize_t root_len = 0;
     PyObject *types = Py_None;
     PyObject *quotas = Py_None;
+    int read_ahead = PYN_AHEAD_MAX;
     int in = -1;
     int out = -1;
 
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "iis|s#OO:Connection", names, &in, &out, &peer, &root, &root_len,
-                                     &types, &quotas)) {
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "iis|s#OOi:Connection", names, &in, &out, &peer, &root, &root_len,
+                                     &types, &quotas, &read_ahead)) {
         return NULL;
     }
     if (in < 0 || out < 0) {
         PyErr_SetString(PyExc_ValueError, "a descriptor is not negative");
+        return NULL;
+    }
+    if (read_ahead < 0 || read_ahead > PYN_AHEAD_MAX) {
+        PyErr_Format(PyExc_ValueError, "read_ahead is 0 to %d", PYN_AHEAD_MAX);
         return NULL;
     }
     self = of(type->tp_alloc(type, 0));
@@ -137,7 +144,8 @@ static PyObject *connection_new(PyTypeObject *type, PyObject *args, PyObject *kw
     self->party.types = types != Py_None ? Py_NewRef(types) : NULL;
     self->party.books = PyDict_New();
     if (self->party.books == NULL ||
-        open_link(self, in, out, peer, (struct pyn_view){(const uint8_t *)root, (size_t)root_len}, quotas) != 0 ||
+        open_link(self, in, out, peer, (struct pyn_view){(const uint8_t *)root, (size_t)root_len}, quotas,
+                  (uint32_t)read_ahead) != 0 ||
         (self->root = fetch_root(self)) == NULL) {
         Py_DECREF(self);
         return NULL;

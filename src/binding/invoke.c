@@ -1,9 +1,10 @@
 /* invoke.c - a call in from the peer: admitted by the session, decoded, run, answered. */
+#include "ahead.h"
 #include "call.h"
 
 #include "../wire/pack.h"
 
-enum { RETURN_HEAD = 2 }; /* bytes ahead of the value of a return */
+enum { RETURN_HEAD = 2, ITEMS_HEAD = 8 }; /* bytes ahead of the value of a return, of items */
 
 static const char LINK_CAPSULE[] = "pynto.link";
 
@@ -334,7 +335,7 @@ static const struct pyn_type *result_type(const struct pyn_call *call)
     }
 }
 
-static int encode_result(struct pyn_encoder *encoder, PyObject *result, const struct pyn_call *call)
+int pyn_encode_result(struct pyn_encoder *encoder, PyObject *result, const struct pyn_call *call)
 {
     const struct pyn_type *type = result_type(call);
     int fits = pyn_encode(encoder, result, type);
@@ -364,10 +365,18 @@ static struct pyn_view view_of_str(PyObject *text)
 
 /* encoder: what is returned, or the details of the failure. */
 static void answer(struct pyn_link *link, struct pyn_call *call, const struct pyn_encoder *encoder, bool is_return,
-                   const struct pyn_failure *failure)
+                   const struct pyn_failure *failure, const struct pyn_reading *reading)
 {
     struct pyn_reply reply = {0};
 
+    for (int i = 0; i < 2; i++) {
+        PyObject *part = reading->parts[i];
+        if (part != NULL) {
+            reply.items[i].count = reading->counts[i];
+            reply.items[i].rest.data = (const uint8_t *)PyBytes_AS_STRING(part);
+            reply.items[i].rest.len = (size_t)PyBytes_GET_SIZE(part);
+        }
+    }
     if (is_return) {
         reply.value = pyn_buf_view(&encoder->buf);
     } else {
@@ -399,12 +408,28 @@ static PyObject *not_implemented(const struct pyn_op *op, PyObject *result)
     return NULL;
 }
 
-static PyObject *run(struct pyn_decoder *decoder, struct pyn_call *call, struct pyn_server *server)
+PyObject *pyn_run(struct pyn_decoder *decoder, struct pyn_call *call, struct pyn_server *server)
 {
     PyObject *result = call->verdict.op->kind == PYN_OP_METHOD ? run_method(decoder, call, server)
                                                                : run_attribute(decoder, call);
 
     return result == Py_NotImplemented ? not_implemented(call->verdict.op, result) : result;
+}
+
+/* true: what is to be returned stands in the encoder; false with an exception. *result: strong, to be dropped when it has been answered. */
+static bool run_to_answer(struct pyn_decoder *decoder, struct pyn_call *call, struct pyn_server *server,
+                          struct pyn_encoder *encoder, struct pyn_reading *reading, PyObject **result)
+{
+    if (decoder->book == NULL) {
+        pyn_decoder_give_up(decoder);
+        return false;
+    }
+    if (call->ahead > 0) {
+        return pyn_read_ahead(decoder, call, server, encoder, reading) &&
+               pyn_packed(encoder, pyn_pack_nil(&encoder->buf)) == 0;
+    }
+    *result = pyn_run(decoder, call, server);
+    return *result != NULL && pyn_encode_result(encoder, *result, call) == 0;
 }
 
 PyObject *pyn_run_call(struct pyn_link *link, struct pyn_call *call, struct pyn_server *server)
@@ -413,6 +438,7 @@ PyObject *pyn_run_call(struct pyn_link *link, struct pyn_call *call, struct pyn_
     struct pyn_party *party = link->host;
     struct pyn_decoder decoder = {.link = link, .party = party, .reader = pyn_reader_of(call->body)};
     struct pyn_encoder encoder;
+    struct pyn_reading reading = {0};
     struct pyn_failure failure = {0};
     struct pyn_mark nothing = {0};
     PyObject *result = NULL;
@@ -420,14 +446,10 @@ PyObject *pyn_run_call(struct pyn_link *link, struct pyn_call *call, struct pyn_
     bool is_return = false;
 
     decoder.book = pyn_party_book(party, call->iface->policy);
-    pyn_encoder_init(&encoder, link, decoder.book, RETURN_HEAD);
+    atomic_fetch_add(&link->calls, 1);
+    pyn_encoder_init(&encoder, link, decoder.book, call->ahead > 0 ? ITEMS_HEAD : RETURN_HEAD);
     pyn_frame_push(&frame);
-    if (decoder.book != NULL) {
-        result = run(&decoder, call, server);
-    } else {
-        pyn_decoder_give_up(&decoder);
-    }
-    is_return = result != NULL && encode_result(&encoder, result, call) == 0;
+    is_return = run_to_answer(&decoder, call, server, &encoder, &reading, &result);
     pyn_frame_pop();
     if (!is_return && !party->is_server && !PyErr_ExceptionMatches(PyExc_Exception)) {
         interrupt = pyn_taken_exception(); /* it goes on to who waits here */
@@ -437,12 +459,13 @@ PyObject *pyn_run_call(struct pyn_link *link, struct pyn_call *call, struct pyn_
             pyn_encoder_rewind(&encoder, nothing);
             pyn_failure_take(&failure, party, call->verdict.op, &encoder, frame.thrown);
         }
-        answer(link, call, &encoder, is_return, &failure);
+        answer(link, call, &encoder, is_return, &failure, &reading);
     }
     Py_XDECREF(result); /* after the answer: its finalizers run on nobody's time */
     Py_XDECREF(frame.thrown);
     pyn_encoder_fini(&encoder, is_return || failure.has_details);
     pyn_failure_clear(&failure);
+    pyn_reading_clear(&reading);
     pyn_drop_dead(link);
     return interrupt;
 }

@@ -3,6 +3,7 @@
 
 #include <structmember.h>
 
+#include "ahead.h"
 #include "remote_method.h"
 
 struct netref {
@@ -12,6 +13,7 @@ struct netref {
     struct pyn_book *book;         /* the party's */
     const struct pyn_iface *iface; /* the book's */
     uint64_t id;
+    struct pyn_ahead *ahead; /* of an iterator; or NULL */
     bool is_released;
     int released_at;           /* line, where pynto.release() was called */
     PyCodeObject *released_in; /* strong; NULL: it was not released by name */
@@ -68,6 +70,11 @@ static void raise_released(const struct netref *netref)
     }
 }
 
+struct pyn_ahead **pyn_netref_ahead(PyObject *netref)
+{
+    return &of(netref)->ahead;
+}
+
 int pyn_netref_check(PyObject *netref)
 {
     if (of(netref)->is_released) {
@@ -100,6 +107,7 @@ void pyn_netref_release(PyObject *value)
         return;
     }
     netref->is_released = true;
+    pyn_ahead_forget(netref->ahead);
     pyn_link_lock(netref->link);
     if (netref->link->over == PYN_OK && pyn_session_proxy(netref->link->session, netref->id, netref->iface) == value) {
         if (netref->id != 0) {
@@ -309,6 +317,9 @@ static int netref_traverse(PyObject *self, visitproc visit, void *arg)
 {
     Py_VISIT(Py_TYPE(self));
     Py_VISIT((PyObject *)of(self)->party);
+    if (of(self)->ahead != NULL) {
+        return pyn_ahead_traverse(of(self)->ahead, visit, arg);
+    }
     return 0;
 }
 
@@ -330,6 +341,7 @@ static void netref_dealloc(PyObject *self)
     }
     (void)netref_clear(self);
     Py_CLEAR(of(self)->released_in);
+    pyn_ahead_free(of(self)->ahead);
     pyn_link_unref(of(self)->link);
     type->tp_free(self);
     Py_DECREF(type);

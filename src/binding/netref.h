@@ -23,6 +23,10 @@ struct pyn_link *pyn_netref_link(PyObject *netref);
 struct pyn_book *pyn_netref_book(PyObject *netref);
 struct pyn_party *pyn_netref_party(PyObject *netref);
 
+/* Where what an iterator has given ahead is kept: it goes with the netref. */
+struct pyn_ahead;
+struct pyn_ahead **pyn_netref_ahead(PyObject *netref);
+
 /* 0, or -1 with an exception: it was released, or its connection is over. */
 int pyn_netref_check(PyObject *netref);
 

@@ -3,6 +3,7 @@
 
 #include <structmember.h>
 
+#include "ahead.h"
 #include "call.h"
 
 struct remote {
@@ -12,6 +13,7 @@ struct remote {
     const struct pyn_op *op;
     const struct pyn_op *set; /* attribute */
     PyObject *name;
+    bool reads_ahead;
 };
 
 static struct remote *of(PyObject *self)
@@ -200,6 +202,9 @@ static PyObject *method_call(PyObject *self, PyObject *const *args, size_t nargs
     if (check_self(remote, args[0]) != 0) {
         return NULL;
     }
+    if (remote->reads_ahead && nargs == 1 && kwnames == NULL && pyn_netref_link(args[0])->read_ahead > 1) {
+        return pyn_ahead_next(args[0], remote->op);
+    }
     if (pyn_op_is_exit(remote->op)) {
         return call_exit(remote, args[0], args + 1, nargs - 1);
     }
@@ -215,6 +220,7 @@ PyObject *pyn_remote_method_new(struct pyn_book *book, const struct pyn_op *op)
 
     if (method != NULL) {
         of(method)->vectorcall = method_call;
+        of(method)->reads_ahead = pyn_op_reads_ahead(op);
     }
     return method;
 }

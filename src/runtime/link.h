@@ -56,6 +56,8 @@ struct pyn_link {
     pthread_cond_t background;    /* wakes the thread that serves them */
     int wake;                     /* eventfd that ends its poll */
     bool has_background;          /* that thread exists; the interpreter's lock guards this */
+    uint32_t read_ahead;          /* how many results of an iterator are asked for at once, at most */
+    atomic_uint_fast64_t calls;   /* that were sent, or run */
     uint64_t pinged;              /* tokens go up: of the last ping */
     uint64_t ponged;              /* and of the last pong */
 
@@ -142,6 +144,7 @@ void pyn_link_leave(struct pyn_link *link, struct pyn_waiter *waiter);
 
 /* Answers a call that was run, and frees it. An error when type is not empty, else a return of value. */
 struct pyn_reply {
+    struct pyn_run items[2]; /* ahead of it; those with a count of 0 are none */
     struct pyn_view value;
     struct pyn_view type;
     struct pyn_view text;

@@ -199,6 +199,7 @@ pyn_status pyn_link_call(struct pyn_link *link, struct pyn_waiter *waiter, const
         st = pyn_session_send_call(link->session, number, object, expect);
     }
     if (st == PYN_OK) {
+        atomic_fetch_add(&link->calls, 1);
         enter(link, waiter, number);
         write_out(link);
     }
@@ -285,6 +286,9 @@ pyn_status pyn_link_answer(struct pyn_link *link, struct pyn_call *call, const s
 
     pyn_link_lock(link);
     st = link->over;
+    for (int i = 0; st == PYN_OK && i < 2; i++) {
+        st = reply->items[i].count > 0 ? pyn_session_send_items(link->session, call->lane, &reply->items[i]) : PYN_OK;
+    }
     if (st == PYN_OK) {
         st = reply->type.len == 0 ? pyn_session_send_return(link->session, call->lane, reply->value)
                                   : pyn_session_send_failure(link->session, call->lane, &head, reply->details);

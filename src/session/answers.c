@@ -5,7 +5,8 @@
 struct block {
     struct pyn_answer answer; /* first: the host's pointer is a pointer to the block */
     bool is_small;
-    struct pyn_holds holds; /* what the value names of ours */
+    struct pyn_items *items; /* that came ahead of it */
+    struct pyn_holds holds;  /* what the value names of ours */
     uint8_t bytes[];
 };
 
@@ -101,6 +102,7 @@ void pyn_session_answer_free(struct pyn_session *session, struct pyn_answer *ans
         return;
     }
     pyn_holds_drop(&session->exports, &block->holds);
+    pyn_mem_free(session->mem, block->items);
     if (block->is_small) {
         pyn_pool_give(&session->blocks, block);
     } else {
@@ -192,6 +194,9 @@ static pyn_status check_value(struct pyn_session *session, const struct pyn_fram
 
     if (frame->wants_root) {
         return check_root(session, value);
+    }
+    if (frame->expect.ahead > 0) { /* all that there is to give has come ahead */
+        return frame->items != NULL && pyn_reader_peek(&rd) == PYN_W_NIL ? PYN_OK : PYN_EMISFIT;
     }
     session->seen.count = 0;
     return checked(session, pyn_type_fit(type == NULL ? &any_data : type, &rd, &session->refs));
@@ -299,6 +304,17 @@ static pyn_status take_error(struct pyn_session *session, const struct pyn_frame
     return *out == NULL ? PYN_ENOMEM : st;
 }
 
+static void take_items(struct pyn_frame *frame, struct pyn_answer *answer)
+{
+    struct pyn_items *items = frame->items;
+
+    if (items != NULL) {
+        ((struct block *)answer)->items = items; /* moved */
+        answer->items = (struct pyn_run){items->count, {items->bytes, items->len}};
+        frame->items = NULL;
+    }
+}
+
 pyn_status pyn_answer_take(struct pyn_session *session, const struct pyn_message *message, struct pyn_event *event)
 {
     struct pyn_lane *lane = pyn_lanes_find(&session->lanes, session->in_lane);
@@ -315,6 +331,7 @@ pyn_status pyn_answer_take(struct pyn_session *session, const struct pyn_message
         return st;
     }
     answer->lane = session->in_lane;
+    take_items(lane->top, answer);
     if (lane->top->more > 0) {
         lane->top->more--;
         lane->top->expect = *lane->top->expects++;

@@ -12,7 +12,8 @@ struct decision {
     enum pyn_quota quota;
     struct pyn_export *target;
     struct pyn_verdict verdict;
-    bool is_open;    /* it names promises: the rest is decided when its turn comes */
+    bool is_open; /* it names promises: the rest is decided when its turn comes */
+    uint32_t ahead;
     bool is_counted; /* charged to PYN_Q_CALLS */
     size_t charged;  /* charged to PYN_Q_QUEUED */
 };
@@ -54,6 +55,11 @@ static void admit(struct pyn_session *session, const struct pyn_message *message
     }
     session->seen.count = 0;
     decision->st = pyn_admit(decision->target->iface, message->name, message->body, refs, &decision->verdict);
+    if (decision->st == PYN_OK && message->ahead > 0 && !pyn_op_reads_ahead(decision->verdict.op)) {
+        decision->verdict = (struct pyn_verdict){.why = PYN_WHY_NAME};
+        decision->st = PYN_EDENIED;
+    }
+    decision->ahead = message->ahead;
     note_shortage(session, decision);
 }
 
@@ -181,7 +187,7 @@ static struct pyn_turn *new_turn(struct pyn_session *session, uint64_t lane, str
     if (turn == NULL) {
         return NULL;
     }
-    *turn = (struct pyn_turn){.call = {.lane = lane, .verdict = decision->verdict},
+    *turn = (struct pyn_turn){.call = {.lane = lane, .verdict = decision->verdict, .ahead = decision->ahead},
                               .verdict = decision->st,
                               .quota = decision->quota,
                               .is_counted = decision->is_counted,

@@ -138,7 +138,9 @@ static const struct step steps[] = {
     [-PYN_M_HELLO] = {pyn_hello_take, PYN_PHASE_HELLO, true, true},
     [-PYN_M_PING] = {take_ping, PYN_PHASE_READY, true, true},
     [-PYN_M_PONG] = {take_pong, PYN_PHASE_READY, true, true},
+    [-PYN_M_ASK] = {pyn_call_take, PYN_PHASE_READY, true, true},
     [-PYN_M_BATCH] = {pyn_batch_take, PYN_PHASE_READY, true, true},
+    [-PYN_M_ITEMS] = {pyn_items_take, PYN_PHASE_READY, true, true},
 };
 
 static pyn_status dispatch(struct pyn_session *session, const struct pyn_message *message, struct pyn_event *event)

@@ -18,6 +18,13 @@
 
 enum { PYN_IDLE_MAX = 32 }; /* numbers of idle lanes that are remembered */
 
+/* Results of an iterator, one behind the other. */
+struct pyn_items {
+    uint32_t count;
+    size_t len;
+    uint8_t bytes[];
+};
+
 struct pyn_frame {
     struct pyn_frame *below;
     bool is_serving;
@@ -28,6 +35,7 @@ struct pyn_frame {
     uint32_t step;           /* its place there */
     /* waiting */
     bool wants_root;
+    struct pyn_items *items;          /* that came ahead of the answer; owned, NULL: none */
     struct pyn_expect expect;         /* of the next answer */
     const struct pyn_expect *expects; /* of the answers behind it */
     uint32_t more;                    /* answers behind it */

@@ -64,6 +64,7 @@ struct pyn_call {
     void *object; /* the host's; held until the call is freed, even if the peer frees the reference meanwhile */
     struct pyn_verdict verdict;
     struct pyn_view body; /* args and kwargs, a copy */
+    uint32_t ahead; /* not 0: it is a step of an iterator, to be run at most so often; pyn_session_send_items() takes the results */
 };
 
 /* The answer to a call of ours. Owned by the host from its event until pyn_session_answer_free(). */
@@ -78,6 +79,7 @@ struct pyn_answer {
     struct pyn_view traceback;
     struct pyn_view incident;
     struct pyn_view details; /* error: the map, or empty; what its values may be has been checked */
+    struct pyn_run items;    /* what came ahead of it: each fits the declared type; a copy */
 };
 
 enum pyn_event_kind {
@@ -121,6 +123,7 @@ uint64_t pyn_session_lane(struct pyn_session *session);
 struct pyn_expect {
     const struct pyn_type *result; /* NULL: any data */
     const struct pyn_type *end;    /* of the value of the StopIteration that may answer it; NULL: it may have none */
+    uint32_t ahead; /* not 0: the call asks for so many results at most, of type result; its return is nil */
 };
 
 /*
@@ -144,6 +147,12 @@ pyn_status pyn_session_send_batch(struct pyn_session *session, uint64_t lane, st
 pyn_status pyn_session_send_return(struct pyn_session *session, uint64_t lane, struct pyn_view value);
 pyn_status pyn_session_send_error(struct pyn_session *session, uint64_t lane, struct pyn_view type,
                                   struct pyn_view text, struct pyn_view traceback, struct pyn_view incident);
+
+/*
+ * Results of the call that the lane is serving, if it has an ahead: run is so many packed values, 1 at least. The answer is still to come: a return
+ * of nil, or an error. The same errors as for a return.
+ */
+pyn_status pyn_session_send_items(struct pyn_session *session, uint64_t lane, const struct pyn_run *items);
 
 /* The same with details, a packed map or nothing. PYN_EQUOTA: they are too large, and the call is still to be answered. */
 pyn_status pyn_session_send_failure(struct pyn_session *session, uint64_t lane, const struct pyn_error_head *head,

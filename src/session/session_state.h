@@ -5,6 +5,7 @@
  * hello.c      the beginning       output.c      messages to bytes, frees ahead of them; the end
  * calls.c      the peer's calls    serving.c     their answers, and whose turn is next
  * answers.c    our calls           references.c  exports, imports, what is given back
+ * items.c      results that come ahead of an answer
  * describe.c   interfaces by number steps.c   calls that came in one message
  *
  * A room returns PYN_OK, PYN_EWAIT, or why the connection is over: input.c then ends it. What the host calls ends it by itself.
@@ -152,6 +153,9 @@ void pyn_serving_drop_all(struct pyn_session *session);
 
 /* ---- answers.c ---- */
 pyn_status pyn_answer_take(struct pyn_session *session, const struct pyn_message *message, struct pyn_event *event);
+
+/* ---- items.c ---- */
+pyn_status pyn_items_take(struct pyn_session *session, const struct pyn_message *message, struct pyn_event *event);
 
 /* ---- references.c ---- */
 void pyn_references_init(struct pyn_session *session);

@@ -299,6 +299,69 @@ static pyn_status parse_batch(struct pyn_reader *rd, struct pyn_message *out)
     return pyn_reader_map(rd, &options) == PYN_OK && options == 0 ? PYN_OK : PYN_EFORMAT;
 }
 
+/* ---- a call with options ---- */
+
+static pyn_status read_ahead(struct pyn_reader *rd, struct pyn_message *out)
+{
+    uint64_t count = 0;
+    pyn_status st = read_uint_upto(rd, UINT32_MAX, &count);
+
+    out->ahead = (uint32_t)count;
+    return st == PYN_OK && count > 0 ? PYN_OK : PYN_EFORMAT;
+}
+
+struct option {
+    const char *key;
+    pyn_status (*read)(struct pyn_reader *rd, struct pyn_message *out);
+};
+
+static const struct option options[] = {
+    {"ahead", read_ahead}, /* 1 to 2**32 - 1 */
+};
+
+static pyn_status read_option(struct pyn_reader *rd, struct pyn_message *out)
+{
+    struct pyn_view key = {NULL, 0};
+
+    if (pyn_reader_str(rd, &key) != PYN_OK) {
+        return PYN_EFORMAT;
+    }
+    for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
+        if (pyn_view_is_equal(key, pyn_view_of(options[i].key))) {
+            return options[i].read(rd, out);
+        }
+    }
+    return PYN_EFORMAT;
+}
+
+static pyn_status parse_ask(struct pyn_reader *rd, struct pyn_message *out)
+{
+    uint32_t count = 0;
+    pyn_status st = parse_call(rd, out);
+
+    if (st == PYN_OK) {
+        st = pyn_reader_map(rd, &count);
+    }
+    for (uint32_t i = 0; st == PYN_OK && i < count; i++) {
+        st = read_option(rd, out);
+    }
+    return st == PYN_OK ? PYN_OK : PYN_EFORMAT;
+}
+
+static pyn_status parse_items(struct pyn_reader *rd, struct pyn_message *out)
+{
+    uint32_t count = 0;
+
+    if (pyn_reader_array(rd, &count) != PYN_OK || count == 0 || is_tag_next(rd)) {
+        return PYN_EFORMAT;
+    }
+    size_t from = rd->at;
+    pyn_status st = pyn_reader_skip_many(rd, count);
+    out->count = count;
+    out->body = (struct pyn_view){rd->data + from, rd->at - from};
+    return st;
+}
+
 struct grammar {
     enum pyn_kind kind;
     uint32_t count; /* items of the array, the kind among them */
@@ -317,7 +380,9 @@ static const struct grammar grammars[] = {
     {PYN_M_HELLO, 5, parse_hello},       /* "pynto", version, root, limits */
     {PYN_M_PING, 2, parse_token},        /* token */
     {PYN_M_PONG, 2, parse_token},        /* token */
+    {PYN_M_ASK, 6, parse_ask},           /* reference, name, args, kwargs, options */
     {PYN_M_BATCH, 3, parse_batch},       /* [step, ...], {} */
+    {PYN_M_ITEMS, 2, parse_items},       /* [value, ...] */
 };
 
 static const struct grammar *find_grammar(int64_t kind, uint32_t count)

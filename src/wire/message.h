@@ -27,7 +27,9 @@ enum pyn_kind {
     PYN_M_HELLO = -8,    /* [-8, "pynto", version, root's name or nil, {limits of the sender}]       */
     PYN_M_PING = -9,     /* [-9, token]                                                              */
     PYN_M_PONG = -10,    /* [-10, token]                                                             */
+    PYN_M_ASK = -11,     /* [-11, reference, name, args, kwargs, {options}]: a call with options      */
     PYN_M_BATCH = -12,   /* [-12, [step, ...], {}]; a step is a call that may name the results of earlier ones */
+    PYN_M_ITEMS = -13,   /* [-13, [value, ...]]: what an iterator gave, ahead of the answer to an ask */
 };
 
 enum { PYN_VERSION = 1 };
@@ -36,13 +38,14 @@ struct pyn_message {
     enum pyn_kind kind;
     bool is_known_ref; /* CALL: false when the reference is an integer that no id can be (negative): refused, as an unknown one is */
     uint64_t id; /* CALL, FREE: reference; LANE: lane; DESCRIBE: interface; GOODBYE: code; HELLO: version; PING, PONG: token */
-    uint64_t count;            /* FREE, >= 1; BATCH: steps */
-    struct pyn_view name;      /* CALL: name; GOODBYE: reason; HELLO: root's name; ERROR: type */
+    uint64_t count;            /* FREE, >= 1; BATCH: steps; ITEMS: values, >= 1 */
+    uint32_t ahead;            /* ASK: how many results of an iterator are taken at once; 0 when it does not say */
+    struct pyn_view name;      /* CALL, ASK: name; GOODBYE: reason; HELLO: root's name; ERROR: type */
     bool has_name;             /* HELLO: false when it is nil */
     struct pyn_view text;      /* ERROR: text */
     struct pyn_view traceback; /* ERROR, empty when nil */
     struct pyn_view incident;  /* ERROR, empty when nil */
-    struct pyn_view body; /* CALL: args and kwargs, two objects; RETURN: the value; DESCRIBE, HELLO: the map; ERROR: its details, or empty; BATCH: the steps, one behind the other */
+    struct pyn_view body; /* CALL, ASK: args and kwargs, two objects; RETURN: the value; DESCRIBE, HELLO: the map; ERROR: its details, or empty; BATCH: the steps, one behind the other; ITEMS: the values, likewise */
 };
 
 /* A step of a batch: a call whose reference, and whatever stands in its arguments, may be a promise. */

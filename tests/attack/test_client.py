@@ -647,3 +647,107 @@ def test_a_netref_of_one_connection_is_nothing_to_another() -> None:
         first.root.take(thing)
         with pytest.raises((TypeError, pynto.Refused)):
             second.root.take(thing)
+
+
+# ---- items that were asked for ahead ----
+
+STREAM = {"interfaces": {"Iterator[int]": {"methods": {"__iter__": "() -> Iterator[int]", "__next__": "() -> int"}}}}
+THINGS = {"interfaces": {"Iterator[evil:Thing]": {"methods": {"__next__": "() -> evil:Thing"}}}}
+
+
+def streaming(*messages: Any) -> Script:
+    """An iterator that is read ahead after eight steps; then these are the answer to the first ask for two."""
+
+    def script(peer: Attacker) -> None:
+        for step in range(8):
+            assert peer.reply() == [0, "__next__", [], {}]
+            peer.send([RETURN, step])
+        assert peer.reply() == [-11, 0, "__next__", [], {}, {"ahead": 2}]
+        for message in messages:
+            peer.send(message)
+        while (message := peer.reply()) is not None and message[0] != -7:
+            peer.send([RETURN, None])
+
+    return script
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        [[-13, [1, 2, 3]]],
+        [[-13, [1, 2]], [-13, [3]]],
+        [[-13, [1]], [-13, [2]], [-13, [3]]],
+        [[-13, list(range(65_000))]],
+        [[-13, []]],
+        [[-13, [Tag(2), 1]]],
+        [[-13, 1]],
+        [[-13, {1: 2}]],
+        [[-13, ["1"]]],
+        [[-13, [1, True]]],
+        [[-13, [1.0]]],
+        [[-13, [Mine(5, 1)]]],
+        [[-13, [Yours(1)]]],
+        [[-13, [1, 2], 3]],
+    ],
+    ids=lambda messages: repr(messages)[:60],
+)
+def test_items_beyond_what_was_asked_for_end_the_connection(messages: list[Any]) -> None:
+    """R13 T01: too many, of another type, of another shape, or when nobody has asked."""
+    with against(streaming(*messages), root=STREAM) as connection:
+        iterator = connection.root
+        assert [next(iterator) for _ in range(8)] == list(range(8))
+        with pytest.raises((pynto.ProtocolError, pynto.Disconnected)):
+            for _ in range(5):
+                with suppress(pynto.Refused):
+                    next(iterator)
+        assert connection.closed
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [[[RETURN, None]], [[RETURN, 1]], [[-13, [1]], [RETURN, 2]], [[-13, [1, 2]], [RETURN, Mine(5, 1)]]],
+    ids=repr,
+)
+def test_an_answer_to_an_ask_is_nil_behind_items(messages: list[Any]) -> None:
+    with against(streaming(*messages), root=STREAM) as connection:
+        iterator = connection.root
+        assert [next(iterator) for _ in range(8)] == list(range(8))
+        with pytest.raises(pynto.Refused):
+            next(iterator)
+        assert not connection.closed
+
+
+def test_items_are_held_up_to_a_limit() -> None:
+    """R13: what an ask may bring is bounded by its bytes, whatever its number."""
+    blob = "x" * 70_000
+    texts = {"interfaces": {"Iterator[str]": {"methods": {"__next__": "() -> str"}}}}
+
+    def script(peer: Attacker) -> None:
+        for _ in range(8):
+            peer.reply()
+            peer.send([RETURN, "a"])
+        peer.reply()
+        peer.send([-13, [blob]])
+        peer.send([-13, [blob]])
+        peer.send([RETURN, None])
+        peer.reply()
+
+    with against(script, root=texts) as connection:
+        assert [next(connection.root) for _ in range(8)] == ["a"] * 8
+        with pytest.raises(pynto.ProtocolError):
+            next(connection.root)
+
+
+def test_an_iterator_of_objects_is_never_asked_ahead() -> None:
+    asked: list[Any] = []
+
+    def script(peer: Attacker) -> None:
+        peer.send([-5, 2, THING])
+        while (message := peer.reply()) is not None and message[0] != -7:
+            asked.append(message)
+            peer.send([RETURN, Mine(len(asked), 2)])
+
+    with against(script, root=THINGS) as connection:
+        things = [next(connection.root) for _ in range(30)]
+        assert len(set(map(id, things))) == 30
+        assert asked[:30] == [[0, "__next__", [], {}]] * 30

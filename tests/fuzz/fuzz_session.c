@@ -585,6 +585,19 @@ static void pack_error(struct pyn_buf *buf, unsigned choice)
     (void)pyn_pack_newline(buf);
 }
 
+static void pack_items(struct world *w, struct pyn_buf *buf)
+{
+    uint8_t choice = take(w);
+
+    (void)pyn_pack_array(buf, 2);
+    (void)pyn_pack_int(buf, PYN_M_ITEMS);
+    (void)pyn_pack_array(buf, choice % 4);
+    for (int i = 0; i < choice % 4; i++) {
+        (void)(choice < 240 ? pyn_pack_uint(buf, choice) : pyn_pack_mine(buf, choice % 8, choice % 3));
+    }
+    (void)pyn_pack_newline(buf);
+}
+
 static void step_message(struct world *w)
 {
     struct pyn_buf buf;
@@ -616,8 +629,10 @@ static void step_message(struct world *w)
     default:
         if (choice & 8) {
             pack_batch(w, &buf);
+        } else if (choice & 16) {
+            pack_items(w, &buf);
         } else {
-            pack_error(&buf, choice / 16);
+            pack_error(&buf, choice / 32);
         }
         break;
     }
@@ -749,7 +764,9 @@ static void step_call(struct world *w)
     (void)pyn_pack_array(&buf, 4);
     (void)pyn_pack_uint(&buf, 0);
     pack_body(w, &buf, 0);
-    const struct pyn_expect expect = {expect_of(w, choice / 16), choice % 2 != 0 ? expect_of(w, choice / 8) : NULL};
+    const struct pyn_expect expect = {.result = expect_of(w, choice / 16),
+                                      .end = choice % 2 != 0 ? expect_of(w, choice / 8) : NULL,
+                                      .ahead = choice % 5 == 0 ? choice / 64 : 0};
     pyn_status st = pyn_session_send_call(w->session, lane, pyn_buf_view(&buf), &expect);
     CHECK(st == PYN_OK || st == PYN_EINTERNAL || st == PYN_ENOMEM || st == PYN_EQUOTA ||
           st == pyn_session_state(w->session));

@@ -9,6 +9,7 @@ import asyncio
 import datetime
 import decimal
 import enum
+import itertools
 import os
 import time
 import uuid
@@ -602,6 +603,8 @@ class Root:
         self._most = 0
         self._arrived = 0
         self._stopper: Callable[[], None] | None = None
+        self._progress = 0
+        self._noted = 0
 
     # plain calls
     def add(self, a: int, b: int = 1) -> int:
@@ -711,6 +714,57 @@ class Root:
             yield from range(n)
         finally:
             self._log.append(f"count {n} ends")
+
+    def paced(self, *pauses: int) -> Iterator[int]:
+        """Each item after so many milliseconds."""
+        for number, pause in enumerate(pauses):
+            time.sleep(pause / 1000)
+            self._progress = number + 1
+            yield number
+
+    def progress(self) -> int:
+        """How far an iterator has come that counts here."""
+        return self._progress
+
+    def follow(self, n: int) -> Iterator[int]:
+        """What it yields is what note() was told last; it counts its steps."""
+        for number in range(n):
+            self._progress = number + 1
+            yield self._noted
+
+    def note(self, value: int) -> int:
+        self._noted = value
+        return self._progress
+
+    def breaking(self, n: int, kind: str) -> Iterator[int]:
+        """Fails behind its nth item."""
+        try:
+            yield from range(n)
+            self.fail(kind) if kind != "lie" else None
+            lie: Any = SECRET
+            yield lie
+        finally:
+            self._log.append(f"breaking {n} ends")
+
+    def calling(self, n: int, f: Callable[[int], int]) -> Iterator[int]:
+        """Asks the client for each item."""
+        for number in range(n):
+            yield f(number)
+
+    def sized(self, *sizes: int) -> Iterator[bytes]:
+        for size in sizes:
+            yield bytes(size)
+
+    def points(self, n: int) -> Iterator[Point]:
+        for number in range(n):
+            yield Point(number, -number)
+
+    def several(self, n: int) -> Iterator[Item]:
+        for number in range(n):
+            yield Item(str(number), number)
+
+    def endless(self) -> Iterator[int]:
+        return itertools.count()
 
     def talk(self, n: int) -> Generator[int, str | None, str]:
         """Yields what it counts, logs what it is sent and told, and returns all of it."""

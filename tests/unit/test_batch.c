@@ -654,7 +654,7 @@ static void answers_of_a_batch_are_checked_each_against_its_own_type(void **stat
 {
     static const struct pyn_type whole = {.kind = PYN_T_INT};
     static const struct pyn_type text = {.kind = PYN_T_STR};
-    const struct pyn_expect expects[] = {{&whole, NULL}, {&text, NULL}, {&whole, NULL}};
+    const struct pyn_expect expects[] = {{.result = &whole}, {.result = &text}, {.result = &whole}};
     static const char *const values[] = {"03", "a1 78", "a1 78"};
     struct peers p;
     struct pyn_buf buf = batch_of(3);

@@ -92,6 +92,14 @@ static void the_other_kinds_are_read(void **state)
     assert_int_equal(m.kind, PYN_M_ERROR);
     assert_true(support_is_hex(m.body, "82 a576616c7565 d7110000000000000000 a6636175736573 91 93 a146 a0 a169"));
 
+    m = parsed("96 f5 05 a4706f7374 91 01 80 81 a56168656164 ceffffffff");
+    assert_true(m.kind == PYN_M_ASK && m.is_known_ref && m.id == 5 && m.ahead == UINT32_MAX && is_text(m.name, "post"));
+    assert_true(support_is_hex(m.body, "91 01 80"));
+    assert_int_equal(parsed("96 f5 ff a166 90 80 80").is_known_ref, false);
+    assert_int_equal(parsed("96 f5 00 a166 90 80 80").ahead, 0);
+    m = parsed("92 f3 93 01 a161 90");
+    assert_true(m.kind == PYN_M_ITEMS && m.count == 3 && support_is_hex(m.body, "01 a161 90"));
+
     m = parsed("93 fd cfffffffffffffffff cfffffffffffffffff");
     assert_int_equal(m.kind, PYN_M_FREE);
     assert_true(m.id == UINT64_MAX && m.count == UINT64_MAX);
@@ -146,8 +154,28 @@ static const struct {
     {"92 00 01", PYN_EFORMAT, "kind 0 is no call without four parts"},
     {"93 00 a165 90", PYN_EFORMAT, "a call of three"},
     {"95 00 a165 90 80 c0", PYN_EFORMAT, "a call of five"},
-    {"91 f5", PYN_EFORMAT, "kind -11"},
-    {"92 f5 00", PYN_EFORMAT, "kind -11"},
+    {"91 f5", PYN_EFORMAT, "an ask of nothing"},
+    {"92 f5 00", PYN_EFORMAT, "an ask of a number"},
+    {"95 f5 00 a165 90 80", PYN_EFORMAT, "an ask without options"},
+    {"97 f5 00 a165 90 80 80 80", PYN_EFORMAT, "an ask with options twice"},
+    {"96 f5 00 a165 90 80 90", PYN_EFORMAT, "options that are an array"},
+    {"96 f5 00 a165 90 80 c0", PYN_EFORMAT, "options that are nil"},
+    {"96 f5 00 a165 90 80 81 a161 01", PYN_EFORMAT, "an option that is not listed"},
+    {"96 f5 00 a165 90 80 81 01 01", PYN_EFORMAT, "an option that is an integer"},
+    {"96 f5 00 a165 90 80 81 a56168656164 00", PYN_EFORMAT, "ahead 0"},
+    {"96 f5 00 a165 90 80 81 a56168656164 ff", PYN_EFORMAT, "ahead -1"},
+    {"96 f5 00 a165 90 80 81 a56168656164 cf0000000100000000", PYN_EFORMAT, "ahead 2**32"},
+    {"96 f5 00 a165 90 80 81 a56168656164 cf8000000000000000", PYN_EFORMAT, "ahead 2**63"},
+    {"96 f5 00 a165 90 80 81 a56168656164 c3", PYN_EFORMAT, "ahead true"},
+    {"96 f5 c3 a165 90 80 80", PYN_EFORMAT, "an ask of true"},
+    {"96 f5 00 a0 90 80 80", PYN_EFORMAT, "an ask without a name"},
+    {"96 f5 00 a165 90 90 80", PYN_EFORMAT, "an ask whose kwargs are an array"},
+    {"91 f3", PYN_EFORMAT, "items of nothing"},
+    {"92 f3 90", PYN_EFORMAT, "no items"},
+    {"92 f3 01", PYN_EFORMAT, "items that are a number"},
+    {"92 f3 81 01 02", PYN_EFORMAT, "items that are a map"},
+    {"92 f3 92 d41202 01", PYN_EFORMAT, "items that are a list"},
+    {"93 f3 91 01 02", PYN_EFORMAT, "items and more"},
     {"92 d3ffffffff00000000 00", PYN_EFORMAT, "a kind whose low 32 bits are 0"},
     {"92 d3fffffffefffffff7 00", PYN_EFORMAT, "a kind whose low 32 bits are -9"},
     {"92 cffffffffffffffff7 00", PYN_EFORMAT, "a positive kind with the bits of -9"},
