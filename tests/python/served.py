@@ -305,6 +305,68 @@ class Item:
         return text.upper() if loud else text
 
 
+touched: list[str] = []
+"""What of a Gauge has run."""
+
+
+class Gauge:
+    """Properties that note when they are run, and answer every other name."""
+
+    def __init__(self) -> None:
+        self._level = 1
+        self._kind = ""
+
+    @property
+    def level(self) -> int:
+        touched.append("get level")
+        return self._level
+
+    @level.setter
+    def level(self, value: int) -> None:
+        touched.append("set level")
+        self._fail()
+        self._level = value
+
+    @level.deleter
+    def level(self) -> None:
+        touched.append("del level")
+
+    @property
+    def mark(self) -> int:
+        """It has a setter that no client may use."""
+        touched.append("get mark")
+        return 5
+
+    @mark.setter
+    def mark(self, value: int) -> None:
+        touched.append("set mark")
+
+    @property
+    def broken(self) -> int:
+        touched.append("get broken")
+        self._fail()
+        return 1
+
+    @property
+    def denied(self) -> int:
+        touched.append("get denied")
+        return 1
+
+    def __getattr__(self, name: str) -> Any:
+        touched.append(f"__getattr__ {name}")
+        return SECRET
+
+    def will_fail(self, kind: str) -> None:
+        self._kind = kind
+
+    def _fail(self) -> None:
+        import builtins
+
+        if self._kind:
+            error = {"Full": Full, "Quiet": Quiet, "Hidden": Hidden}.get(self._kind)
+            raise (error or getattr(builtins, self._kind))(SECRET)
+
+
 class Reader(Protocol):
     """The narrow side of a shelf."""
 
@@ -646,6 +708,12 @@ class Root:
 
     def item(self) -> Item:
         return self._item
+
+    def gauge(self) -> Gauge:
+        return Gauge()
+
+    def same_gauge(self, gauge: Gauge) -> Gauge:
+        return gauge
 
     def fresh(self, name: str = "fresh") -> Item:
         item = Item(name)
