@@ -313,7 +313,7 @@ PyObject *pyn_raise_answer(const struct pyn_answer *answer, struct pyn_link *lin
     struct pyn_details details = {0};
     PyObject *error = NULL;
 
-    if (answer->status != PYN_OK || (answer->details.len > 0 && pyn_details_read(&rd, &details) != PYN_OK)) {
+    if (answer->status != PYN_OK || (answer->details.len > 0 && pyn_details_read(&rd, NULL, &details) != PYN_OK)) {
         PyErr_SetString(pyn_core.refused, "the peer's answer does not fit the declared type");
         return NULL;
     }

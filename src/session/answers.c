@@ -204,35 +204,11 @@ static pyn_status check_value(struct pyn_session *session, const struct pyn_fram
 
 /* ---- the details of an error ---- */
 
-static pyn_status check_fields(struct pyn_session *session, const struct pyn_run *fields)
+static pyn_status fit_data(void *ctx, struct pyn_reader *rd)
 {
-    struct pyn_reader rd = pyn_reader_of(fields->rest);
-    pyn_status st = PYN_OK;
+    const struct pyn_session *session = ctx;
 
-    for (uint32_t i = 0; st == PYN_OK && i < fields->count; i++) {
-        st = pyn_reader_skip(&rd); /* its name */
-        if (st == PYN_OK) {
-            st = pyn_type_fit(&any_data, &rd, &session->refs);
-        }
-    }
-    return st;
-}
-
-/* The groups inside of each other are as many as the grammar lets in. */
-static pyn_status check_data(struct pyn_session *session, const struct pyn_details *details)
-{
-    struct pyn_reader rd = pyn_reader_of(details->errors.rest);
-    pyn_status st = check_fields(session, &details->fields);
-
-    for (uint32_t i = 0; st == PYN_OK && i < details->errors.count; i++) {
-        struct pyn_error_head head;
-        struct pyn_details inner;
-        st = pyn_member_read(&rd, &head, &inner);
-        if (st == PYN_OK) {
-            st = check_data(session, &inner);
-        }
-    }
-    return st;
+    return pyn_type_fit(&any_data, rd, &session->refs);
 }
 
 /* Only an iteration that ends has a value, and it has its own declared type. */
@@ -250,6 +226,7 @@ static pyn_status check_end(struct pyn_session *session, const struct pyn_frame 
 static pyn_status check_details(struct pyn_session *session, const struct pyn_frame *frame,
                                 const struct pyn_message *message)
 {
+    const struct pyn_field_visit visit = {fit_data, session};
     struct pyn_reader rd = pyn_reader_of(message->body);
     struct pyn_details details;
     pyn_status st = PYN_OK;
@@ -258,10 +235,7 @@ static pyn_status check_details(struct pyn_session *session, const struct pyn_fr
     if (message->body.len == 0) {
         return PYN_OK;
     }
-    st = pyn_details_read(&rd, &details);
-    if (st == PYN_OK) {
-        st = check_data(session, &details);
-    }
+    st = pyn_details_read(&rd, &visit, &details);
     if (st == PYN_OK && details.value.len > 0) {
         st = check_end(session, frame, message, details.value);
     }

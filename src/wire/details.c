@@ -1,15 +1,7 @@
 /* details.c - see details.h. */
 #include "details.h"
 
-enum { HEAD_PARTS = 4, CAUSE_PARTS = 3, MEMBER_PARTS = 2, KEY_MAX = 5 };
-
-/* How much more of groups may come. */
-struct budget {
-    uint32_t depth;
-    uint32_t members;
-};
-
-static pyn_status read_details(struct pyn_reader *rd, struct budget *budget, bool is_outside, struct pyn_details *out);
+enum { HEAD_PARTS = 4, CAUSE_PARTS = 3, MEMBER_PARTS = 2, KEY_MAX = 5, LEVELS = PYN_GROUP_DEPTH_MAX + 1 };
 
 static pyn_status read_type(struct pyn_reader *rd, struct pyn_view *type)
 {
@@ -86,7 +78,7 @@ static pyn_status read_value(struct pyn_reader *rd, struct pyn_view *out)
     return st;
 }
 
-static pyn_status read_fields(struct pyn_reader *rd, struct pyn_run *out)
+static pyn_status read_fields(struct pyn_reader *rd, const struct pyn_field_visit *visit, struct pyn_run *out)
 {
     pyn_status st = pyn_reader_map(rd, &out->count);
 
@@ -96,10 +88,10 @@ static pyn_status read_fields(struct pyn_reader *rd, struct pyn_run *out)
     size_t from = rd->at;
     for (uint32_t i = 0; st == PYN_OK && i < out->count; i++) {
         struct pyn_view name = {NULL, 0};
-        st = pyn_reader_str(rd, &name);
-        if (st == PYN_OK) {
-            st = is_field_name(name) ? pyn_reader_skip(rd) : PYN_EFORMAT;
+        if (pyn_reader_str(rd, &name) != PYN_OK || !is_field_name(name)) {
+            return PYN_EFORMAT;
         }
+        st = visit != NULL ? visit->value(visit->ctx, rd) : pyn_reader_skip(rd);
     }
     out->rest = (struct pyn_view){rd->data + from, rd->at - from};
     return st;
@@ -121,35 +113,6 @@ static pyn_status read_causes(struct pyn_reader *rd, struct pyn_run *out)
     return st;
 }
 
-static pyn_status read_member(struct pyn_reader *rd, struct budget *budget, struct pyn_error_head *head,
-                              struct pyn_details *out)
-{
-    if (open_array(rd, MEMBER_PARTS) != PYN_OK || pyn_error_head_read(rd, head) != PYN_OK) {
-        return PYN_EFORMAT;
-    }
-    return read_details(rd, budget, false, out);
-}
-
-static pyn_status read_errors(struct pyn_reader *rd, struct budget *budget, struct pyn_run *out)
-{
-    pyn_status st = pyn_reader_array(rd, &out->count);
-
-    if (st != PYN_OK || out->count == 0 || budget->depth == 0 || out->count > budget->members) {
-        return PYN_EFORMAT;
-    }
-    budget->depth--;
-    budget->members -= out->count;
-    size_t from = rd->at;
-    for (uint32_t i = 0; st == PYN_OK && i < out->count; i++) {
-        struct pyn_error_head head;
-        struct pyn_details details;
-        st = read_member(rd, budget, &head, &details);
-    }
-    budget->depth++;
-    out->rest = (struct pyn_view){rd->data + from, rd->at - from};
-    return st;
-}
-
 static pyn_status read_true(struct pyn_reader *rd, bool *out)
 {
     struct pyn_item item;
@@ -163,48 +126,128 @@ static bool is_key(struct pyn_view key, const char *name)
     return pyn_view_is_equal(key, pyn_view_of(name));
 }
 
-static pyn_status read_details(struct pyn_reader *rd, struct budget *budget, bool is_outside, struct pyn_details *out)
+/* Where a walk stands: the groups that are open, the outermost map at the bottom. */
+struct walk {
+    struct pyn_reader *rd;
+    const struct pyn_field_visit *visit;
+    struct pyn_details *out; /* of the map at the bottom */
+    bool is_outside;         /* so is that map */
+    uint32_t depth;
+    uint32_t members; /* that may still come */
+    size_t errors_at; /* where those of the bottom begin */
+    struct {
+        uint32_t keys;    /* of its map, to be read */
+        uint32_t members; /* of the group that it is in, itself not counted */
+    } levels[LEVELS];
+};
+
+static pyn_status open_details(struct walk *walk, uint32_t members)
 {
     uint32_t count = 0;
-    pyn_status st = pyn_reader_map(rd, &count);
 
-    *out = (struct pyn_details){0};
-    if (st != PYN_OK || count > KEY_MAX) {
+    if (pyn_reader_map(walk->rd, &count) != PYN_OK || count > KEY_MAX) {
         return PYN_EFORMAT;
     }
-    for (uint32_t i = 0; st == PYN_OK && i < count; i++) {
-        struct pyn_view key = {NULL, 0};
-        st = pyn_reader_str(rd, &key);
-        if (st != PYN_OK) {
-            return PYN_EFORMAT;
-        }
-        if (is_key(key, "fields")) {
-            st = read_fields(rd, &out->fields);
-        } else if (is_key(key, "causes")) {
-            st = read_causes(rd, &out->causes);
-        } else if (is_key(key, "errors")) {
-            st = read_errors(rd, budget, &out->errors);
-        } else if (is_key(key, "value") && is_outside) {
-            st = read_value(rd, &out->value);
-        } else if (is_key(key, "yours") && is_outside) {
-            st = read_true(rd, &out->is_yours);
-        } else {
-            return PYN_EFORMAT;
-        }
-    }
-    return st == PYN_OK ? PYN_OK : PYN_EFORMAT;
+    walk->levels[walk->depth].keys = count;
+    walk->levels[walk->depth].members = members;
+    return PYN_OK;
 }
 
-pyn_status pyn_details_read(struct pyn_reader *rd, struct pyn_details *out)
+static pyn_status open_member(struct walk *walk, uint32_t members)
 {
-    struct budget budget = {PYN_GROUP_DEPTH_MAX, PYN_MEMBER_MAX};
+    struct pyn_error_head head;
 
-    return read_details(rd, &budget, true, out);
+    if (open_array(walk->rd, MEMBER_PARTS) != PYN_OK || pyn_error_head_read(walk->rd, &head) != PYN_OK) {
+        return PYN_EFORMAT;
+    }
+    return open_details(walk, members);
+}
+
+static pyn_status open_group(struct walk *walk)
+{
+    uint32_t count = 0;
+
+    if (pyn_reader_array(walk->rd, &count) != PYN_OK || count == 0 || count > walk->members || walk->depth + 1 == LEVELS) {
+        return PYN_EFORMAT;
+    }
+    if (walk->depth == 0) {
+        walk->out->errors.count = count;
+        walk->errors_at = walk->rd->at;
+    }
+    walk->members -= count;
+    walk->depth++;
+    return open_member(walk, count - 1);
+}
+
+static pyn_status read_key(struct walk *walk)
+{
+    bool is_bottom = walk->depth == 0;
+    bool is_outside = is_bottom && walk->is_outside;
+    struct pyn_details inner;
+    struct pyn_details *out = is_bottom ? walk->out : &inner;
+    struct pyn_view key = {NULL, 0};
+
+    if (pyn_reader_str(walk->rd, &key) != PYN_OK) {
+        return PYN_EFORMAT;
+    }
+    if (is_key(key, "fields")) {
+        return read_fields(walk->rd, walk->visit, &out->fields);
+    }
+    if (is_key(key, "causes")) {
+        return read_causes(walk->rd, &out->causes);
+    }
+    if (is_key(key, "errors")) {
+        return open_group(walk);
+    }
+    if (is_key(key, "value") && is_outside) {
+        return read_value(walk->rd, &out->value);
+    }
+    return is_key(key, "yours") && is_outside ? read_true(walk->rd, &out->is_yours) : PYN_EFORMAT;
+}
+
+/* A map has been read: the next member of its group follows, or what is behind the group. */
+static pyn_status close_details(struct walk *walk)
+{
+    uint32_t members = walk->levels[walk->depth].members;
+
+    if (members > 0) {
+        return open_member(walk, members - 1);
+    }
+    walk->depth--;
+    if (walk->depth == 0) {
+        walk->out->errors.rest = (struct pyn_view){walk->rd->data + walk->errors_at, walk->rd->at - walk->errors_at};
+    }
+    return PYN_OK;
+}
+
+static pyn_status read_details(struct pyn_reader *rd, const struct pyn_field_visit *visit, bool is_outside,
+                               struct pyn_details *out)
+{
+    struct walk walk = {.rd = rd, .visit = visit, .out = out, .is_outside = is_outside, .members = PYN_MEMBER_MAX};
+    pyn_status st = PYN_EINTERNAL;
+
+    *out = (struct pyn_details){0};
+    st = open_details(&walk, 0);
+    while (st == PYN_OK && (walk.depth > 0 || walk.levels[0].keys > 0)) {
+        if (walk.levels[walk.depth].keys > 0) {
+            walk.levels[walk.depth].keys--;
+            st = read_key(&walk);
+        } else {
+            st = close_details(&walk);
+        }
+    }
+    return st;
+}
+
+pyn_status pyn_details_read(struct pyn_reader *rd, const struct pyn_field_visit *visit, struct pyn_details *out)
+{
+    return read_details(rd, visit, true, out);
 }
 
 pyn_status pyn_member_read(struct pyn_reader *rd, struct pyn_error_head *head, struct pyn_details *out)
 {
-    struct budget budget = {PYN_GROUP_DEPTH_MAX, PYN_MEMBER_MAX};
-
-    return read_member(rd, &budget, head, out);
+    if (open_array(rd, MEMBER_PARTS) != PYN_OK || pyn_error_head_read(rd, head) != PYN_OK) {
+        return PYN_EFORMAT;
+    }
+    return read_details(rd, NULL, false, out);
 }

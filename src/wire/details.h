@@ -46,8 +46,14 @@ struct pyn_error_head {
 pyn_status pyn_error_head_read(struct pyn_reader *rd, struct pyn_error_head *out);
 pyn_status pyn_cause_read(struct pyn_reader *rd, struct pyn_error_head *out);
 
-/* Reads one map of details, which stands on the outside. */
-pyn_status pyn_details_read(struct pyn_reader *rd, struct pyn_details *out);
+/* What is asked of the value of each field, those of members among them: value() leaves the reader behind it. */
+struct pyn_field_visit {
+    pyn_status (*value)(void *ctx, struct pyn_reader *rd);
+    void *ctx;
+};
+
+/* Reads one map of details, which stands on the outside. visit: NULL: whatever the fields are. Its status is passed on. */
+pyn_status pyn_details_read(struct pyn_reader *rd, const struct pyn_field_visit *visit, struct pyn_details *out);
 
 /* One member of a group: its head, and its details as they stand. */
 pyn_status pyn_member_read(struct pyn_reader *rd, struct pyn_error_head *head, struct pyn_details *out);

@@ -145,8 +145,8 @@ static pyn_status parse_detailed(struct pyn_reader *rd, struct pyn_message *out)
     pyn_status st = parse_error(rd, out);
     size_t from = rd->at;
 
-    if (st == PYN_OK) {
-        st = pyn_details_read(rd, &details);
+    if (st == PYN_OK && pyn_details_read(rd, NULL, &details) != PYN_OK) {
+        st = PYN_EFORMAT;
     }
     out->body = (struct pyn_view){rd->data + from, rd->at - from};
     return st;
