@@ -10,7 +10,7 @@ import socket
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -79,9 +79,11 @@ class Evil:
 
 
 @contextmanager
-def against(script: Script, *, quotas: dict[str, float] | None = None, **options: Any) -> Iterator[pynto.Connection]:
+def against(
+    script: Script, *, quotas: dict[str, float] | None = None, types: Sequence[type] = (), **options: Any
+) -> Iterator[pynto.Connection]:
     evil = Evil(script, **options)
-    connection = pynto.connect(evil.address, timeout=5, quotas=quotas)
+    connection = pynto.connect(evil.address, timeout=5, quotas=quotas, types=types)
     try:
         yield connection
     finally:
@@ -647,6 +649,92 @@ def test_a_netref_of_one_connection_is_nothing_to_another() -> None:
         first.root.take(thing)
         with pytest.raises((TypeError, pynto.Refused)):
             second.root.take(thing)
+
+
+# ---- what comes along with an error ----
+
+
+class Short(Exception):
+    left: int
+
+    def __init__(self, *args: Any) -> None:
+        raise AssertionError("it was run")
+
+    @property
+    def trap(self) -> int:
+        return 1
+
+    @trap.setter
+    def trap(self, value: int) -> None:
+        raise AssertionError("it was run")
+
+
+Short.__module__, Short.__qualname__ = "evil", "Short"
+
+
+def failing(details: Any, type_: str = "evil:Short", **options: Any) -> BaseException:
+    with against(answering([ERROR, [type_, "", None, None], details]), **options) as connection:
+        with pytest.raises(Exception) as caught:
+            connection.root.number()
+    return caught.value
+
+
+def test_a_server_sets_no_attribute_that_the_class_does_not_declare() -> None:
+    """T01 G05: of the user's class what it annotates; of nothing else anything."""
+    names = "left args errno value with_traceback add_note trap real mro incident type fields".split()
+    error = failing({"fields": dict.fromkeys(names, 7)}, types=[Short])
+    assert type(error) is Short
+    assert vars(error) == {"left": 7, "incident": None}
+    assert error.args == () and error.trap == 1 and callable(error.with_traceback)
+    error = failing({"fields": dict.fromkeys(names, 7)}, "KeyError")
+    assert type(error) is KeyError
+    assert vars(error) == {"incident": None}
+    error = failing({"fields": dict.fromkeys(names, 7)}, "evil:Other")
+    assert type(error) is pynto.RemoteError
+    assert error.fields == dict.fromkeys(names, 7)
+    assert (error.type, error.incident, error.args) == ("evil:Other", None, ())
+
+
+@pytest.mark.parametrize(
+    "type_", ["SystemExit", "KeyboardInterrupt", "StopIteration", "GeneratorExit", "os:system", "evil:Other"]
+)
+def test_causes_and_members_are_of_the_closed_set(type_: str) -> None:
+    """T01 G07: a cause is text, a member what an error of its own would be."""
+    error = failing({"causes": [[type_, "{0.__class__}", "id"]] * 8}, "KeyError")
+    for _ in range(8):
+        assert error.__cause__ is not None
+        error = error.__cause__
+        assert type(error) is pynto.RemoteError and (error.type, error.incident) == (type_, "id")
+    assert error.__cause__ is None
+    group = failing({"errors": [[[type_, "", None, None], {}], [["KeyError", "", None, None], {}]]}, "ExceptionGroup")
+    assert type(group) is ExceptionGroup
+    assert [type(each) for each in group.exceptions] == [pynto.RemoteError, KeyError]
+
+
+@pytest.mark.parametrize(
+    "details",
+    [
+        {"value": 1},
+        {"fields": {"left": Mine(7, 1)}},
+        {"fields": {"left": [Tag(6), "evil:Thing", 1]}},
+        {"fields": {"left": [Tag(7), "evil:Thing", "A"]}},
+        {"errors": [[["KeyError", "", None, None], {"fields": {"left": Yours(0)}}]]},
+    ],
+    ids=repr,
+)
+def test_details_that_do_not_fit_are_refused_with_their_error(details: Any) -> None:
+    assert type(failing(details, "ExceptionGroup", types=[Short])) is pynto.Refused
+
+
+@pytest.mark.parametrize("details", [{}, {"causes": [["KeyError", "", None]]}, {"fields": {"a": 1}}], ids=repr)
+def test_a_group_without_members_is_none(details: Any) -> None:
+    error = failing(details, "ExceptionGroup")
+    assert type(error) is pynto.RemoteError and error.type == "ExceptionGroup"
+
+
+def test_who_has_thrown_nothing_gets_nothing_back() -> None:
+    error = failing({"yours": True}, "RemoteError")
+    assert type(error) is pynto.RemoteError
 
 
 # ---- items that were asked for ahead ----

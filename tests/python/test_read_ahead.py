@@ -273,6 +273,25 @@ def test_a_random_program_sees_the_same_with_and_without(serve: Any, until: Any,
     assert seen[0] == seen[1], (kind, size, steps)
 
 
+@pytest.mark.parametrize("seed", range(30))
+def test_of_an_iterator_that_depends_on_itself_alone_any_program_sees_the_same(serve: Any, seed: int) -> None:
+    """Whatever is called in between, whenever."""
+    seen: list[list[Any]] = []
+    for ahead in (0, 64):
+        chance = random.Random(seed)
+        root = serve().connect(read_ahead=ahead).root
+        iterators = [root.points(chance.randrange(200)) for _ in range(3)]
+        items: list[Any] = []
+        for _ in range(chance.randrange(20)):
+            turn = chance.choice(iterators)
+            items += [next(turn, "the end") for _ in range(chance.randrange(40))]
+            items += [root.add(chance.randrange(9)) for _ in range(chance.randrange(3))]
+            if chance.random() < 0.1:
+                iterators[iterators.index(turn)] = root.points(chance.randrange(200))
+        seen.append([*map(str, items), *(str(list(each)) for each in iterators)])
+    assert seen[0] == seen[1]
+
+
 # ---- what somebody tries ----
 
 
