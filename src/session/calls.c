@@ -109,7 +109,7 @@ static struct pyn_view copied(const struct pyn_arrival *arrival, const struct de
     if (decision->st != PYN_OK) {
         return nothing;
     }
-    return decision->is_open ? arrival->step->whole : arrival->message->body;
+    return arrival->step != NULL && decision->is_open ? arrival->step->whole : arrival->message->body;
 }
 
 static void uncharge(struct pyn_session *session, const struct decision *decision)

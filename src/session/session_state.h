@@ -125,7 +125,7 @@ size_t pyn_call_size(size_t body_len);
  * The promises of an open turn have been replaced, message is the call that it is: decided as any other. It is another turn then, or the same one
  * with its refusal.
  */
-pyn_status pyn_call_decide_step(struct pyn_session *session, const struct pyn_message *message, struct pyn_turn **turn);
+pyn_status pyn_call_decide_step(struct pyn_session *session, const struct pyn_message *message, struct pyn_turn **at);
 
 /* PYN_EWAIT: it has to wait in the buffer until a quota has room. */
 pyn_status pyn_call_take(struct pyn_session *session, const struct pyn_message *message, struct pyn_event *event);
@@ -134,7 +134,7 @@ pyn_status pyn_cancel_take(struct pyn_session *session, const struct pyn_message
 /* ---- steps.c ---- */
 pyn_status pyn_batch_take(struct pyn_session *session, const struct pyn_message *message, struct pyn_event *event);
 /* The turn of a step has come: from here on it is not open any more. */
-pyn_status pyn_step_settle(struct pyn_session *session, struct pyn_turn **turn);
+pyn_status pyn_step_settle(struct pyn_session *session, struct pyn_turn **at);
 
 /* ---- serving.c ---- */
 void pyn_turn_free(struct pyn_session *session, struct pyn_turn *turn);
