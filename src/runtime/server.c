@@ -363,9 +363,12 @@ static void accept_all(struct pyn_server *server, uint32_t index)
 
 /* ---- time ---- */
 
-static void check_time(struct pyn_link *link, uint64_t now)
+static void check_time(struct pyn_link *link)
 {
+    uint64_t now = 0;
+
     pyn_link_lock(link);
+    now = pyn_now(); /* not earlier: what it is compared with may have been set a moment ago */
     if (link->over == PYN_OK) {
         if (pyn_session_output(link->session).len == 0) {
             link->moved_at = now;
@@ -406,7 +409,7 @@ static void tick(struct pyn_server *server)
         }
         pyn_server_unlock(server);
         if (link != NULL) {
-            check_time(link, now);
+            check_time(link);
             pyn_server_unpause(link);
             pyn_link_unref(link);
         }

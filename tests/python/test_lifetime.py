@@ -347,6 +347,12 @@ def rounds(root: Any, count: int) -> None:
     gc.collect()
 
 
+def traced_growth(root: Any, count: int) -> int:
+    before = tracemalloc.get_traced_memory()[0]
+    rounds(root, count)
+    return tracemalloc.get_traced_memory()[0] - before
+
+
 def test_twenty_thousand_calls_leave_no_memory_behind(site: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """One object left behind by each call of one kind would be 30,000 bytes in 1,000 rounds, by each call 360,000."""
     import logging
@@ -357,9 +363,9 @@ def test_twenty_thousand_calls_leave_no_memory_behind(site: Any, monkeypatch: py
     tracemalloc.start()
     try:
         rounds(root, 600)
-        before = tracemalloc.get_traced_memory()[0]
-        rounds(root, 1000)
-        growth = tracemalloc.get_traced_memory()[0] - before
+        growth = min(
+            traced_growth(root, 1000) for _ in range(3)
+        )  # a table of the interpreter's own may be made anew in one of them
     finally:
         tracemalloc.stop()
     assert growth < 25_000, f"{growth} bytes of Python objects are left behind"
