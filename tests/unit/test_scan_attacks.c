@@ -51,13 +51,10 @@ static bool is_closed(const char *id, const char *verdict)
 
 static json_t *load_vectors(void)
 {
-    char path[4096];
+    static const char path[] = PYN_TEST_VECTORS "/msgpack_attacks.json";
     json_error_t error;
-    const char *file = strrchr(__FILE__, '/');
-    int folder_len = file == NULL ? 0 : (int)(file + 1 - __FILE__);
-
-    (void)snprintf(path, sizeof(path), "%.*s../vectors/msgpack_attacks.json", folder_len, __FILE__);
     json_t *vectors = json_load_file(path, 0, &error);
+
     if (vectors == NULL) {
         fail_msg("%s: %s", path, error.text);
     }
