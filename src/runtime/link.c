@@ -349,6 +349,7 @@ static void take_event(struct pyn_link *link, const struct pyn_event *event)
     case PYN_EV_GOODBYE:
         take_goodbye(link, event->token, event->reason);
         break;
+    case PYN_EV_CANCEL: /* what runs here cannot be interrupted */
     case PYN_EV_NONE:
         break;
     }

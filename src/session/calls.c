@@ -397,25 +397,46 @@ pyn_status pyn_call_take(struct pyn_session *session, const struct pyn_message *
     return pyn_call_place(session, &arrival, event);
 }
 
-/* A call that runs goes on. One that waits is answered in its turn; what it would have brought goes back now. */
+/* The calls of the peer's in a lane that may have one of ours on top. NULL: there are none. */
+static struct pyn_frame *serving(const struct pyn_lane *lane)
+{
+    return lane->top->is_serving ? lane->top : lane->top->below;
+}
+
+/* No call waits: the one that runs is meant. The host hears of it once. */
+static void cancel_running(struct pyn_session *session, struct pyn_frame *frame, struct pyn_event *event)
+{
+    if (frame->is_running && !frame->is_cancelled) {
+        frame->is_cancelled = true;
+        event->kind = PYN_EV_CANCEL;
+        event->lane = session->in_lane;
+    }
+}
+
+/* A call that waits is answered in its turn; what it would have brought goes back now. */
 pyn_status pyn_cancel_take(struct pyn_session *session, const struct pyn_message *message, struct pyn_event *event)
 {
     struct pyn_lane *lane = pyn_lanes_find(&session->lanes, session->in_lane);
+    struct pyn_frame *frame = NULL;
     struct pyn_turn *turn = NULL;
     pyn_status st = PYN_OK;
 
     (void)message;
-    (void)event;
     if (lane == NULL) {
         return pyn_ledger_refusal(&session->ledger, session->now);
     }
-    turn = pyn_queue_cancel(&lane->top->queue);
+    frame = serving(lane);
+    if (frame == NULL) {
+        return PYN_OK;
+    }
+    turn = pyn_queue_cancel(&frame->queue);
     if (turn == NULL) {
+        cancel_running(session, frame, event);
         return PYN_OK;
     }
     if (turn->batch != NULL) { /* with all of it that waits: when their turns come, they find it so */
         turn->batch->is_cancelled = true;
-        pyn_queue_settle(&lane->top->queue, turn->batch);
+        pyn_queue_settle(&frame->queue, turn->batch);
     } else if (turn->verdict == PYN_OK) {
         turn->verdict = PYN_ECANCELLED;
         st = pyn_references_give_back(session, turn->call.body);

@@ -29,7 +29,8 @@ struct pyn_frame {
     struct pyn_frame *below;
     bool is_serving;
     /* serving */
-    bool is_running; /* the host has the call */
+    bool is_running;   /* the host has the call */
+    bool is_cancelled; /* and was told that its answer is not wanted */
     struct pyn_queue queue;
     struct pyn_batch *batch; /* of the call that runs; NULL when it came alone */
     uint32_t step;           /* its place there */

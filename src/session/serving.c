@@ -123,6 +123,7 @@ void pyn_frame_run(struct pyn_frame *frame, struct pyn_turn *turn)
 {
     frame->batch = turn->batch; /* moved: the turn is the host's from now on, who may free it before it is answered */
     frame->step = turn->step;
+    frame->is_cancelled = false;
     turn->batch = NULL;
 }
 

@@ -89,6 +89,7 @@ enum pyn_event_kind {
     PYN_EV_ANSWER,  /* answer */
     PYN_EV_PONG,    /* token */
     PYN_EV_GOODBYE, /* the peer ends: token is the code; reason (a view that is good until the next call) */
+    PYN_EV_CANCEL, /* the answer to the innermost call that runs in this lane is not wanted any more; it is due all the same */
 };
 
 struct pyn_event {
@@ -96,6 +97,7 @@ struct pyn_event {
     struct pyn_call *call;
     struct pyn_answer *answer;
     uint64_t token;
+    uint64_t lane;             /* CANCEL */
     struct pyn_view reason;    /* GOODBYE */
     struct pyn_view root_name; /* HELLO; good until the next call */
 };

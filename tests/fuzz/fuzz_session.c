@@ -409,6 +409,7 @@ static void host_take(struct world *w, const struct pyn_event *event)
         }
         pyn_session_answer_free(w->session, event->answer);
         break;
+    case PYN_EV_CANCEL:
     case PYN_EV_GOODBYE:
         (void)pyn_status_class(event->reason.len > 0 ? (pyn_status)event->reason.data[0] % PYN_ENOMEM : PYN_OK);
         break;

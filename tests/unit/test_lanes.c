@@ -233,22 +233,88 @@ static void the_newest_queued_call_is_cancelled_and_answered_in_its_turn(void **
     peers_fini(&p);
 }
 
-static void a_running_call_is_not_cancelled_and_an_idle_lane_is_a_refusal(void **state)
+static void expect_cancel(struct peers *p, uint64_t lane)
+{
+    struct pyn_event event;
+
+    assert_int_equal(pyn_session_next(p->server, 0, &event), PYN_OK);
+    assert_int_equal(event.kind, PYN_EV_CANCEL);
+    assert_int_equal(event.lane, lane);
+}
+
+static void the_host_hears_once_that_a_call_which_runs_is_cancelled(void **state)
 {
     struct peers p;
 
     (void)state;
     begin(&p);
-    put(&p, CALL_OK CANCEL CANCEL);
+    put(&p, "92 fc 04 0a" CALL_OK CANCEL CANCEL);
     struct pyn_call *call = peers_expect_call(&p, p.server);
+    expect_cancel(&p, 4);
     peers_expect_none(&p, p.server);
     assert_int_equal(pyn_session_ledger(p.server)->refused, 0);
+    assert_int_equal(peers_return(p.server, call, "03"), PYN_OK); /* it is answered all the same */
+    expect_output(&p, "92 fc 04 0a" RETURN_3);
+    put(&p, CALL_OK CANCEL);
+    call = peers_expect_call(&p, p.server);
+    expect_cancel(&p, 4); /* the next call in the same lane is another */
     assert_int_equal(peers_return(p.server, call, "03"), PYN_OK);
     expect_output(&p, RETURN_3);
+    peers_fini(&p);
+}
+
+static void a_cancel_gives_up_what_waits_before_what_runs(void **state)
+{
+    struct peers p;
+
+    (void)state;
+    begin(&p);
+    put(&p, CALL_OK CALL_OK CANCEL);
+    struct pyn_call *call = peers_expect_call(&p, p.server);
+    peers_expect_none(&p, p.server);
+    put(&p, CANCEL);
+    expect_cancel(&p, 0);
+    assert_int_equal(peers_return(p.server, call, "03"), PYN_OK);
+    expect_output(&p, RETURN_3 CANCELLED);
+    peers_fini(&p);
+}
+
+static void a_cancel_reaches_the_call_whose_callback_is_out(void **state)
+{
+    struct peers p;
+
+    (void)state;
+    begin(&p);
+    put(&p, CALL_OK);
+    struct pyn_call *outer = peers_expect_call(&p, p.server);
+    assert_int_equal(peers_call(p.server, 0, 7, "tell", 1, "01"), PYN_OK);
+    put(&p, CANCEL);
+    expect_cancel(&p, 0);
+    put(&p, CALL_OK CANCEL "92 ff 09 0a");
+    struct pyn_call *inner = peers_expect_call(&p, p.server);
+    expect_cancel(&p, 0); /* the inner one */
+    assert_int_equal(peers_return(p.server, inner, "04"), PYN_OK);
+    pyn_session_answer_free(p.server, peers_expect_answer(&p, p.server));
+    assert_int_equal(peers_return(p.server, outer, "03"), PYN_OK);
+    peers_expect_none(&p, p.server);
+    peers_fini(&p);
+}
+
+static void a_cancel_in_an_idle_lane_is_a_refusal_and_one_of_a_call_of_ours_is_nothing(void **state)
+{
+    struct peers p;
+
+    (void)state;
+    begin(&p);
     put(&p, CANCEL);
     peers_expect_none(&p, p.server);
     assert_int_equal(pyn_session_ledger(p.server)->refused, 1);
-    expect_output(&p, "");
+    assert_int_equal(peers_call(p.server, 1, 7, "tell", 1, "01"), PYN_OK);
+    put(&p, "92 fc 01 0a" CANCEL);
+    peers_expect_none(&p, p.server);
+    assert_int_equal(pyn_session_ledger(p.server)->refused, 1);
+    put(&p, "92 ff 09 0a");
+    pyn_session_answer_free(p.server, peers_expect_answer(&p, p.server));
     peers_fini(&p);
 }
 
@@ -641,7 +707,10 @@ int main(void)
         cmocka_unit_test(a_refusal_in_the_middle_of_a_pipeline_keeps_its_place),
         cmocka_unit_test(calls_in_different_lanes_do_not_wait_for_each_other),
         cmocka_unit_test(the_newest_queued_call_is_cancelled_and_answered_in_its_turn),
-        cmocka_unit_test(a_running_call_is_not_cancelled_and_an_idle_lane_is_a_refusal),
+        cmocka_unit_test(the_host_hears_once_that_a_call_which_runs_is_cancelled),
+        cmocka_unit_test(a_cancel_gives_up_what_waits_before_what_runs),
+        cmocka_unit_test(a_cancel_reaches_the_call_whose_callback_is_out),
+        cmocka_unit_test(a_cancel_in_an_idle_lane_is_a_refusal_and_one_of_a_call_of_ours_is_nothing),
         cmocka_unit_test(a_cancelled_call_gives_back_the_references_it_brought),
         cmocka_unit_test(a_callback_is_served_by_who_waits_and_then_the_answer_comes),
         cmocka_unit_test(nested_calls_are_refused_beyond_the_limit_and_the_lane_lives),
