@@ -30,6 +30,13 @@ void pyn_frame_pop(void);
  */
 PyObject *pyn_run_call(struct pyn_link *link, struct pyn_call *call, struct pyn_server *server);
 
+/*
+ * Name, args and kwargs of a call of ours, by the first signature that takes them. *expect: what its answer is to be. -1 with an exception; of a value
+ * that does not fit a TypeError.
+ */
+int pyn_pack_operation(struct pyn_encoder *encoder, const struct pyn_op *op, PyObject *const *args, Py_ssize_t nargs,
+                       PyObject *kwnames, const struct pyn_type **expect);
+
 /* Runs what a call asks for. NULL with an exception. */
 PyObject *pyn_run(struct pyn_decoder *decoder, struct pyn_call *call, struct pyn_server *server);
 /* Packs what it gave as the type that is declared. -1 with an exception. */

@@ -303,21 +303,32 @@ void pyn_link_answer_late(struct pyn_link *link, uint64_t lane)
     }
 }
 
+void pyn_link_discard(struct pyn_link *link, struct pyn_answer *answer)
+{
+    if (answer->status == PYN_OK && link->over == PYN_OK) {
+        pyn_session_discard(link->session, answer->is_error ? answer->details : answer->value);
+    }
+    pyn_link_drop_answer(link, answer);
+}
+
 static void take_answer(struct pyn_link *link, struct pyn_answer *answer)
 {
     struct pyn_waiter *waiter = find_waiter(link, answer->lane);
-    uint64_t lane = 0;
+    uint64_t lane = answer->lane;
 
-    if (waiter != NULL && waiter->answer == NULL) {
-        waiter->answer = answer;
+    if (waiter != NULL && waiter->due > 0) {
+        answer->next = NULL;
+        if (waiter->answers == NULL) {
+            waiter->answers = answer;
+        } else {
+            waiter->newest->next = answer;
+        }
+        waiter->newest = answer;
+        waiter->due--;
         (void)pthread_cond_signal(&waiter->wake);
         return;
     }
-    if (answer->status == PYN_OK) { /* who waited has left */
-        pyn_session_discard(link->session, answer->is_error ? answer->details : answer->value);
-    }
-    lane = answer->lane;
-    pyn_session_answer_free(link->session, answer);
+    pyn_link_discard(link, answer); /* who waited has left */
     pyn_link_answer_late(link, lane);
 }
 

@@ -27,8 +27,10 @@ struct pyn_waiter {
     uint64_t lane;
     bool is_asleep; /* waits until another thread hands it something, or the task of reading */
     pthread_cond_t wake;
-    struct pyn_call *calls; /* nested calls to be run by this thread, oldest first */
-    struct pyn_answer *answer;
+    struct pyn_call *calls;     /* nested calls to be run by this thread, oldest first */
+    struct pyn_answer *answers; /* that have come, oldest first */
+    struct pyn_answer *newest;
+    uint32_t due; /* answers that are still to come */
 };
 
 struct pyn_link {
@@ -108,6 +110,9 @@ void pyn_link_close(struct pyn_link *link);
 void pyn_link_drop_call(struct pyn_link *link, struct pyn_call *call);
 void pyn_link_drop_answer(struct pyn_link *link, struct pyn_answer *answer);
 
+/* One that nobody will look at: what it brought goes back. */
+void pyn_link_discard(struct pyn_link *link, struct pyn_answer *answer);
+
 /* Writes what can be written now. */
 void pyn_link_flush(struct pyn_link *link);
 
@@ -123,23 +128,25 @@ void pyn_link_answer_late(struct pyn_link *link, uint64_t lane);
 /* ---- without it ---- */
 
 /*
- * Sends a call and enters the waiter. lane: NULL for a lane of its own, else the lane of the call that this thread is serving for this peer.
- * PYN_EQUOTA: nothing was sent. class close: the link is over. On PYN_OK pyn_link_wait() must follow until it gives the answer or class close.
+ * Sends one message that is to be answered count times, a call or a batch, and enters the waiter. lane: NULL for a lane of its own, else the lane of the
+ * call that this thread is serving for this peer. expects: count of them.
+ * PYN_EQUOTA: nothing was sent. class close: the link is over. On PYN_OK pyn_link_wait() must follow until it has given the last answer or class close.
  */
 pyn_status pyn_link_call(struct pyn_link *link, struct pyn_waiter *waiter, const uint64_t *lane, struct pyn_view object,
-                         const struct pyn_expect *expect);
+                         const struct pyn_expect *expects, uint32_t count);
 
 /* Enters a waiter for the root, which the hello has asked for. */
 void pyn_link_await_root(struct pyn_link *link, struct pyn_waiter *waiter);
 
 /*
- * Waits for what comes in the waiter's lane. PYN_OK: *call is to be run (then wait again), or *answer is here (the waiter has left).
+ * Waits for what comes in the waiter's lane. PYN_OK: *call is to be run (then wait again), or *answer is here (with the last one the
+ * waiter has left).
  * PYN_EWAIT: a signal came, or the deadline (0: none): wait again, or leave. class close: over, the waiter has left.
  */
 pyn_status pyn_link_wait(struct pyn_link *link, struct pyn_waiter *waiter, uint64_t deadline, struct pyn_call **call,
                          struct pyn_answer **answer);
 
-/* Gives up: the call is cancelled, and its answer dropped when it comes. */
+/* Gives up: what was called is cancelled, and the answers are dropped when they come. */
 void pyn_link_leave(struct pyn_link *link, struct pyn_waiter *waiter);
 
 /* Answers a call that was run, and frees it. An error when type is not empty, else a return of value. */

@@ -37,11 +37,11 @@ static int poll_ms(uint64_t deadline)
 
 /* ---- waiters ---- */
 
-static void enter(struct pyn_link *link, struct pyn_waiter *waiter, uint64_t lane)
+static void enter(struct pyn_link *link, struct pyn_waiter *waiter, uint64_t lane, uint32_t due)
 {
     pthread_condattr_t attributes;
 
-    *waiter = (struct pyn_waiter){.lane = lane, .next = link->waiters};
+    *waiter = (struct pyn_waiter){.lane = lane, .due = due, .next = link->waiters};
     (void)pthread_condattr_init(&attributes);
     (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     (void)pthread_cond_init(&waiter->wake, &attributes);
@@ -85,11 +85,19 @@ static void drop_calls(struct pyn_link *link, struct pyn_waiter *waiter)
     }
 }
 
+static struct pyn_answer *take_answer(struct pyn_waiter *waiter)
+{
+    struct pyn_answer *answer = waiter->answers;
+
+    waiter->answers = answer->next;
+    return answer;
+}
+
 static pyn_status leave_over(struct pyn_link *link, struct pyn_waiter *waiter)
 {
     drop_calls(link, waiter);
-    if (waiter->answer != NULL) {
-        pyn_link_drop_answer(link, waiter->answer);
+    while (waiter->answers != NULL) {
+        pyn_link_drop_answer(link, take_answer(waiter));
     }
     remove_waiter(link, waiter);
     return link->over;
@@ -187,7 +195,7 @@ static void write_out(struct pyn_link *link)
 /* ---- calling ---- */
 
 pyn_status pyn_link_call(struct pyn_link *link, struct pyn_waiter *waiter, const uint64_t *lane, struct pyn_view object,
-                         const struct pyn_expect *expect)
+                         const struct pyn_expect *expects, uint32_t count)
 {
     pyn_status st = PYN_EINTERNAL;
     uint64_t number = 0;
@@ -196,11 +204,11 @@ pyn_status pyn_link_call(struct pyn_link *link, struct pyn_waiter *waiter, const
     st = link->over;
     if (st == PYN_OK) {
         number = lane != NULL ? *lane : pyn_session_lane(link->session);
-        st = pyn_session_send_call(link->session, number, object, expect);
+        st = pyn_session_send_batch(link->session, number, object, expects, count);
     }
     if (st == PYN_OK) {
-        atomic_fetch_add(&link->calls, 1);
-        enter(link, waiter, number);
+        atomic_fetch_add(&link->calls, count);
+        enter(link, waiter, number, count);
         write_out(link);
     }
     pyn_link_unlock(link);
@@ -210,7 +218,7 @@ pyn_status pyn_link_call(struct pyn_link *link, struct pyn_waiter *waiter, const
 void pyn_link_await_root(struct pyn_link *link, struct pyn_waiter *waiter)
 {
     pyn_link_lock(link);
-    enter(link, waiter, 0);
+    enter(link, waiter, 0, 1);
     push_output(link);
     pyn_link_unlock(link);
 }
@@ -245,9 +253,11 @@ pyn_status pyn_link_wait(struct pyn_link *link, struct pyn_waiter *waiter, uint6
             waiter->calls = (*call)->next;
             break;
         }
-        if (waiter->answer != NULL) {
-            *answer = waiter->answer;
-            remove_waiter(link, waiter);
+        if (waiter->answers != NULL) {
+            *answer = take_answer(waiter);
+            if (waiter->due == 0 && waiter->answers == NULL) {
+                remove_waiter(link, waiter);
+            }
             break;
         }
         if (link->over != PYN_OK) {
@@ -255,7 +265,7 @@ pyn_status pyn_link_wait(struct pyn_link *link, struct pyn_waiter *waiter, uint6
             break;
         }
         st = wait_step(link, waiter, deadline);
-        if (st == PYN_EWAIT && (waiter->calls != NULL || waiter->answer != NULL || link->over != PYN_OK)) {
+        if (st == PYN_EWAIT && (waiter->calls != NULL || waiter->answers != NULL || link->over != PYN_OK)) {
             st = PYN_OK;
         }
     }
@@ -267,10 +277,10 @@ pyn_status pyn_link_wait(struct pyn_link *link, struct pyn_waiter *waiter, uint6
 void pyn_link_leave(struct pyn_link *link, struct pyn_waiter *waiter)
 {
     pyn_link_lock(link);
-    if (waiter->answer != NULL && waiter->answer->status == PYN_OK && link->over == PYN_OK) {
-        pyn_session_discard(link->session, waiter->answer->is_error ? waiter->answer->details : waiter->answer->value);
+    while (waiter->answers != NULL) {
+        pyn_link_discard(link, take_answer(waiter));
     }
-    if (waiter->answer == NULL && link->over == PYN_OK) {
+    if (waiter->due > 0 && link->over == PYN_OK) {
         (void)pyn_session_cancel(link->session, waiter->lane);
         write_out(link);
     }

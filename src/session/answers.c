@@ -42,6 +42,22 @@ pyn_status pyn_session_send_call(struct pyn_session *session, uint64_t lane, str
     return pyn_session_send_batch(session, lane, object, expect != NULL ? expect : &any_data, 1);
 }
 
+static pyn_status expect_all(struct pyn_session *session, struct pyn_frame *frame, const struct pyn_expect *expects,
+                             uint32_t count)
+{
+    frame->expect = expects[0];
+    if (count == 1) {
+        return PYN_OK;
+    }
+    frame->expects = pyn_mem_new(session->mem, count - 1, sizeof *expects);
+    if (frame->expects == NULL) {
+        return PYN_ENOMEM;
+    }
+    memcpy(frame->expects, expects + 1, (count - 1) * sizeof *expects);
+    frame->more = count - 1;
+    return PYN_OK;
+}
+
 pyn_status pyn_session_send_batch(struct pyn_session *session, uint64_t lane, struct pyn_view object,
                                   const struct pyn_expect *expects, uint32_t count)
 {
@@ -61,10 +77,10 @@ pyn_status pyn_session_send_batch(struct pyn_session *session, uint64_t lane, st
     if (st != PYN_OK) {
         return st;
     }
-    frame->expect = expects[0];
-    frame->expects = expects + 1;
-    frame->more = count - 1;
-    st = write_call(session, lane, object);
+    st = expect_all(session, frame, expects, count);
+    if (st == PYN_OK) {
+        st = write_call(session, lane, object);
+    }
     if (st != PYN_OK) {
         pyn_lanes_pop(&session->lanes, pyn_lanes_find(&session->lanes, lane));
     }
@@ -308,7 +324,7 @@ pyn_status pyn_answer_take(struct pyn_session *session, const struct pyn_message
     take_items(lane->top, answer);
     if (lane->top->more > 0) {
         lane->top->more--;
-        lane->top->expect = *lane->top->expects++;
+        lane->top->expect = lane->top->expects[lane->top->at++];
     } else {
         pyn_lanes_pop(&session->lanes, lane);
     }

@@ -88,6 +88,7 @@ void pyn_lanes_pop(struct pyn_lanes *lanes, struct pyn_lane *lane)
     lane->depth--;
     lanes->waiting += is_waiting(lane);
     pyn_mem_free(lanes->frame_pool.mem, frame->items);
+    pyn_mem_free(lanes->frame_pool.mem, frame->expects);
     pyn_pool_give(&lanes->frame_pool, frame);
     if (lane->depth == 0) {
         end(lanes, lane);

@@ -36,10 +36,11 @@ struct pyn_frame {
     uint32_t step;           /* its place there */
     /* waiting */
     bool wants_root;
-    struct pyn_items *items;          /* that came ahead of the answer; owned, NULL: none */
-    struct pyn_expect expect;         /* of the next answer */
-    const struct pyn_expect *expects; /* of the answers behind it */
-    uint32_t more;                    /* answers behind it */
+    struct pyn_items *items;    /* that came ahead of the answer; owned, NULL: none */
+    struct pyn_expect expect;   /* of the next answer */
+    struct pyn_expect *expects; /* of the answers behind it; owned, NULL: none */
+    uint32_t more;              /* answers behind it */
+    uint32_t at;                /* of expects: the next answer's */
 };
 
 struct pyn_lane {

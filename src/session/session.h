@@ -138,7 +138,7 @@ pyn_status pyn_session_send_call(struct pyn_session *session, uint64_t lane, str
 
 /*
  * Several calls in one message, the object being [-12, [step, ...], {}] with count steps, 1 to PYN_STEPS_MAX of them. Each is answered by itself, in
- * their order. expects: one for each step, borrowed until the last answer.
+ * their order. expects: one for each step.
  */
 pyn_status pyn_session_send_batch(struct pyn_session *session, uint64_t lane, struct pyn_view object,
                                   const struct pyn_expect *expects, uint32_t count);
