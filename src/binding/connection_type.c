@@ -83,11 +83,27 @@ static void connection_dealloc(PyObject *self)
 
 /* ---- the beginning ---- */
 
-static PyObject *fetch_root(struct connection *connection)
+/* The handshakes of the layers under the session; 0, or -1 with what a signal's handler has raised. */
+static int open_layers(struct pyn_link *link, uint64_t deadline)
+{
+    pyn_status st = PYN_EINTERNAL;
+
+    do {
+        Py_BEGIN_ALLOW_THREADS
+        st = pyn_link_open(link, deadline);
+        Py_END_ALLOW_THREADS
+    } while (st == PYN_EWAIT && PyErr_CheckSignals() == 0);
+    return st == PYN_EWAIT ? -1 : 0;
+}
+
+static PyObject *fetch_root(struct connection *connection, uint64_t deadline)
 {
     struct pyn_waiter waiter;
     struct pyn_link *link = connection->link;
 
+    if (open_layers(link, deadline) != 0) {
+        return NULL;
+    }
     Py_BEGIN_ALLOW_THREADS
     pyn_link_await_root(link, &waiter);
     Py_END_ALLOW_THREADS
@@ -146,7 +162,7 @@ static PyObject *connection_new(PyTypeObject *type, PyObject *args, PyObject *kw
     if (self->party.books == NULL ||
         open_link(self, in, out, peer, (struct pyn_view){(const uint8_t *)root, (size_t)root_len}, quotas,
                   (uint32_t)read_ahead) != 0 ||
-        (self->root = fetch_root(self)) == NULL) {
+        (self->root = fetch_root(self, 0)) == NULL) {
         Py_DECREF(self);
         return NULL;
     }

@@ -295,6 +295,7 @@ static PyObject *server_listen(PyObject *self, PyObject *args)
     struct pyn_address address;
     struct pyn_listener listener;
     struct pyn_fault fault = {{0}};
+    const struct pyn_layer_sources layers = {.count = 0};
     char spelled[PYN_ADDRESS_MAX];
 
     if (!PyArg_ParseTuple(args, "s#|p:listen", &text, &len, &is_open)) {
@@ -308,7 +309,7 @@ static PyObject *server_listen(PyObject *self, PyObject *args)
         PyErr_SetString(PyExc_OSError, fault.text);
         return NULL;
     }
-    if (!pyn_server_listen(of(self)->server, &listener)) {
+    if (!pyn_server_listen(of(self)->server, &listener, &layers)) {
         pyn_listener_close(&listener);
         PyErr_SetString(PyExc_OSError, "too many listeners, or one that cannot be watched");
         return NULL;
@@ -322,11 +323,12 @@ static PyObject *server_adopt(PyObject *self, PyObject *args)
     int in = -1;
     int out = -1;
     const char *peer = NULL;
+    const struct pyn_layer_sources layers = {.count = 0};
 
     if (!PyArg_ParseTuple(args, "iis:adopt", &in, &out, &peer)) {
         return NULL;
     }
-    if (!pyn_server_adopt(of(self)->server, in, out, peer)) {
+    if (!pyn_server_adopt(of(self)->server, in, out, peer, &layers)) {
         PyErr_SetString(PyExc_OSError, "the descriptors cannot be served: too many connections, or not a stream");
         return NULL;
     }

@@ -42,6 +42,7 @@ static const struct row rows[] = {
     {"interfaces", "descriptions", 1024, 1, 1 << 20, WIDTH_U64, HELD(PYN_Q_INTERFACES)},
     {"refusals", "refusals", 500, 1, 1 << 30, WIDTH_U32, FIELD(refusals_burst)},
     {"refusals_per_second", "refusals", 10, 0, 1 << 30, WIDTH_U32, FIELD(refusals_per_second)},
+    {"handshake", "seconds", 5, 0.001, 86400, WIDTH_SECONDS, FIELD(handshake_ns)},
     {"hello", "seconds", 10, 0.001, 86400, WIDTH_SECONDS, FIELD(hello_ns)},
     {"stall", "seconds", 30, 0.001, 86400, WIDTH_SECONDS, FIELD(stall_ns)},
     {"callback", "seconds", 60, 0.001, 86400, WIDTH_SECONDS, FIELD(callback_ns)},

@@ -32,7 +32,8 @@ struct pyn_quotas {
     uint64_t max[PYN_Q_COUNT];
     uint32_t refusals_burst;      /* refusals that may come at once */
     uint32_t refusals_per_second; /* and how fast they are forgiven */
-    uint64_t hello_ns;            /* until the hello has to be there */
+    uint64_t handshake_ns;        /* from the beginning until the layers under the session have to be open */
+    uint64_t hello_ns;            /* from the beginning until the hello has to be there */
     uint64_t stall_ns;            /* how long output may stand still before we give up */
     uint64_t callback_ns;         /* how long a call of ours may go unanswered */
 };
@@ -41,7 +42,7 @@ struct pyn_quotas {
 struct pyn_quotas pyn_quotas_default(void);
 
 /* Sets one by its name ("message", "depth", "elements", "keys", "integer", "references", "lent", "calls", "nesting", "queued", "output",
- * "interfaces", "refusals", "refusals_per_second", "hello", "stall", "callback"; the last three in seconds). PYN_EARGS: no such name, or out of range.
+ * "interfaces", "refusals", "refusals_per_second", "handshake", "hello", "stall", "callback"; the last four in seconds). PYN_EARGS: no such name, or out of range.
  * A "message" that needs more "queued" or "output" than there is raises them. */
 pyn_status pyn_quotas_set(struct pyn_quotas *quotas, struct pyn_view name, double value);
 

@@ -103,6 +103,7 @@ void pyn_link_unref(struct pyn_link *link)
     pyn_keepsake_leave(&link->keepsake);
     if (pyn_link_is_ours(link)) {
         pyn_session_free(link->session);
+        pyn_stack_free(link->stack);
     } /* else it was left as the parent had it */
     pyn_link_close(link);
     if (link->wake >= 0) {
@@ -184,6 +185,10 @@ void pyn_link_end(struct pyn_link *link, pyn_status why, const char *reason)
     link->over = pyn_status_class(why) == PYN_CLASS_CLOSE || pyn_status_class(why) == PYN_CLASS_BROKEN ? why : PYN_EGONE;
     printable(link->reason, sizeof link->reason, reason, strlen(reason));
     pyn_link_flush(link); /* a goodbye that stands there */
+    if (link->stack != NULL) {
+        pyn_stack_finish(link->stack, link->over);
+        pyn_link_flush(link);
+    }
     atomic_store(&link->is_clogged, false);
     pyn_session_abandon(link->session);
     while (link->late != NULL) {
@@ -211,22 +216,21 @@ static ssize_t write_some(const struct pyn_link *link, struct pyn_view bytes)
 
 static void write_all(struct pyn_link *link)
 {
-    struct pyn_view bytes = pyn_session_output(link->session);
+    struct pyn_view bytes;
 
-    while (bytes.len > 0) {
+    while (pyn_link_output(link, &bytes)) {
         ssize_t n = write_some(link, bytes);
         if (n < 0) {
             if (errno != EAGAIN && errno != EWOULDBLOCK) {
-                pyn_session_written(link->session, bytes.len); /* nobody will read it */
+                pyn_link_written(link, bytes.len); /* nobody will read it */
                 if (link->server != NULL) {
                     pyn_link_end(link, PYN_EGONE, "the peer is gone");
                 } /* a client reads first what the server has said before it went */
             }
             return;
         }
-        pyn_session_written(link->session, (size_t)n);
+        pyn_link_written(link, (size_t)n);
         link->moved_at = pyn_now();
-        bytes = pyn_session_output(link->session);
     }
 }
 
@@ -335,7 +339,7 @@ static void take_answer(struct pyn_link *link, struct pyn_answer *answer)
 /* code: why the peer ends, if it is one of the close class's. */
 static void take_goodbye(struct pyn_link *link, uint64_t code, struct pyn_view reason)
 {
-    char text[sizeof link->reason];
+    char text[sizeof link->reason] = "";
     bool is_known = code < PYN_ENOMEM && pyn_status_class((pyn_status)code) == PYN_CLASS_CLOSE;
 
     printable(text, sizeof text, (const char *)reason.data, reason.len);
@@ -387,26 +391,5 @@ void pyn_link_dispatch(struct pyn_link *link)
         if (link->server != NULL && pyn_session_has_dead(link->session)) {
             pyn_server_wants_sweep(link->server, link);
         }
-    }
-}
-
-void pyn_link_feed(struct pyn_link *link, const uint8_t *data, size_t len)
-{
-    while (len > 0 && link->over == PYN_OK) {
-        uint8_t *space = NULL;
-        size_t room = 0;
-        pyn_status st = pyn_session_space(link->session, &space, &room);
-        if (st != PYN_OK) {
-            pyn_link_end(link, st, pyn_status_name(st));
-            return;
-        }
-        if (room > len) {
-            room = len;
-        }
-        memcpy(space, data, room);
-        pyn_session_received(link->session, room);
-        data += room;
-        len -= room;
-        pyn_link_dispatch(link);
     }
 }

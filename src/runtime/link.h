@@ -4,7 +4,7 @@
  * A thread that has sent a call waits in its lane. On a client's link one of the waiting threads reads the socket for all (the others sleep until
  * it hands them what is theirs); on a server's link the server's loop reads.
  *
- * Owns:     the session and both descriptors. A link lives until its last pyn_link_unref().
+ * Owns:     the session, both descriptors, and the layers between them. A link lives until its last pyn_link_unref().
  * Threads:  any. The lock is held for short steps only: never while a thread waits for a peer, for another lock, or for the interpreter. Whoever
  *           holds the interpreter's lock may take a link's lock, never the other way round.
  * Errors:   link->over says why a link has ended; it is PYN_OK as long as it lives.
@@ -16,6 +16,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "../layer/stack.h"
 #include "../session/session.h"
 #include "fork.h"
 
@@ -39,6 +40,7 @@ struct pyn_link {
     unsigned birth; /* pyn_fork_count() when it was made */
     struct pyn_keepsake keepsake;
     struct pyn_session *session;
+    struct pyn_stack *stack; /* between the descriptors and the session; NULL: the stream is the session's */
     struct pyn_quotas quotas;
     int in;
     int out;
@@ -82,7 +84,8 @@ struct pyn_link {
     uint64_t moved_at; /* when output last moved, or was empty */
 };
 
-/* Takes over session, in and out (they may be the same descriptor). NULL: out of memory, nothing was taken. */
+/* Takes over session, in and out (they may be the same descriptor). NULL: out of memory, nothing was taken. Its stack may be set, and is taken over,
+ * as long as nothing was read or written. */
 struct pyn_link *pyn_link_new(struct pyn_session *session, const struct pyn_quotas *quotas, int in, int out,
                               const char *peer);
 struct pyn_link *pyn_link_ref(struct pyn_link *link);
@@ -116,8 +119,21 @@ void pyn_link_discard(struct pyn_link *link, struct pyn_answer *answer);
 /* Writes what can be written now. */
 void pyn_link_flush(struct pyn_link *link);
 
-/* What was read goes through the session, and its events to whom they belong. */
+/* What was read goes through the layers and the session, and its events to whom they belong. */
 void pyn_link_feed(struct pyn_link *link, const uint8_t *data, size_t len);
+
+/* Does anything stand there that could be written? Before the layers are open the session's does not count. */
+bool pyn_link_has_output(const struct pyn_link *link);
+
+/* The bytes that are to be written to the stream next: false when there are none. Every view is followed by what of it was written, or will never be. */
+bool pyn_link_output(struct pyn_link *link, struct pyn_view *bytes);
+void pyn_link_written(struct pyn_link *link, size_t len);
+
+/* Are the handshakes of its layers done? */
+bool pyn_link_is_open(const struct pyn_link *link);
+
+/* Ends a link whose layers are not open by now. */
+void pyn_link_end_unopened(struct pyn_link *link);
 
 /* Events that stand in the session already, such as a queued call whose turn has come. */
 void pyn_link_dispatch(struct pyn_link *link);
@@ -134,6 +150,9 @@ void pyn_link_answer_late(struct pyn_link *link, uint64_t lane);
  */
 pyn_status pyn_link_call(struct pyn_link *link, struct pyn_waiter *waiter, const uint64_t *lane, struct pyn_view object,
                          const struct pyn_expect *expects, uint32_t count);
+
+/* A client's handshakes: PYN_OK when they are done or the link is over, PYN_EWAIT: a signal came, call it again. Not done at the deadline (0: none): over. */
+pyn_status pyn_link_open(struct pyn_link *link, uint64_t deadline);
 
 /* Enters a waiter for the root, which the hello has asked for. */
 void pyn_link_await_root(struct pyn_link *link, struct pyn_waiter *waiter);

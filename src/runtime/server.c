@@ -95,7 +95,8 @@ void pyn_server_log(struct pyn_server *server, const char *peer, const char *tex
     server->config.host.log(server->config.host.ctx, peer, text);
 }
 
-bool pyn_server_listen(struct pyn_server *server, const struct pyn_listener *listener)
+bool pyn_server_listen(struct pyn_server *server, const struct pyn_listener *listener,
+                       const struct pyn_layer_sources *layers)
 {
     struct epoll_event event = {.events = EPOLLIN};
 
@@ -106,6 +107,7 @@ bool pyn_server_listen(struct pyn_server *server, const struct pyn_listener *lis
     if (epoll_ctl(server->epoll, EPOLL_CTL_ADD, listener->fd, &event) != 0) {
         return false;
     }
+    server->layers[server->listener_count] = *layers;
     server->listeners[server->listener_count++] = *listener;
     return true;
 }
@@ -140,7 +142,8 @@ static bool enroll(struct pyn_server *server, struct pyn_link *link)
     return slot < server->config.connection_max;
 }
 
-static struct pyn_link *make_link(struct pyn_server *server, int in, int out, const char *peer)
+static struct pyn_link *make_link(struct pyn_server *server, int in, int out, const char *peer,
+                                  const struct pyn_layer_sources *layers)
 {
     struct pyn_link *link = pyn_link_new(NULL, &server->config.quotas, in, out, peer);
     struct pyn_session_config config = {.role = PYN_ROLE_SERVER, .mem = pyn_mem_default(), .now = pyn_now()};
@@ -149,7 +152,7 @@ static struct pyn_link *make_link(struct pyn_server *server, int in, int out, co
         return NULL;
     }
     config.quotas = &link->quotas;
-    if (pyn_session_new(&config, &link->session) != PYN_OK) {
+    if (pyn_session_new(&config, &link->session) != PYN_OK || pyn_stack_new(config.mem, layers, &link->stack) != PYN_OK) {
         link->in = link->out = -1;
         pyn_link_unref(link);
         return NULL;
@@ -159,14 +162,14 @@ static struct pyn_link *make_link(struct pyn_server *server, int in, int out, co
     return link;
 }
 
-bool pyn_server_adopt(struct pyn_server *server, int in, int out, const char *peer)
+bool pyn_server_adopt(struct pyn_server *server, int in, int out, const char *peer, const struct pyn_layer_sources *layers)
 {
     struct pyn_link *link = NULL;
     uint64_t token = 0;
     bool is_watched = false;
 
     if (pyn_set_blocking(in, false) && (in == out || pyn_set_blocking(out, false))) {
-        link = make_link(server, in, out, peer);
+        link = make_link(server, in, out, peer, layers);
     }
     if (link == NULL) {
         (void)close(in);
@@ -357,7 +360,7 @@ static void accept_all(struct pyn_server *server, uint32_t index)
             }
             return;
         }
-        (void)pyn_server_adopt(server, fd, fd, peer);
+        (void)pyn_server_adopt(server, fd, fd, peer, &server->layers[index]);
     }
 }
 
@@ -370,13 +373,16 @@ static void check_time(struct pyn_link *link)
     pyn_link_lock(link);
     now = pyn_now(); /* not earlier: what it is compared with may have been set a moment ago */
     if (link->over == PYN_OK) {
-        if (pyn_session_output(link->session).len == 0) {
+        if (!pyn_link_has_output(link)) {
             link->moved_at = now;
             if (pyn_session_has_frees(link->session) && pyn_session_flush_frees(link->session) == PYN_OK) {
                 pyn_link_flush(link);
             }
         } else if (now - link->moved_at > link->quotas.stall_ns) {
             pyn_link_end(link, PYN_EFLOOD, "the peer does not read");
+        }
+        if (now - link->accepted_at > link->quotas.handshake_ns) {
+            pyn_link_end_unopened(link);
         }
         if (link->over == PYN_OK && !pyn_session_is_ready(link->session) &&
             now - link->accepted_at > link->quotas.hello_ns) {

@@ -50,11 +50,13 @@ struct pyn_server_config {
 pyn_status pyn_server_new(const struct pyn_server_config *config, struct pyn_server **out);
 void pyn_server_free(struct pyn_server *server); /* after the last pyn_server_run() has returned */
 
-/* Takes the listener over. */
-bool pyn_server_listen(struct pyn_server *server, const struct pyn_listener *listener);
+/* Takes the listener over. layers: of each of its connections; what their ctx point at must outlive the server. */
+bool pyn_server_listen(struct pyn_server *server, const struct pyn_listener *listener,
+                       const struct pyn_layer_sources *layers);
 
 /* A connection that is open already. Takes the descriptors over, also when it fails. */
-bool pyn_server_adopt(struct pyn_server *server, int in, int out, const char *peer);
+bool pyn_server_adopt(struct pyn_server *server, int in, int out, const char *peer,
+                      const struct pyn_layer_sources *layers);
 
 /*
  * Serves until it is stopped (PYN_OK). looks_up: PYN_EWAIT now and then: a signal may have come to this thread: look, then call it again.

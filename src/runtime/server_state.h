@@ -19,6 +19,7 @@ struct pyn_server {
     pthread_mutex_t lock; /* guards everything below */
     bool is_stopping;
     struct pyn_listener listeners[PYN_LISTENERS_MAX];
+    struct pyn_layer_sources layers[PYN_LISTENERS_MAX]; /* of the connections of each */
     uint32_t listener_count;
     struct pyn_link **links; /* by slot, connection_max of them */
     uint32_t link_count;

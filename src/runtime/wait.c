@@ -153,7 +153,7 @@ static pyn_status read_once(struct pyn_link *link, uint64_t deadline)
 static void push_output(struct pyn_link *link)
 {
     pyn_link_flush(link);
-    while (link->over == PYN_OK && pyn_session_output(link->session).len > 0) {
+    while (link->over == PYN_OK && pyn_link_has_output(link)) {
         struct pollfd fds[2] = {{.fd = link->out, .events = POLLOUT}, {.fd = link->in, .events = POLLIN}};
         bool may_read = !link->is_reading;
         int ready = 0;
@@ -210,6 +210,25 @@ pyn_status pyn_link_call(struct pyn_link *link, struct pyn_waiter *waiter, const
         atomic_fetch_add(&link->calls, count);
         enter(link, waiter, number, count);
         write_out(link);
+    }
+    pyn_link_unlock(link);
+    return st;
+}
+
+pyn_status pyn_link_open(struct pyn_link *link, uint64_t deadline)
+{
+    pyn_status st = PYN_OK;
+
+    pyn_link_lock(link);
+    while (st == PYN_OK && link->over == PYN_OK && !pyn_link_is_open(link)) {
+        push_output(link);
+        if (link->over == PYN_OK) {
+            st = read_once(link, deadline);
+        }
+        if (deadline != 0 && pyn_now() >= deadline) {
+            pyn_link_end_unopened(link);
+            st = PYN_OK;
+        }
     }
     pyn_link_unlock(link);
     return st;

@@ -1,0 +1,115 @@
+/* stream.c - bytes between a link's descriptors and its session, through the layers where there are any. */
+#include <stdio.h>
+
+#include "link.h"
+
+/* ---- in ---- */
+
+static void feed_session(struct pyn_link *link, struct pyn_view bytes)
+{
+    while (bytes.len > 0 && link->over == PYN_OK) {
+        uint8_t *space = NULL;
+        size_t room = 0;
+        pyn_status st = pyn_session_space(link->session, &space, &room);
+        if (st != PYN_OK) {
+            pyn_link_end(link, st, pyn_status_name(st));
+            return;
+        }
+        if (room > bytes.len) {
+            room = bytes.len;
+        }
+        memcpy(space, bytes.data, room);
+        pyn_session_received(link->session, room);
+        bytes.data += room;
+        bytes.len -= room;
+        pyn_link_dispatch(link);
+    }
+}
+
+static void feed_stack(struct pyn_link *link, struct pyn_view bytes)
+{
+    struct pyn_view plain;
+    pyn_status st = pyn_stack_receive(link->stack, bytes, &plain);
+
+    feed_session(link, plain);
+    pyn_stack_used(link->stack);
+    if (st != PYN_OK) {
+        pyn_link_end(link, st, pyn_stack_reason(link->stack));
+    }
+}
+
+void pyn_link_feed(struct pyn_link *link, const uint8_t *data, size_t len)
+{
+    const struct pyn_view bytes = {data, len};
+
+    if (link->over != PYN_OK) {
+        return;
+    }
+    if (link->stack == NULL) {
+        feed_session(link, bytes);
+    } else {
+        feed_stack(link, bytes);
+    }
+}
+
+/* ---- out ---- */
+
+bool pyn_link_is_open(const struct pyn_link *link)
+{
+    return link->stack == NULL || pyn_stack_is_open(link->stack);
+}
+
+bool pyn_link_has_output(const struct pyn_link *link)
+{
+    if (link->stack != NULL && pyn_stack_output(link->stack).len > 0) {
+        return true;
+    }
+    return pyn_link_is_open(link) && pyn_session_output(link->session).len > 0;
+}
+
+/* What is wrapped counts as written for the session: it is bounded by the stack from now on. */
+static void wrap(struct pyn_link *link)
+{
+    struct pyn_view plain = pyn_session_output(link->session);
+    size_t taken = 0;
+    pyn_status st = plain.len > 0 ? pyn_stack_send(link->stack, plain, &taken) : PYN_OK;
+
+    pyn_session_written(link->session, taken);
+    if (st != PYN_OK) {
+        pyn_link_end(link, st, pyn_stack_reason(link->stack));
+    }
+}
+
+bool pyn_link_output(struct pyn_link *link, struct pyn_view *bytes)
+{
+    if (link->stack == NULL) {
+        *bytes = pyn_session_output(link->session);
+        return bytes->len > 0;
+    }
+    if (pyn_stack_output(link->stack).len == 0) {
+        wrap(link);
+    }
+    *bytes = pyn_stack_output(link->stack);
+    return bytes->len > 0;
+}
+
+void pyn_link_written(struct pyn_link *link, size_t len)
+{
+    if (link->stack == NULL) {
+        pyn_session_written(link->session, len);
+    } else {
+        pyn_stack_written(link->stack, len);
+    }
+}
+
+/* ---- the handshake ---- */
+
+void pyn_link_end_unopened(struct pyn_link *link)
+{
+    char reason[80];
+
+    if (link->over == PYN_OK && !pyn_link_is_open(link)) {
+        (void)snprintf(reason, sizeof reason, "no %s handshake in time", pyn_stack_waits_for(link->stack));
+        pyn_link_end(link, PYN_EPROTOCOL, reason);
+    }
+}
