@@ -26,12 +26,18 @@ static pyn_status write_call(struct pyn_session *session, uint64_t lane, struct 
     return pyn_out_end(session, &writing, st);
 }
 
-/* Idle and ours, or serving a call that the host runs. */
-static bool may_call_in(const struct pyn_session *session, uint64_t number)
+bool pyn_session_may_call(const struct pyn_session *session, uint64_t number)
 {
     const struct pyn_lane *lane = pyn_lanes_find(&session->lanes, number);
 
     return lane == NULL ? pyn_lanes_is_ours(&session->lanes, number) : lane->top->is_running;
+}
+
+bool pyn_session_is_waiting(const struct pyn_session *session, uint64_t number)
+{
+    const struct pyn_lane *lane = pyn_lanes_find(&session->lanes, number);
+
+    return lane != NULL && !lane->top->is_serving;
 }
 
 pyn_status pyn_session_send_call(struct pyn_session *session, uint64_t lane, struct pyn_view object,
@@ -67,7 +73,7 @@ pyn_status pyn_session_send_batch(struct pyn_session *session, uint64_t lane, st
     if (st != PYN_OK) {
         return st;
     }
-    if (session->phase != PYN_PHASE_READY || !may_call_in(session, lane)) {
+    if (session->phase != PYN_PHASE_READY || !pyn_session_may_call(session, lane)) {
         return PYN_EINTERNAL;
     }
     if (object.len > session->quotas->limits.message_max) {

@@ -18,6 +18,17 @@ struct decision {
     size_t charged;  /* charged to PYN_Q_QUEUED */
 };
 
+uint64_t pyn_session_end_of(const struct pyn_session *session, const struct pyn_message *message)
+{
+    const uint64_t us = 1000;
+    uint64_t left = UINT64_MAX - session->now;
+
+    if (!message->has_within) {
+        return 0;
+    }
+    return message->within_us <= left / us ? session->now + message->within_us * us : UINT64_MAX;
+}
+
 static bool is_behind(const struct pyn_lane *lane)
 {
     return lane != NULL && lane->top->is_serving;
@@ -223,6 +234,7 @@ static pyn_status arrive(struct pyn_session *session, const struct pyn_arrival *
         uncharge(session, decision);
         return PYN_ENOMEM;
     }
+    turn->call.ends_at = arrival->ends_at;
     turn->batch = pyn_batch_ref(arrival->batch);
     turn->step = arrival->index;
     return PYN_OK;
@@ -321,6 +333,7 @@ static pyn_status replace_turn(struct pyn_session *session, struct pyn_view body
         return PYN_ENOMEM;
     }
     turn->call.is_nested = old->call.is_nested;
+    turn->call.ends_at = old->call.ends_at;
     turn->batch = old->batch; /* moved */
     turn->step = old->step;
     old->batch = NULL;
@@ -388,7 +401,7 @@ pyn_status pyn_call_place(struct pyn_session *session, const struct pyn_arrival 
 
 pyn_status pyn_call_take(struct pyn_session *session, const struct pyn_message *message, struct pyn_event *event)
 {
-    struct pyn_arrival arrival = {.message = message};
+    struct pyn_arrival arrival = {.message = message, .ends_at = pyn_session_end_of(session, message)};
 
     if (pyn_lanes_find(&session->lanes, session->in_lane) == NULL &&
         pyn_lanes_is_ours(&session->lanes, session->in_lane)) {

@@ -64,6 +64,7 @@ struct pyn_call {
     void *object; /* the host's; held until the call is freed, even if the peer frees the reference meanwhile */
     struct pyn_verdict verdict;
     struct pyn_view body; /* args and kwargs, a copy */
+    uint64_t ends_at;     /* the instant until which its answer is wanted; 0: no matter when */
     uint32_t ahead; /* not 0: it is a step of an iterator, to be run at most so often; pyn_session_send_items() takes the results */
 };
 
@@ -118,6 +119,12 @@ void pyn_session_answer_free(struct pyn_session *session, struct pyn_answer *ans
  * fails: then the connection is over. */
 pyn_status pyn_session_welcome(struct pyn_session *session, void *object, const struct pyn_iface *iface);
 
+/* May a call of ours go out in it: is it idle and ours, or serving a call that the host runs? */
+bool pyn_session_may_call(const struct pyn_session *session, uint64_t lane);
+
+/* Is a call of ours out in it, the newest of the lane? */
+bool pyn_session_is_waiting(const struct pyn_session *session, uint64_t lane);
+
 /* A lane that is idle, of our own parity (client even, server odd): for a call that belongs to no other. */
 uint64_t pyn_session_lane(struct pyn_session *session);
 
@@ -137,7 +144,7 @@ pyn_status pyn_session_send_call(struct pyn_session *session, uint64_t lane, str
                                  const struct pyn_expect *expect);
 
 /*
- * Several calls in one message, the object being [-12, [step, ...], {}] with count steps, 1 to PYN_STEPS_MAX of them. Each is answered by itself, in
+ * Several calls in one message, the object being [-12, [step, ...], {...}] with count steps, 1 to PYN_STEPS_MAX of them. Each is answered by itself, in
  * their order. expects: one for each step.
  */
 pyn_status pyn_session_send_batch(struct pyn_session *session, uint64_t lane, struct pyn_view object,

@@ -113,7 +113,11 @@ struct pyn_arrival {
     struct pyn_batch *batch;     /* NULL: alone, or in one that there is no room for */
     uint32_t index;              /* its place there */
     const struct pyn_step *step; /* NULL: alone */
+    uint64_t ends_at;            /* 0: no matter when */
 };
+
+/* The instant until which the answer to a message is wanted, seen from now; 0: no matter when. */
+uint64_t pyn_session_end_of(const struct pyn_session *session, const struct pyn_message *message);
 
 /* Its place in its lane: it is decided, unless it names promises, and becomes an event, waits in the queue, or is refused. */
 pyn_status pyn_call_place(struct pyn_session *session, const struct pyn_arrival *arrival, struct pyn_event *event);

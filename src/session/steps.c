@@ -50,6 +50,7 @@ static pyn_status wait_for_room(struct pyn_session *session, const struct pyn_me
 static pyn_status place_all(struct pyn_session *session, const struct pyn_message *message, struct pyn_batch *batch,
                             struct pyn_event *event)
 {
+    const uint64_t ends_at = pyn_session_end_of(session, message);
     struct pyn_reader rd = pyn_reader_of(message->body);
     struct pyn_step step;
     pyn_status st = PYN_OK;
@@ -57,7 +58,7 @@ static pyn_status place_all(struct pyn_session *session, const struct pyn_messag
     for (uint32_t i = 0; st == PYN_OK && i < message->count; i++) {
         st = pyn_message_step(&rd, i, &step);
         if (st == PYN_OK) {
-            struct pyn_arrival arrival = {&step.call, batch, i, &step};
+            struct pyn_arrival arrival = {&step.call, batch, i, &step, ends_at};
             st = pyn_call_place(session, &arrival, event);
         }
     }

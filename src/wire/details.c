@@ -1,7 +1,7 @@
 /* details.c - see details.h. */
 #include "details.h"
 
-enum { HEAD_PARTS = 4, CAUSE_PARTS = 3, MEMBER_PARTS = 2, KEY_MAX = 5, LEVELS = PYN_GROUP_DEPTH_MAX + 1 };
+enum { HEAD_PARTS = 4, CAUSE_PARTS = 3, MEMBER_PARTS = 2, KEY_MAX = 6, LEVELS = PYN_GROUP_DEPTH_MAX + 1 };
 
 static pyn_status read_type(struct pyn_reader *rd, struct pyn_view *type)
 {
@@ -201,6 +201,9 @@ static pyn_status read_key(struct walk *walk)
     }
     if (is_key(key, "value") && is_outside) {
         return read_value(walk->rd, &out->value);
+    }
+    if (is_key(key, "beyond") && is_outside) {
+        return read_true(walk->rd, &out->is_beyond);
     }
     return is_key(key, "yours") && is_outside ? read_true(walk->rd, &out->is_yours) : PYN_EFORMAT;
 }

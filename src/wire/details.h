@@ -7,6 +7,7 @@
  *     "errors"  [[[type, text, traceback or nil, incident or nil], details], ...]: the members of a group, without "value"; at most
  *               PYN_MEMBER_MAX in all, and PYN_GROUP_DEPTH_MAX groups inside of each other
  *     "yours"   true: it is the exception that the receiver has sent along with its call
+ *     "beyond"  true: it comes from somebody behind the sender, for whom the sender has waited
  *
  * What the values are worth is not asked here.
  * Borrows: views point into the bytes that were parsed.
@@ -33,6 +34,7 @@ struct pyn_details {
     struct pyn_run causes;
     struct pyn_run errors;
     bool is_yours;
+    bool is_beyond;
 };
 
 /* [type, text, traceback, incident]; text and the last two may be empty. */

@@ -214,6 +214,61 @@ static pyn_status parse_hello(struct pyn_reader *rd, struct pyn_message *out)
     return read_map_whole(rd, &out->body);
 }
 
+/* ---- options ---- */
+
+static pyn_status read_ahead(struct pyn_reader *rd, struct pyn_message *out)
+{
+    uint64_t count = 0;
+    pyn_status st = read_uint_upto(rd, UINT32_MAX, &count);
+
+    out->ahead = (uint32_t)count;
+    return st == PYN_OK && count > 0 ? PYN_OK : PYN_EFORMAT;
+}
+
+static pyn_status read_within(struct pyn_reader *rd, struct pyn_message *out)
+{
+    out->has_within = true;
+    return read_uint_upto(rd, INT64_MAX, &out->within_us);
+}
+
+struct option {
+    const char *key;
+    pyn_status (*read)(struct pyn_reader *rd, struct pyn_message *out);
+    bool is_for_batch; /* too */
+};
+
+static const struct option options[] = {
+    {"ahead", read_ahead, false},  /* 1 to 2**32 - 1 */
+    {"within", read_within, true}, /* microseconds, 0 to 2**63 - 1 */
+};
+
+static pyn_status read_option(struct pyn_reader *rd, struct pyn_message *out)
+{
+    struct pyn_view key = {NULL, 0};
+
+    if (pyn_reader_str(rd, &key) != PYN_OK) {
+        return PYN_EFORMAT;
+    }
+    for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
+        const struct option *option = &options[i];
+        if (pyn_view_is_equal(key, pyn_view_of(option->key)) && (out->kind == PYN_M_ASK || option->is_for_batch)) {
+            return option->read(rd, out);
+        }
+    }
+    return PYN_EFORMAT;
+}
+
+static pyn_status parse_options(struct pyn_reader *rd, struct pyn_message *out)
+{
+    uint32_t count = 0;
+    pyn_status st = pyn_reader_map(rd, &count);
+
+    for (uint32_t i = 0; st == PYN_OK && i < count; i++) {
+        st = read_option(rd, out);
+    }
+    return st == PYN_OK ? PYN_OK : PYN_EFORMAT;
+}
+
 /* ---- batches ---- */
 
 /* Each names a step ahead of this one; *has is set when there is any. */
@@ -277,7 +332,6 @@ pyn_status pyn_message_step(struct pyn_reader *steps, uint32_t index, struct pyn
 static pyn_status parse_batch(struct pyn_reader *rd, struct pyn_message *out)
 {
     uint32_t count = 0;
-    uint32_t options = 0;
     struct pyn_step step;
     pyn_status st = PYN_OK;
 
@@ -296,56 +350,16 @@ static pyn_status parse_batch(struct pyn_reader *rd, struct pyn_message *out)
     }
     out->count = count;
     out->body = (struct pyn_view){rd->data + from, rd->at - from};
-    return pyn_reader_map(rd, &options) == PYN_OK && options == 0 ? PYN_OK : PYN_EFORMAT;
+    return parse_options(rd, out);
 }
 
 /* ---- a call with options ---- */
 
-static pyn_status read_ahead(struct pyn_reader *rd, struct pyn_message *out)
-{
-    uint64_t count = 0;
-    pyn_status st = read_uint_upto(rd, UINT32_MAX, &count);
-
-    out->ahead = (uint32_t)count;
-    return st == PYN_OK && count > 0 ? PYN_OK : PYN_EFORMAT;
-}
-
-struct option {
-    const char *key;
-    pyn_status (*read)(struct pyn_reader *rd, struct pyn_message *out);
-};
-
-static const struct option options[] = {
-    {"ahead", read_ahead}, /* 1 to 2**32 - 1 */
-};
-
-static pyn_status read_option(struct pyn_reader *rd, struct pyn_message *out)
-{
-    struct pyn_view key = {NULL, 0};
-
-    if (pyn_reader_str(rd, &key) != PYN_OK) {
-        return PYN_EFORMAT;
-    }
-    for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
-        if (pyn_view_is_equal(key, pyn_view_of(options[i].key))) {
-            return options[i].read(rd, out);
-        }
-    }
-    return PYN_EFORMAT;
-}
-
 static pyn_status parse_ask(struct pyn_reader *rd, struct pyn_message *out)
 {
-    uint32_t count = 0;
     pyn_status st = parse_call(rd, out);
 
-    if (st == PYN_OK) {
-        st = pyn_reader_map(rd, &count);
-    }
-    for (uint32_t i = 0; st == PYN_OK && i < count; i++) {
-        st = read_option(rd, out);
-    }
-    return st == PYN_OK ? PYN_OK : PYN_EFORMAT;
+    return st == PYN_OK ? parse_options(rd, out) : PYN_EFORMAT;
 }
 
 static pyn_status parse_items(struct pyn_reader *rd, struct pyn_message *out)
@@ -381,7 +395,7 @@ static const struct grammar grammars[] = {
     {PYN_M_PING, 2, parse_token},        /* token */
     {PYN_M_PONG, 2, parse_token},        /* token */
     {PYN_M_ASK, 6, parse_ask},           /* reference, name, args, kwargs, options */
-    {PYN_M_BATCH, 3, parse_batch},       /* [step, ...], {} */
+    {PYN_M_BATCH, 3, parse_batch},       /* [step, ...], options */
     {PYN_M_ITEMS, 2, parse_items},       /* [value, ...] */
 };
 

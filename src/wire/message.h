@@ -28,7 +28,7 @@ enum pyn_kind {
     PYN_M_PING = -9,     /* [-9, token]                                                              */
     PYN_M_PONG = -10,    /* [-10, token]                                                             */
     PYN_M_ASK = -11,     /* [-11, reference, name, args, kwargs, {options}]: a call with options      */
-    PYN_M_BATCH = -12,   /* [-12, [step, ...], {}]; a step is a call that may name the results of earlier ones */
+    PYN_M_BATCH = -12,   /* [-12, [step, ...], {options}]; a step is a call that may name the results of earlier ones */
     PYN_M_ITEMS = -13,   /* [-13, [value, ...]]: what an iterator gave, ahead of the answer to an ask */
 };
 
@@ -40,6 +40,8 @@ struct pyn_message {
     uint64_t id; /* CALL, FREE: reference; LANE: lane; DESCRIBE: interface; GOODBYE: code; HELLO: version; PING, PONG: token */
     uint64_t count;            /* FREE, >= 1; BATCH: steps; ITEMS: values, >= 1 */
     uint32_t ahead;            /* ASK: how many results of an iterator are taken at once; 0 when it does not say */
+    bool has_within;           /* ASK, BATCH: it says how long it may take */
+    uint64_t within_us;        /* so many microseconds, from its arrival on */
     struct pyn_view name;      /* CALL, ASK: name; GOODBYE: reason; HELLO: root's name; ERROR: type */
     bool has_name;             /* HELLO: false when it is nil */
     struct pyn_view text;      /* ERROR: text */

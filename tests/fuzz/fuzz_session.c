@@ -564,7 +564,7 @@ static void pack_return(struct world *w, struct pyn_buf *buf)
 /* With details or without, such as fit and such as do not. */
 static void pack_error(struct pyn_buf *buf, unsigned choice)
 {
-    static const char *const keys[] = {"value", "fields", "causes", "errors", "yours", "other"};
+    static const char *const keys[] = {"value", "fields", "causes", "errors", "yours", "beyond", "other"};
     const char *key = keys[choice / 2 % 6];
 
     (void)pyn_pack_array(buf, 2 + choice % 2);

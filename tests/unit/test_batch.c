@@ -37,12 +37,19 @@ static void put_step(struct pyn_buf *buf, uint32_t on, const char *name, size_t 
     (void)pyn_pack_map(buf, 0);
 }
 
-static void send(struct peers *p, struct pyn_buf *buf)
+static void send_with(struct peers *p, struct pyn_buf *buf, const char *options)
 {
-    (void)pyn_pack_map(buf, 0);
+    struct pyn_view bytes = support_bytes(options);
+
+    (void)pyn_buf_append(buf, bytes.data, bytes.len);
     (void)pyn_pack_newline(buf);
     assert_int_equal(peers_put(p, p->server, pyn_buf_view(buf)), PYN_OK);
     pyn_buf_fini(buf);
+}
+
+static void send(struct peers *p, struct pyn_buf *buf)
+{
+    send_with(p, buf, "80");
 }
 
 #define P0 "d6 1b 00 00 00 00 "
@@ -54,6 +61,65 @@ static void begin(struct peers *p)
 {
     peers_init(p, pyn_mem_default());
     peers_meet_raw(p);
+}
+
+/* ---- time ---- */
+
+#define WITHIN "81 a677697468696e "
+
+static void expect_end(struct peers *p, uint64_t ends_at)
+{
+    struct pyn_call *call = peers_expect_call(p, p->server);
+
+    assert_true(call->ends_at == ends_at);
+    assert_int_equal(peers_return(p->server, call, "01"), PYN_OK);
+}
+
+static void the_time_of_a_batch_is_one_for_all_its_steps_from_its_arrival_on(void **state)
+{
+    struct peers p;
+    struct pyn_buf buf = batch_of(3);
+
+    (void)state;
+    begin(&p);
+    put_step(&buf, 0, "add", 2, "01 02");
+    put_step(&buf, 0, "add", 2, "01 " P0);
+    put_step(&buf, 0, "add", 2, "01 " P1);
+    send_with(&p, &buf, WITHIN "cd 01f4"); /* 500 us */
+    expect_end(&p, 1000 + 500 * 1000);
+    p.now += 777;
+    expect_end(&p, 1000 + 500 * 1000);
+    expect_end(&p, 1000 + 500 * 1000);
+    buf = batch_of(1);
+    put_step(&buf, 0, "add", 2, "01 02");
+    send(&p, &buf);
+    expect_end(&p, 0);
+    peers_fini(&p);
+}
+
+/* [-11, 0, "add", [1, 2], {}, {"within": ...}] */
+static void expect_ask(struct peers *p, const char *within, uint64_t ends_at)
+{
+    char hex[256];
+
+    (void)snprintf(hex, sizeof hex, "96 f5 00 a3616464 92 01 02 80 " WITHIN "%s 0a", within);
+    assert_int_equal(peers_put(p, p->server, support_bytes(hex)), PYN_OK);
+    expect_end(p, ends_at);
+}
+
+static void no_time_is_too_long_or_too_short_to_be_told(void **state)
+{
+    struct peers p;
+
+    (void)state;
+    begin(&p);
+    p.now = 5000;
+    expect_ask(&p, "00", 5000);
+    expect_ask(&p, "01", 6000);
+    expect_ask(&p, "cf7fffffffffffffff", UINT64_MAX);
+    expect_ask(&p, "cf004189374bc6a7ea", UINT64_C(0x4189374bc6a7ea) * 1000 + 5000); /* the longest that does not overflow */
+    expect_ask(&p, "cf004189374bc6a7eb", UINT64_MAX);
+    peers_fini(&p);
 }
 
 /* ---- answering ---- */
@@ -769,6 +835,8 @@ static void whichever_allocation_fails_nothing_leaks_and_nothing_is_owed(void **
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_time_of_a_batch_is_one_for_all_its_steps_from_its_arrival_on),
+        cmocka_unit_test(no_time_is_too_long_or_too_short_to_be_told),
         cmocka_unit_test(calls_of_a_batch_run_and_are_answered_in_their_order),
         cmocka_unit_test(a_result_is_called_before_it_was_received),
         cmocka_unit_test(data_is_put_where_its_promise_stood),

@@ -97,6 +97,11 @@ static void the_other_kinds_are_read(void **state)
     assert_true(support_is_hex(m.body, "91 01 80"));
     assert_int_equal(parsed("96 f5 ff a166 90 80 80").is_known_ref, false);
     assert_int_equal(parsed("96 f5 00 a166 90 80 80").ahead, 0);
+    m = parsed("96 f5 00 a166 90 80 82 a56168656164 02 a677697468696e cf7fffffffffffffff");
+    assert_true(m.ahead == 2 && m.has_within && m.within_us == INT64_MAX);
+    m = parsed("93 f4 91 94 00 a166 90 80 81 a677697468696e 00");
+    assert_true(m.kind == PYN_M_BATCH && m.count == 1 && m.has_within && m.within_us == 0);
+    assert_false(parsed("93 f4 91 94 00 a166 90 80 80").has_within);
     m = parsed("92 f3 93 01 a161 90");
     assert_true(m.kind == PYN_M_ITEMS && m.count == 3 && support_is_hex(m.body, "01 a161 90"));
 
@@ -240,6 +245,12 @@ static const struct {
     {DETAILS "81 a66572726f7273 91 92 94 a145 a0 c0 c0 81 a5796f757273 c3", PYN_EFORMAT, "a member that is ours"},
     {DETAILS GROUP GROUP GROUP GROUP GROUP "80", PYN_EFORMAT, "five groups inside of each other"},
     {DETAILS "81 a5796f757273 c2", PYN_EFORMAT, "yours that is false"},
+    {DETAILS "81 a66265796f6e64 c2", PYN_EFORMAT, "beyond that is false"},
+    {"96 f5 00 a166 90 80 81 a677697468696e ff", PYN_EFORMAT, "a negative time"},
+    {"96 f5 00 a166 90 80 81 a677697468696e cf8000000000000000", PYN_EFORMAT, "a time beyond 2**63 - 1"},
+    {"96 f5 00 a166 90 80 81 a677697468696e cb3ff0000000000000", PYN_EFORMAT, "a time that is a float"},
+    {"93 f4 91 94 00 a166 90 80 81 a56168656164 01", PYN_EFORMAT, "an option of an ask in a batch"},
+    {"93 f4 91 94 00 a166 90 80 c0", PYN_EFORMAT, "a batch whose options are nil"},
     {DETAILS "81 a5796f757273 01", PYN_EFORMAT, "yours that is 1"},
     {"93 fd 05 00", PYN_EFORMAT, "a free of none"},
     {"93 fd 05 ff", PYN_EFORMAT, "a free of less than none"},
