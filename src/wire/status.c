@@ -27,6 +27,9 @@ enum pyn_class pyn_status_class(pyn_status st)
     case PYN_EVERSION:
     case PYN_EFLOOD:
     case PYN_EGONE:
+    case PYN_EFORGED:
+    case PYN_ESPENT:
+    case PYN_ESHUT:
         return PYN_CLASS_CLOSE;
     case PYN_EINTERNAL:
     case PYN_ENOMEM:
@@ -58,6 +61,9 @@ const char *pyn_status_name(pyn_status st)
         [PYN_EFLOOD] = "flooded",
         [PYN_EGONE] = "stream ended",
         [PYN_ENOMEM] = "out of memory",
+        [PYN_EFORGED] = "not authentic",
+        [PYN_ESPENT] = "the key is used up",
+        [PYN_ESHUT] = "not let in",
     };
 
     if ((size_t)st >= sizeof(names) / sizeof(names[0])) {

@@ -35,6 +35,11 @@ typedef enum pyn_status {
 
     /* broken */
     PYN_ENOMEM,
+
+    /* close, of the channel; none is ever the code of a goodbye */
+    PYN_EFORGED, /* not sealed by who it should be */
+    PYN_ESPENT,  /* a key has no nonce left */
+    PYN_ESHUT,   /* the server does not let this client in */
 } pyn_status;
 
 enum pyn_class { PYN_CLASS_OK, PYN_CLASS_WAIT, PYN_CLASS_REFUSE, PYN_CLASS_CLOSE, PYN_CLASS_BROKEN };

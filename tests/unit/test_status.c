@@ -17,12 +17,14 @@ static const struct {
     {PYN_EEXT, PYN_CLASS_CLOSE},       {PYN_EPROTOCOL, PYN_CLASS_CLOSE},
     {PYN_EVERSION, PYN_CLASS_CLOSE},   {PYN_EFLOOD, PYN_CLASS_CLOSE},
     {PYN_EGONE, PYN_CLASS_CLOSE},      {PYN_ENOMEM, PYN_CLASS_BROKEN},
+    {PYN_EFORGED, PYN_CLASS_CLOSE},    {PYN_ESPENT, PYN_CLASS_CLOSE},
+    {PYN_ESHUT, PYN_CLASS_CLOSE},
 };
 
 static void every_status_has_its_class(void **state)
 {
     (void)state;
-    assert_int_equal(SUPPORT_COUNT(classes), PYN_ENOMEM + 1);
+    assert_int_equal(SUPPORT_COUNT(classes), PYN_ESHUT + 1);
     for (size_t i = 0; i < SUPPORT_COUNT(classes); i++) {
         assert_int_equal(pyn_status_class(classes[i].st), classes[i].wanted);
     }
@@ -40,7 +42,7 @@ static void zeroed_memory_is_broken_not_ok(void **state)
 static void every_status_has_a_name_of_its_own(void **state)
 {
     (void)state;
-    for (int i = 0; i <= PYN_ENOMEM; i++) {
+    for (int i = 0; i <= PYN_ESHUT; i++) {
         assert_true(strlen(pyn_status_name((pyn_status)i)) > 0);
         for (int j = 0; j < i; j++) {
             assert_string_not_equal(pyn_status_name((pyn_status)i), pyn_status_name((pyn_status)j));
@@ -51,8 +53,8 @@ static void every_status_has_a_name_of_its_own(void **state)
 static void what_is_no_status_is_broken_and_has_a_name(void **state)
 {
     (void)state;
-    assert_string_equal(pyn_status_name((pyn_status)(PYN_ENOMEM + 1)), "unknown status");
-    assert_int_equal(pyn_status_class((pyn_status)(PYN_ENOMEM + 1)), PYN_CLASS_BROKEN);
+    assert_string_equal(pyn_status_name((pyn_status)(PYN_ESHUT + 1)), "unknown status");
+    assert_int_equal(pyn_status_class((pyn_status)(PYN_ESHUT + 1)), PYN_CLASS_BROKEN);
 }
 
 int main(void)
