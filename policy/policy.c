@@ -67,8 +67,7 @@ const struct pyn_root *pyn_policy_root(const struct pyn_policy *policy, uint32_t
 
 /* ---- by name ---- */
 
-/* Where name is in a sorted table of count rows of size bytes, the name of a row being at offset; count when it is not there. */
-static size_t find_row(const void *rows, size_t count, size_t size, size_t offset, struct pyn_view name)
+size_t pyn_table_row(const void *rows, size_t count, size_t size, size_t offset, struct pyn_view name)
 {
     size_t low = 0;
     size_t high = count;
@@ -109,14 +108,15 @@ struct pyn_iface *pyn_table_find(struct pyn_iface *const *run, uint32_t count, s
 
 const struct pyn_record *pyn_table_record(const struct pyn_policy *policy, struct pyn_view name)
 {
-    size_t at = find_row(policy->records, policy->record_count, sizeof *policy->records,
-                         offsetof(struct pyn_record, name), name);
+    size_t at = pyn_table_row(policy->records, policy->record_count, sizeof *policy->records,
+                              offsetof(struct pyn_record, name), name);
     return at < policy->record_count ? &policy->records[at] : NULL;
 }
 
 const struct pyn_enum *pyn_table_enum(const struct pyn_policy *policy, struct pyn_view name)
 {
-    size_t at = find_row(policy->enums, policy->enum_count, sizeof *policy->enums, offsetof(struct pyn_enum, name), name);
+    size_t at = pyn_table_row(policy->enums, policy->enum_count, sizeof *policy->enums, offsetof(struct pyn_enum, name),
+                              name);
     return at < policy->enum_count ? &policy->enums[at] : NULL;
 }
 
@@ -131,8 +131,8 @@ const struct pyn_iface *pyn_policy_find(const struct pyn_policy *policy, struct 
 
 const struct pyn_error_rule *pyn_policy_error_rule(const struct pyn_policy *policy, struct pyn_view class_name)
 {
-    size_t at = find_row(policy->errors, policy->error_count, sizeof *policy->errors,
-                         offsetof(struct pyn_error_rule, class_name), class_name);
+    size_t at = pyn_table_row(policy->errors, policy->error_count, sizeof *policy->errors,
+                              offsetof(struct pyn_error_rule, class_name), class_name);
     return at < policy->error_count ? &policy->errors[at] : NULL;
 }
 
@@ -180,7 +180,7 @@ bool pyn_op_reads_ahead(const struct pyn_op *op)
            op->signature_count == 1 && !op->signatures[0].is_async && pyn_type_is_data(op->signatures[0].result);
 }
 
-static bool conforms(const struct pyn_iface *wanted, const struct pyn_iface *have)
+bool pyn_table_accepts(const struct pyn_iface *wanted, const struct pyn_iface *have)
 {
     uint32_t low = 0;
     uint32_t high = wanted->accept_count;
@@ -204,7 +204,7 @@ bool pyn_type_accepts(const struct pyn_type *wanted, const struct pyn_iface *hav
     if (iface == NULL) {
         return false;
     }
-    if (iface == have || conforms(iface, have)) {
+    if (iface == have || pyn_table_accepts(iface, have)) {
         return true;
     }
     /* What a peer describes it describes piece by piece: across the pieces an interface is known by its name. */

@@ -33,6 +33,12 @@ struct pyn_policy {
     uint32_t error_count;
 };
 
+/* Where name is in a sorted table of count rows of size bytes, the name of a row being at offset; count when it is not there. */
+size_t pyn_table_row(const void *rows, size_t count, size_t size, size_t offset, struct pyn_view name);
+
+/* Is have listed among what is taken where wanted is? */
+bool pyn_table_accepts(const struct pyn_iface *wanted, const struct pyn_iface *have);
+
 /* One iface of a run; NULL when there is none of that name. */
 struct pyn_iface *pyn_table_find(struct pyn_iface *const *run, uint32_t count, struct pyn_view name);
 

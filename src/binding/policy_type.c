@@ -1,6 +1,8 @@
 /* policy_type.c - pynto.Policy. */
 #include "policy_type.h"
 
+#include "reach.h"
+
 struct policy_object {
     PyObject_HEAD
     struct pyn_policy *policy; /* counted */
@@ -95,6 +97,7 @@ static PyType_Slot policy_slots[] = {
     {Py_tp_dealloc, policy_dealloc},
     {Py_tp_repr, policy_repr},
     {Py_tp_getset, policy_getset},
+    {Py_tp_methods, pyn_reach_methods},
     {0, NULL},
 };
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import report
+from . import report, tools
 from .config import BadInput, Config, RootSpec, find, parse_root
 from .findings import ERROR, WARNING, Finding
 
@@ -31,7 +31,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SystemExit as stop:  # argparse has said why
         return BAD_INPUT if stop.code else OK
     try:
-        _need_mypy()
         code: int = arguments.run(arguments)
         sys.stdout.flush()
         return code
@@ -73,6 +72,7 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--config", metavar="FILE", help="default: pynto.toml in this directory, if there is one")
         command.add_argument("--path", action="append", default=[], metavar="DIR", help="look for modules here, too")
         command.add_argument("--no-cache", action="store_true", help="leave no cache behind, and trust none")
+    tools.add_to(commands)
     return parser
 
 
@@ -87,6 +87,7 @@ def _target(arguments: argparse.Namespace, config: Config) -> Target:
 
 
 def _generate(arguments: argparse.Namespace) -> int:
+    _need_mypy()
     from . import generate, layout
 
     config = find(arguments.config, Path.cwd())
@@ -103,6 +104,7 @@ def _generate(arguments: argparse.Namespace) -> int:
 
 
 def _check(arguments: argparse.Namespace) -> int:
+    _need_mypy()
     from . import check
 
     config = find(arguments.config, Path.cwd())

@@ -1,0 +1,99 @@
+"""The commands of ``pynto-policy`` that look at policy files: nothing here reads hints."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from . import difference, engine, explain, picture
+from .config import BadInput
+
+_SAME, _GREW = 0, 1
+
+
+def add_to(commands: Any) -> None:
+    for add in (_add_diff, _add_explain, _add_who, _add_graph):
+        add(commands)
+
+
+def _add_diff(commands: Any) -> None:
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "diff",
+        help="what can a client do under NEW that it could not under OLD?",
+        epilog="exit codes: 0 the same or less, 1 authority grew, 2 bad input, 3 a fault of ours",
+    )
+    parser.add_argument("old", metavar="OLD", help="a policy file")
+    parser.add_argument("new", metavar="NEW", help="a policy file")
+    parser.add_argument("--full", action="store_true", help="every change, each with the way to it")
+    parser.add_argument("--format", choices=("text", "json"), default="text")
+    parser.set_defaults(run=_diff)
+
+
+def _diff(arguments: argparse.Namespace) -> int:
+    old, new = (engine.Reach(engine.load(path)) for path in (arguments.old, arguments.new))
+    found = difference.Difference(old, new)
+    as_json = arguments.format == "json"
+    sys.stdout.write(found.json(arguments.old, arguments.new) if as_json else found.text(arguments.full))
+    return _GREW if found.grew else _SAME
+
+
+def _policy_parser(commands: Any, name: str, help: str, epilog: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=help, epilog=epilog)
+    parser.add_argument("policy", metavar="POLICY", help="a policy file")
+    return parser
+
+
+def _add_explain(commands: Any) -> None:
+    codes = "exit codes: 0 a client gets at it, 1 nothing leads there, 2 no such name or bad input, 3 a fault of ours"
+    parser = _policy_parser(commands, "explain", "why can a client get at this?", codes)
+    parser.add_argument("name", metavar="NAME", help="an interface, or an operation: chat:Room, Room.post")
+    parser.add_argument("--path", action="append", default=[], metavar="DIR", help="look for modules here, too")
+    parser.set_defaults(run=_explain)
+
+
+def _explain(arguments: argparse.Namespace) -> int:
+    explainer = explain.Explainer(engine.Reach(engine.load(arguments.policy)), [*arguments.path, "."])
+    text, reached = explainer.explain(arguments.name)
+    sys.stdout.write(text)
+    return 0 if reached else 1
+
+
+def _add_who(commands: Any) -> None:
+    codes = "exit codes: 0 somebody, 1 nobody, 2 no such name or bad input, 3 a fault of ours"
+    parser = _policy_parser(commands, "who-can-reach", "every operation that hands this out, and who gets there", codes)
+    parser.add_argument("name", metavar="NAME", help="an interface, or an operation: chat:Room, Room.post")
+    parser.set_defaults(run=_who)
+
+
+def _who(arguments: argparse.Namespace) -> int:
+    text, reached = explain.Explainer(engine.Reach(engine.load(arguments.policy))).who(arguments.name)
+    sys.stdout.write(text)
+    return 0 if reached else 1
+
+
+def _add_graph(commands: Any) -> None:
+    codes = "exit codes: 0 drawn, 2 bad input or no Graphviz, 3 a fault of ours"
+    parser = _policy_parser(commands, "graph", "a picture of who hands what to whom", codes)
+    parser.add_argument("-o", "--output", metavar="FILE", help="where to write it (default: stdout); *.svg is drawn")
+    parser.add_argument("--format", choices=("dot", "svg"), help="default: by the name of the output, else dot")
+    parser.set_defaults(run=_graph)
+
+
+def _graph(arguments: argparse.Namespace) -> int:
+    reach = engine.Reach(engine.load(arguments.policy))
+    wanted = arguments.format or ("svg" if (arguments.output or "").endswith(".svg") else "dot")
+    write(arguments.output, picture.svg(reach) if wanted == "svg" else picture.dot(reach).encode())
+    return 0
+
+
+def write(output: str | None, data: bytes) -> None:
+    """To a file, or to stdout."""
+    if output is None:
+        sys.stdout.buffer.write(data)
+        return
+    try:
+        Path(output).write_bytes(data)
+    except OSError as error:
+        raise BadInput(f"{output}: {error.strerror}") from error
