@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 from pynto.caching import cached
-from pynto.client import Connection, Peer, StdStreamConnection, connect, connection, release, spawn
+from pynto.client import Connection, Peer, StdStreamConnection, connect, connection, oneway, release, spawn
 from pynto.errors import DeadlineExceeded, Disconnected, ProtocolError, QuotaExceeded, Refused, RemoteError
 from pynto.policy import Policy
 from pynto.server import Server, pair, serve
@@ -30,6 +30,7 @@ __all__ = [
     "cached",
     "connect",
     "connection",
+    "oneway",
     "pair",
     "release",
     "serve",

@@ -12,10 +12,11 @@ from typing import BinaryIO, Self
 from pynto import _core
 from pynto.errors import Disconnected
 
-__all__ = ["Connection", "Peer", "StdStreamConnection", "connect", "connection", "release", "spawn"]
+__all__ = ["Connection", "Peer", "StdStreamConnection", "connect", "connection", "oneway", "release", "spawn"]
 
 connection = _core.connection
 release = _core.release
+oneway = _core.oneway
 Peer = _core.Peer
 
 

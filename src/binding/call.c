@@ -205,7 +205,7 @@ PyObject *pyn_wait_for_value(struct pyn_link *link, struct pyn_waiter *waiter, c
     return answer != NULL ? finish(link, answer, type, op, book, NULL) : NULL;
 }
 
-/* The lane of the call that this thread is serving for this peer, if there is one. */
+/* The lane of the call that this thread is serving for this peer, if there is one in which that waits. */
 static const uint64_t *own_lane(const struct pyn_link *link)
 {
     const struct pyn_frame *frame = top_frame;
@@ -213,7 +213,7 @@ static const uint64_t *own_lane(const struct pyn_link *link)
     while (frame != NULL && frame->link != link) {
         frame = frame->below;
     }
-    return frame != NULL ? &frame->lane : NULL;
+    return frame != NULL && !frame->is_oneway ? &frame->lane : NULL;
 }
 
 static const struct pyn_type none_type = {.kind = PYN_T_NONE};

@@ -15,6 +15,7 @@ struct pyn_frame {
     struct pyn_frame *below;
     struct pyn_link *link;
     uint64_t lane;
+    bool is_oneway;            /* its caller waits in no lane */
     struct pyn_server *server; /* whose turn this thread has; NULL on a client */
     PyObject *thrown;          /* strong: what this call throws into a generator; or NULL */
 };
@@ -51,6 +52,10 @@ struct pyn_read {
 /* None: there may be more; NULL with an exception: that is how it went on behind the items. */
 PyObject *pyn_ask_peer(PyObject *netref, const struct pyn_op *op, struct pyn_read *read);
 
+/* oneway.c: pynto.oneway(). */
+PyObject *pyn_oneway(PyObject *module, PyObject *function);
+int pyn_oneway_init(void);
+
 /* Waits for the answer in a waiter that was entered, and gives its value as type; runs nested calls meanwhile. op: for the exceptions, or NULL. */
 PyObject *pyn_wait_for_value(struct pyn_link *link, struct pyn_waiter *waiter, const struct pyn_type *type,
                              const struct pyn_op *op, struct pyn_book *book);
@@ -75,6 +80,9 @@ struct pyn_failure {
 void pyn_failure_take(struct pyn_failure *failure, const struct pyn_party *party, const struct pyn_op *op,
                       struct pyn_encoder *encoder, const PyObject *thrown);
 void pyn_failure_clear(struct pyn_failure *failure);
+
+/* Logs the exception that is set, and clears it: nobody else will hear of it. */
+void pyn_failure_log(const struct pyn_op *op);
 
 /* Fills in what may be told of one exception, and logs what may not. rule: what the policy says of its class, or NULL. */
 void pyn_failure_tell(struct pyn_failure *failure, const struct pyn_party *party, const struct pyn_op *op,

@@ -337,6 +337,22 @@ PyObject *pyn_told(const struct pyn_party *party, PyObject *error)
     return pair;
 }
 
+void pyn_failure_log(const struct pyn_op *op)
+{
+    PyObject *error = pyn_taken_exception();
+    PyObject *operation = error != NULL ? operation_name(op) : NULL;
+
+    if (operation != NULL) {
+        Py_XDECREF(PyObject_CallFunctionObjArgs(pyn_core.log_incident, operation, error, NULL));
+        Py_DECREF(operation);
+    }
+    PyErr_Clear();
+    if (error != NULL) {
+        (void)PyException_SetTraceback(error, Py_None); /* what its frames hold goes with the call */
+        Py_DECREF(error);
+    }
+}
+
 void pyn_failure_clear(struct pyn_failure *failure)
 {
     Py_CLEAR(failure->type);

@@ -429,12 +429,15 @@ static bool run_to_answer(struct pyn_decoder *decoder, struct pyn_call *call, st
                pyn_packed(encoder, pyn_pack_nil(&encoder->buf)) == 0;
     }
     *result = pyn_run(decoder, call, server);
+    if (call->is_oneway) { /* nobody would take what it gave */
+        return *result != NULL && pyn_packed(encoder, pyn_pack_nil(&encoder->buf)) == 0;
+    }
     return *result != NULL && pyn_encode_result(encoder, *result, call) == 0;
 }
 
 PyObject *pyn_run_call(struct pyn_link *link, struct pyn_call *call, struct pyn_server *server)
 {
-    struct pyn_frame frame = {.link = link, .lane = call->lane, .server = server};
+    struct pyn_frame frame = {.link = link, .lane = call->lane, .is_oneway = call->is_oneway, .server = server};
     struct pyn_party *party = link->host;
     struct pyn_decoder decoder = {.link = link, .party = party, .reader = pyn_reader_of(call->body)};
     struct pyn_encoder encoder;
@@ -451,12 +454,16 @@ PyObject *pyn_run_call(struct pyn_link *link, struct pyn_call *call, struct pyn_
     pyn_frame_push(&frame);
     is_return = run_to_answer(&decoder, call, server, &encoder, &reading, &result);
     pyn_frame_pop();
-    if (!is_return && !party->is_server && !PyErr_ExceptionMatches(PyExc_Exception)) {
+    if (!is_return && !call->is_oneway && !party->is_server && !PyErr_ExceptionMatches(PyExc_Exception)) {
         interrupt = pyn_taken_exception(); /* it goes on to who waits here */
         pyn_link_answer_interrupted(link, call);
     } else {
         if (!is_return) {
             pyn_encoder_rewind(&encoder, nothing);
+        }
+        if (!is_return && call->is_oneway) {
+            pyn_failure_log(call->verdict.op);
+        } else if (!is_return) {
             pyn_failure_take(&failure, party, call->verdict.op, &encoder, frame.thrown);
         }
         answer(link, call, &encoder, is_return, &failure, &reading);

@@ -126,6 +126,11 @@ static PyMethodDef core_functions[] = {
      "connection(netref)\n--\n\nThe Connection that it belongs to; of a client's object, at a server: the Peer."},
     {"release", core_release, METH_O,
      "release(netref)\n--\n\nGives the reference back now, not when it is collected. Once is as good as twice."},
+    {"oneway", pyn_oneway, METH_O,
+     "oneway(function)\n--\n\nThe same method of a netref, or callable netref, as a call that is not waited for: it "
+     "gives None at "
+     "once. Nothing is known of its result or its error, which the other side logs. One-way calls are served in their "
+     "order."},
     {"_at_exit", pyn_endings_at_exit, METH_NOARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
@@ -202,8 +207,9 @@ static int core_exec(PyObject *module)
     }
     is_loaded = true;
     if (look_up_all() != 0 || look_up_main_thread() != 0 || pyn_values_init() != 0 || pyn_errors_init() != 0 ||
-        pyn_policy_type_init(module) != 0 || pyn_netref_type_init(module) != 0 || pyn_connection_type_init(module) != 0 ||
-        pyn_server_type_init(module) != 0 || pyn_peer_type_init(module) != 0 || pyn_endings_init(module) != 0) {
+        pyn_policy_type_init(module) != 0 || pyn_netref_type_init(module) != 0 ||
+        pyn_connection_type_init(module) != 0 || pyn_server_type_init(module) != 0 || pyn_peer_type_init(module) != 0 ||
+        pyn_oneway_init() != 0 || pyn_endings_init(module) != 0) {
         return -1;
     }
     return 0;

@@ -225,6 +225,11 @@ PyObject *pyn_remote_method_new(struct pyn_book *book, const struct pyn_op *op)
     return method;
 }
 
+const struct pyn_op *pyn_remote_method_op(PyObject *method)
+{
+    return of(method)->op;
+}
+
 static PyObject *method_get(PyObject *self, PyObject *object, PyObject *Py_UNUSED(type))
 {
     return object == NULL || object == Py_None ? Py_NewRef(self) : PyMethod_New(self, object);

@@ -51,6 +51,8 @@ struct pyn_link {
     void *host;       /* the binding's */
 
     struct pyn_waiter *waiters;
+    bool tells;             /* one-way calls have been sent, */
+    uint64_t tell_lane;     /* all of them in this lane, which is used for nothing else */
     bool is_reading;        /* a thread reads the descriptor */
     atomic_bool is_clogged; /* so much output stands there that no more calls are run; written with the lock held */
 
@@ -150,6 +152,9 @@ void pyn_link_answer_late(struct pyn_link *link, uint64_t lane);
  */
 pyn_status pyn_link_call(struct pyn_link *link, struct pyn_waiter *waiter, const uint64_t *lane, struct pyn_view object,
                          const struct pyn_expect *expects, uint32_t count);
+
+/* Sends a one-way call. PYN_EQUOTA: nothing was sent. class close: the link is over. */
+pyn_status pyn_link_tell(struct pyn_link *link, struct pyn_view object);
 
 /* A client's handshakes: PYN_OK when they are done or the link is over, PYN_EWAIT: a signal came, call it again. Not done at the deadline (0: none): over. */
 pyn_status pyn_link_open(struct pyn_link *link, uint64_t deadline);

@@ -215,6 +215,27 @@ pyn_status pyn_link_call(struct pyn_link *link, struct pyn_waiter *waiter, const
     return st;
 }
 
+pyn_status pyn_link_tell(struct pyn_link *link, struct pyn_view object)
+{
+    pyn_status st = PYN_EINTERNAL;
+
+    pyn_link_lock(link);
+    st = link->over;
+    if (st == PYN_OK) {
+        if (!link->tells) {
+            link->tells = true;
+            link->tell_lane = pyn_session_lane(link->session);
+        }
+        st = pyn_session_tell(link->session, link->tell_lane, object);
+    }
+    if (st == PYN_OK) {
+        atomic_fetch_add(&link->calls, 1);
+        write_out(link);
+    }
+    pyn_link_unlock(link);
+    return st;
+}
+
 pyn_status pyn_link_open(struct pyn_link *link, uint64_t deadline)
 {
     pyn_status st = PYN_OK;

@@ -30,7 +30,19 @@ bool pyn_session_may_call(const struct pyn_session *session, uint64_t number)
 {
     const struct pyn_lane *lane = pyn_lanes_find(&session->lanes, number);
 
-    return lane == NULL ? pyn_lanes_is_ours(&session->lanes, number) : lane->top->is_running;
+    return lane == NULL ? pyn_lanes_is_ours(&session->lanes, number) : lane->top->is_running && !lane->top->is_oneway;
+}
+
+pyn_status pyn_session_tell(struct pyn_session *session, uint64_t lane, struct pyn_view object)
+{
+    if (session->state != PYN_OK) {
+        return session->state;
+    }
+    if (session->phase != PYN_PHASE_READY || pyn_lanes_find(&session->lanes, lane) != NULL ||
+        !pyn_lanes_is_ours(&session->lanes, lane)) {
+        return PYN_EINTERNAL;
+    }
+    return object.len > session->quotas->limits.message_max ? PYN_EQUOTA : write_call(session, lane, object);
 }
 
 bool pyn_session_is_waiting(const struct pyn_session *session, uint64_t number)

@@ -14,6 +14,7 @@ struct decision {
     struct pyn_verdict verdict;
     bool is_open; /* it names promises: the rest is decided when its turn comes */
     uint32_t ahead;
+    bool is_oneway;
     bool is_counted; /* charged to PYN_Q_CALLS */
     size_t charged;  /* charged to PYN_Q_QUEUED */
 };
@@ -198,14 +199,15 @@ static struct pyn_turn *new_turn(struct pyn_session *session, uint64_t lane, str
     if (turn == NULL) {
         return NULL;
     }
-    *turn = (struct pyn_turn){.call = {.lane = lane, .verdict = decision->verdict, .ahead = decision->ahead},
-                              .verdict = decision->st,
-                              .quota = decision->quota,
-                              .is_counted = decision->is_counted,
-                              .is_small = is_small,
-                              .is_open = decision->st == PYN_OK && decision->is_open,
-                              .repeat = 1,
-                              .charged = decision->charged};
+    *turn = (struct pyn_turn){
+        .call = {.lane = lane, .verdict = decision->verdict, .ahead = decision->ahead, .is_oneway = decision->is_oneway},
+        .verdict = decision->st,
+        .quota = decision->quota,
+        .is_counted = decision->is_counted,
+        .is_small = is_small,
+        .is_open = decision->st == PYN_OK && decision->is_open,
+        .repeat = 1,
+        .charged = decision->charged};
     session->turns++;
     if (decision->st != PYN_OK) {
         return turn;
@@ -383,14 +385,27 @@ static pyn_status refuse(struct pyn_session *session, struct pyn_lane *lane, con
     return st == PYN_OK ? pyn_ledger_refusal(&session->ledger, session->now) : st;
 }
 
+/* Nobody waits for an answer: it is as if it had been refused in its turn. */
+static pyn_status pass_over(struct pyn_session *session, const struct pyn_arrival *arrival,
+                            const struct decision *decision)
+{
+    pyn_status st = pyn_references_give_back(session, arrival->message->body);
+
+    uncharge(session, decision);
+    return st == PYN_OK ? pyn_ledger_refusal(&session->ledger, session->now) : st;
+}
+
 pyn_status pyn_call_place(struct pyn_session *session, const struct pyn_arrival *arrival, struct pyn_event *event)
 {
     struct pyn_lane *lane = pyn_lanes_find(&session->lanes, session->in_lane);
-    struct decision decision = {.st = PYN_EINTERNAL};
+    struct decision decision = {.st = PYN_EINTERNAL, .is_oneway = arrival->message->is_oneway};
     pyn_status st = charge_and_decide(session, lane, arrival, &decision);
 
     if (st != PYN_OK) {
         return st;
+    }
+    if (decision.st != PYN_OK && decision.is_oneway) {
+        return pass_over(session, arrival, &decision);
     }
     if (decision.st != PYN_OK) {
         return refuse(session, lane, arrival, &decision);
@@ -402,10 +417,13 @@ pyn_status pyn_call_place(struct pyn_session *session, const struct pyn_arrival 
 pyn_status pyn_call_take(struct pyn_session *session, const struct pyn_message *message, struct pyn_event *event)
 {
     struct pyn_arrival arrival = {.message = message, .ends_at = pyn_session_end_of(session, message)};
+    const struct pyn_lane *lane = pyn_lanes_find(&session->lanes, session->in_lane);
 
-    if (pyn_lanes_find(&session->lanes, session->in_lane) == NULL &&
-        pyn_lanes_is_ours(&session->lanes, session->in_lane)) {
+    if (lane == NULL && pyn_lanes_is_ours(&session->lanes, session->in_lane)) {
         return PYN_EPROTOCOL; /* ours to begin */
+    }
+    if (message->is_oneway && lane != NULL && (lane->depth > 1 || !lane->top->is_serving)) {
+        return PYN_EPROTOCOL; /* it cannot nest: our call's answer would not wait for it */
     }
     return pyn_call_place(session, &arrival, event);
 }

@@ -2,8 +2,9 @@
 #include "session_state.h"
 
 /* An interface of the peer's, which was described under the number of its node. */
-struct described {
+struct pyn_described {
     struct pyn_idnode node;
+    struct pyn_described *next;
     struct pyn_policy *policy;
     const struct pyn_iface *iface;
 };
@@ -12,7 +13,7 @@ struct described {
 
 const struct pyn_iface *pyn_described_find(const struct pyn_session *session, uint32_t number)
 {
-    const struct described *entry = pyn_idmap_find(&session->described, number, 0);
+    const struct pyn_described *entry = pyn_idmap_find(&session->described, number, 0);
 
     return entry == NULL ? NULL : entry->iface;
 }
@@ -31,7 +32,7 @@ static const struct pyn_iface *described_one(const struct pyn_policy *policy)
     return NULL;
 }
 
-static pyn_status load(struct pyn_session *session, const struct pyn_message *message, struct described *entry)
+static pyn_status load(struct pyn_session *session, const struct pyn_message *message, struct pyn_described *entry)
 {
     struct pyn_diag diag;
     pyn_status st = pyn_policy_load_fragment(session->mem, message->body, &entry->policy, &diag);
@@ -45,12 +46,14 @@ static pyn_status load(struct pyn_session *session, const struct pyn_message *me
         return PYN_EPROTOCOL;
     }
     pyn_idmap_add(&session->described, &entry->node, message->id, 0, entry);
+    entry->next = session->descriptions;
+    session->descriptions = entry;
     return PYN_OK;
 }
 
 pyn_status pyn_describe_take(struct pyn_session *session, const struct pyn_message *message, struct pyn_event *event)
 {
-    struct described *entry = NULL;
+    struct pyn_described *entry = NULL;
     pyn_status st = PYN_EINTERNAL;
 
     (void)event;
@@ -71,7 +74,7 @@ pyn_status pyn_describe_take(struct pyn_session *session, const struct pyn_messa
 
 void pyn_described_fini(struct pyn_session *session)
 {
-    struct described *entry = NULL;
+    struct pyn_described *entry = NULL;
 
     while ((entry = pyn_idmap_any(&session->described)) != NULL) {
         pyn_idmap_remove(&session->described, &entry->node);
@@ -128,4 +131,100 @@ pyn_status pyn_describe_send(struct pyn_session *session, const struct pyn_iface
     }
     *number = iface->index + 1;
     return PYN_OK;
+}
+
+/* ---- asked for ---- */
+
+/* Does a result of this type bring a reference under that name? */
+static const struct pyn_iface *named_in(const struct pyn_type *type, struct pyn_view name)
+{
+    const struct pyn_type *const *items = type->kind == PYN_T_UNION ? type->items : &type;
+    uint32_t count = type->kind == PYN_T_UNION ? type->count : 1;
+
+    for (uint32_t i = 0; i < count; i++) {
+        if (items[i]->kind == PYN_T_IFACE && items[i]->iface != NULL && pyn_view_is_equal(items[i]->iface->name, name)) {
+            return items[i]->iface;
+        }
+    }
+    return NULL;
+}
+
+static const struct pyn_iface *named_by_op(const struct pyn_op *op, struct pyn_view name)
+{
+    const struct pyn_iface *found = NULL;
+
+    if (op->kind == PYN_OP_GET) {
+        return named_in(op->type, name);
+    }
+    for (uint32_t i = 0; found == NULL && op->kind == PYN_OP_METHOD && i < op->signature_count; i++) {
+        found = named_in(op->signatures[i].result, name);
+    }
+    return found;
+}
+
+static const struct pyn_iface *named_by(const struct pyn_iface *iface, struct pyn_view name)
+{
+    const struct pyn_iface *found = NULL;
+
+    for (uint32_t i = 0; found == NULL && i < iface->op_count; i++) {
+        found = named_by_op(&iface->ops[i], name);
+    }
+    return found;
+}
+
+static bool is_described(const struct pyn_session *session, uint64_t number)
+{
+    return number <= pyn_policy_iface_count(session->policy) &&
+           (session->is_described[(number - 1) / 8] & (1u << (number - 1) % 8)) != 0;
+}
+
+/* What the client could come to hold by a call of an operation that it knows of may be described; anything else is not there. */
+pyn_status pyn_look_take(struct pyn_session *session, const struct pyn_message *message, struct pyn_event *event)
+{
+    const struct pyn_iface *iface = NULL;
+    uint32_t number = 0;
+
+    (void)event;
+    if (is_described(session, message->id)) {
+        iface = named_by(pyn_policy_iface(session->policy, (uint32_t)message->id - 1), message->name);
+    }
+    return iface == NULL ? pyn_ledger_refusal(&session->ledger, session->now)
+                         : pyn_out_reply_status(pyn_describe_send(session, iface, &number));
+}
+
+static const struct pyn_described *find_described(const struct pyn_session *session, struct pyn_view name)
+{
+    const struct pyn_described *entry = session->descriptions;
+
+    while (entry != NULL && !pyn_view_is_equal(entry->iface->name, name)) {
+        entry = entry->next;
+    }
+    return entry;
+}
+
+pyn_status pyn_session_look(struct pyn_session *session, const struct pyn_iface *from, struct pyn_view name,
+                            const struct pyn_iface **found)
+{
+    const struct pyn_described *entry = find_described(session, name);
+    const struct pyn_described *asked = find_described(session, from->name);
+    struct pyn_writing writing;
+    pyn_status st = session->state;
+
+    *found = NULL;
+    if (st != PYN_OK) {
+        return st;
+    }
+    if (entry != NULL) {
+        *found = entry->iface;
+        return PYN_OK;
+    }
+    if (asked == NULL) {
+        return PYN_EINTERNAL;
+    }
+    st = pyn_out_begin(session, NULL, &writing);
+    if (st == PYN_OK) {
+        st = pyn_message_look(&session->out, (uint32_t)asked->node.id, name);
+    }
+    st = pyn_out_end(session, &writing, st);
+    return st == PYN_OK ? PYN_EWAIT : st;
 }

@@ -30,6 +30,7 @@ struct pyn_frame {
     bool is_serving;
     /* serving */
     bool is_running;   /* the host has the call */
+    bool is_oneway;    /* the peer wants no answer to it, and waits in no lane */
     bool is_cancelled; /* and was told that its answer is not wanted */
     struct pyn_queue queue;
     struct pyn_batch *batch; /* of the call that runs; NULL when it came alone */

@@ -123,6 +123,7 @@ void pyn_frame_run(struct pyn_frame *frame, struct pyn_turn *turn)
 {
     frame->batch = turn->batch; /* moved: the turn is the host's from now on, who may free it before it is answered */
     frame->step = turn->step;
+    frame->is_oneway = turn->call.is_oneway;
     frame->is_cancelled = false;
     turn->batch = NULL;
 }
@@ -149,7 +150,7 @@ pyn_status pyn_turn_refuse(struct pyn_session *session, struct pyn_turn *turn)
 {
     pyn_status st = turn->is_broken ? PYN_OK : pyn_refusal_note(session, turn->batch, turn->step, turn);
 
-    for (uint64_t i = 0; st == PYN_OK && i < turn->repeat; i++) {
+    for (uint64_t i = 0; st == PYN_OK && i < turn->repeat && !turn->call.is_oneway; i++) {
         st = pyn_refusal_send(session, turn->call.lane, turn);
     }
     pyn_ledger_refund(&session->ledger, PYN_Q_CALLS, turn->is_counted);
@@ -256,6 +257,9 @@ pyn_status pyn_session_send_return(struct pyn_session *session, uint64_t lane, s
     if (st != PYN_OK) {
         return st;
     }
+    if (found->top->is_oneway) {
+        return answered(session, found, PYN_OK);
+    }
     if (value.len + sizeof pyn_return_head > session->quotas->limits.message_max) {
         return PYN_EQUOTA; /* still to be answered: by an error */
     }
@@ -274,6 +278,9 @@ pyn_status pyn_session_send_failure(struct pyn_session *session, uint64_t lane, 
 
     if (st != PYN_OK) {
         return st;
+    }
+    if (found->top->is_oneway) {
+        return answered(session, found, PYN_OK);
     }
     if (details.len > session->quotas->limits.message_max) {
         return PYN_EQUOTA; /* still to be answered: without them */

@@ -65,6 +65,7 @@ struct pyn_call {
     struct pyn_verdict verdict;
     struct pyn_view body; /* args and kwargs, a copy */
     uint64_t ends_at;     /* the instant until which its answer is wanted; 0: no matter when */
+    bool is_oneway;       /* it is to be answered by a return of nil, of which nothing is sent */
     uint32_t ahead; /* not 0: it is a step of an iterator, to be run at most so often; pyn_session_send_items() takes the results */
 };
 
@@ -150,6 +151,12 @@ pyn_status pyn_session_send_call(struct pyn_session *session, uint64_t lane, str
 pyn_status pyn_session_send_batch(struct pyn_session *session, uint64_t lane, struct pyn_view object,
                                   const struct pyn_expect *expects, uint32_t count);
 
+/*
+ * A call of ours that is not answered: the object is a whole message [-11, ..., {"oneway": true}]. The lane must be idle and ours, and is so afterwards:
+ * calls that follow in it are served behind this one. The same errors.
+ */
+pyn_status pyn_session_tell(struct pyn_session *session, uint64_t lane, struct pyn_view object);
+
 /* The answer to the call that the lane is serving. value: one packed object. The next call of the lane's queue becomes an event.
  * PYN_EQUOTA: value is too large for a message, PYN_ENOMEM: either way the call is still to be answered. Unread output beyond its quota ends
  * the connection with PYN_EFLOOD. */
@@ -206,6 +213,13 @@ void pyn_session_set_proxy(struct pyn_session *session, uint64_t id, const struc
 
 /* The proxy is gone: a free with the whole count goes out with the next output. Never fails, allocates nothing. */
 void pyn_session_release(struct pyn_session *session, uint64_t id, const struct pyn_iface *iface);
+
+/*
+ * CLIENT: the interface called name, which a result of from's is, as the server described it. PYN_EWAIT: it has not, and was asked; when a ping that is sent
+ * behind this has been answered, it has, or never will. PYN_EQUOTA: nothing was sent. from: one that was described.
+ */
+pyn_status pyn_session_look(struct pyn_session *session, const struct pyn_iface *from, struct pyn_view name,
+                            const struct pyn_iface **found);
 
 /* A value that will not be decoded: every reference of the peer's in it is given back. Any run of whole items will do, so the rest of a value too. */
 void pyn_session_discard(struct pyn_session *session, struct pyn_view value);

@@ -69,9 +69,10 @@ struct pyn_session {
     struct pyn_refs step_refs; /* for a step whose promises are replaced: what it names is held by it or by its batch */
     struct pyn_holds seen;     /* exports that the check under way has looked at */
 
-    struct pyn_idmap described; /* CLIENT: what the peer described, by number */
-    uint8_t *is_described;      /* SERVER: a bit for each interface of the policy */
-    struct pyn_policy *policy;  /* SERVER */
+    struct pyn_idmap described;         /* CLIENT: what the peer described, by number */
+    struct pyn_described *descriptions; /* the same, one behind the other */
+    uint8_t *is_described;              /* SERVER: a bit for each interface of the policy */
+    struct pyn_policy *policy;          /* SERVER */
 };
 
 /* ---- output.c ---- */
@@ -171,6 +172,7 @@ pyn_status pyn_references_give_back(struct pyn_session *session, struct pyn_view
 pyn_status pyn_describe_take(struct pyn_session *session, const struct pyn_message *message, struct pyn_event *event);
 /* Describes it unless it was; *number is 0 for what needs no description. */
 pyn_status pyn_describe_send(struct pyn_session *session, const struct pyn_iface *iface, uint32_t *number);
+pyn_status pyn_look_take(struct pyn_session *session, const struct pyn_message *message, struct pyn_event *event);
 const struct pyn_iface *pyn_described_find(const struct pyn_session *session, uint32_t number);
 void pyn_described_fini(struct pyn_session *session);
 

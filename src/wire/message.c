@@ -174,6 +174,15 @@ static pyn_status parse_describe(struct pyn_reader *rd, struct pyn_message *out)
     return read_map_whole(rd, &out->body);
 }
 
+static pyn_status parse_look(struct pyn_reader *rd, struct pyn_message *out)
+{
+    if (read_uint_upto(rd, UINT32_MAX, &out->id) != PYN_OK || out->id == 0 ||
+        pyn_reader_str(rd, &out->name) != PYN_OK || out->name.len == 0) {
+        return PYN_EFORMAT;
+    }
+    return PYN_OK;
+}
+
 static pyn_status parse_cancel(struct pyn_reader *rd, struct pyn_message *out)
 {
     (void)rd;
@@ -231,6 +240,17 @@ static pyn_status read_within(struct pyn_reader *rd, struct pyn_message *out)
     return read_uint_upto(rd, INT64_MAX, &out->within_us);
 }
 
+static pyn_status read_oneway(struct pyn_reader *rd, struct pyn_message *out)
+{
+    struct pyn_item item;
+
+    if (pyn_reader_next(rd, &item) != PYN_OK || item.wire != PYN_W_BOOL || !item.truth) {
+        return PYN_EFORMAT;
+    }
+    out->is_oneway = true;
+    return PYN_OK;
+}
+
 struct option {
     const char *key;
     pyn_status (*read)(struct pyn_reader *rd, struct pyn_message *out);
@@ -238,8 +258,9 @@ struct option {
 };
 
 static const struct option options[] = {
-    {"ahead", read_ahead, false},  /* 1 to 2**32 - 1 */
-    {"within", read_within, true}, /* microseconds, 0 to 2**63 - 1 */
+    {"ahead", read_ahead, false},   /* 1 to 2**32 - 1 */
+    {"oneway", read_oneway, false}, /* true */
+    {"within", read_within, true},  /* microseconds, 0 to 2**63 - 1 */
 };
 
 static pyn_status read_option(struct pyn_reader *rd, struct pyn_message *out)
@@ -359,7 +380,13 @@ static pyn_status parse_ask(struct pyn_reader *rd, struct pyn_message *out)
 {
     pyn_status st = parse_call(rd, out);
 
-    return st == PYN_OK ? parse_options(rd, out) : PYN_EFORMAT;
+    if (st == PYN_OK) {
+        st = parse_options(rd, out);
+    }
+    if (st != PYN_OK || (out->is_oneway && out->ahead > 0)) { /* who wants no answer wants no items */
+        return PYN_EFORMAT;
+    }
+    return PYN_OK;
 }
 
 static pyn_status parse_items(struct pyn_reader *rd, struct pyn_message *out)
@@ -397,6 +424,7 @@ static const struct grammar grammars[] = {
     {PYN_M_ASK, 6, parse_ask},           /* reference, name, args, kwargs, options */
     {PYN_M_BATCH, 3, parse_batch},       /* [step, ...], options */
     {PYN_M_ITEMS, 2, parse_items},       /* [value, ...] */
+    {PYN_M_LOOK, 3, parse_look},         /* interface, name */
 };
 
 static const struct grammar *find_grammar(int64_t kind, uint32_t count)

@@ -113,6 +113,17 @@ pyn_status pyn_message_cancel(struct pyn_buf *buf)
     return finish(&w);
 }
 
+pyn_status pyn_message_look(struct pyn_buf *buf, uint32_t interface, struct pyn_view name)
+{
+    if (interface == 0) {
+        return PYN_EINTERNAL;
+    }
+    struct writer w = start(buf, 3, PYN_M_LOOK);
+    put_uint(&w, interface);
+    put_str(&w, name);
+    return finish(&w);
+}
+
 pyn_status pyn_message_goodbye(struct pyn_buf *buf, uint32_t code, const char *reason)
 {
     struct writer w = start(buf, 3, PYN_M_GOODBYE);

@@ -839,3 +839,50 @@ def test_an_iterator_of_objects_is_never_asked_ahead() -> None:
         things = [next(connection.root) for _ in range(30)]
         assert len(set(map(id, things))) == 30
         assert asked[:30] == [[0, "__next__", [], {}]] * 30
+
+
+# ---- one-way calls ----
+
+
+@pytest.mark.parametrize("is_waiting", [False, True])
+def test_a_flood_of_one_way_calls_is_held_by_the_clients_quotas(is_waiting: bool) -> None:
+    """It stops reading; while it waits for an answer it refuses them, until it has had enough."""
+    opened, stuck = threading.Event(), []
+
+    def script(peer: Attacker) -> None:
+        lent = peer.reply()[2][0].id
+        if not is_waiting:
+            peer.send([RETURN, 1])
+        data = pack([-11, lent, "__call__", [1], {}, {"oneway": True}]) + NEWLINE
+        peer.send([-4, 1])
+        try:
+            for _ in range(300):
+                peer.send_raw(data * 1000, timeout=1.0)
+        except TimeoutError:
+            stuck.append(True)
+
+    def callback(value: int) -> int:
+        opened.wait(20)
+        return value
+
+    with against(script, quotas={"calls": 20}) as connection:
+        try:
+            if is_waiting:
+                with pytest.raises((pynto.ProtocolError, pynto.Disconnected)):
+                    connection.root.call(callback)
+            else:
+                assert connection.root.call(callback) == 1
+                until(lambda: stuck, "the server cannot write on")
+            assert connection.usage()["calls_peak"] <= 20
+        finally:
+            opened.set()
+
+
+def test_a_server_does_not_ask_for_descriptions() -> None:
+    def script(peer: Attacker) -> None:
+        assert peer.reply() == [0, "number", [], {}]
+        peer.send([-15, 1, "evil:Root"])
+        assert peer.expect_close() == [-7, 15, "message out of turn"]
+
+    with against(script) as connection, pytest.raises((pynto.ProtocolError, pynto.Disconnected)):
+        connection.root.number()

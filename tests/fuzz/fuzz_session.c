@@ -189,7 +189,7 @@ static void see_in(struct world *w, const struct pyn_message *message)
 {
     if (message->kind == PYN_M_LANE) {
         w->in.lane = message->id;
-    } else if (message->kind == PYN_M_CALL) {
+    } else if (message->kind == PYN_M_CALL || (message->kind == PYN_M_ASK && !message->is_oneway)) {
         see_call_in(w, message);
     } else if (message->kind == PYN_M_BATCH) {
         struct pyn_reader rd = pyn_reader_of(message->body);
@@ -599,6 +599,19 @@ static void pack_items(struct world *w, struct pyn_buf *buf)
     (void)pyn_pack_newline(buf);
 }
 
+/* A call that is not answered. */
+static void pack_oneway(struct world *w, struct pyn_buf *buf, uint8_t choice)
+{
+    (void)pyn_pack_array(buf, 6);
+    (void)pyn_pack_int(buf, PYN_M_ASK);
+    (void)pyn_pack_uint(buf, choice / 64);
+    pack_body(w, buf, take(w) % 8);
+    (void)pyn_pack_map(buf, 1);
+    (void)pyn_pack_str(buf, "oneway", 6);
+    (void)pyn_pack_bool(buf, true);
+    (void)pyn_pack_newline(buf);
+}
+
 static void step_message(struct world *w)
 {
     struct pyn_buf buf;
@@ -632,6 +645,10 @@ static void step_message(struct world *w)
             pack_batch(w, &buf);
         } else if (choice & 16) {
             pack_items(w, &buf);
+        } else if (choice & 32) {
+            pack_oneway(w, &buf, choice);
+        } else if (choice & 64) {
+            (void)pyn_message_look(&buf, choice / 128 + 1, pyn_view_of("m:Child"));
         } else {
             pack_error(&buf, choice / 32);
         }
