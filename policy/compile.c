@@ -323,6 +323,7 @@ static pyn_status compile_iface(struct pyn_build *build, const struct pyn_model_
         return st;
     }
     out->policy = policy;
+    out->cached_count = model->cached.count;
     out->op_count = model->methods.count + model->get.count + model->set.count;
     ops = pyn_arena_new(&policy->arena, out->op_count, sizeof *ops);
     if (ops == NULL) {

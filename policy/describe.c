@@ -230,18 +230,9 @@ static void put_kind(struct writer *writer, const struct pyn_iface *iface, enum 
     }
 }
 
-static uint32_t count_cached(const struct pyn_iface *iface)
-{
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < iface->op_count; i++) {
-        count += iface->ops[i].ttl_ns != 0;
-    }
-    return count;
-}
-
 static void put_cached(struct writer *writer, const struct pyn_iface *iface)
 {
-    uint32_t count = count_cached(iface);
+    uint32_t count = iface->cached_count;
     if (count == 0) {
         return;
     }
@@ -258,7 +249,7 @@ static void put_cached(struct writer *writer, const struct pyn_iface *iface)
 static void put_iface(struct writer *writer, const struct pyn_iface *iface)
 {
     put_text(writer, iface->name);
-    put_map(writer, (size_t)(count_cached(iface) != 0) + (count_kind(iface, PYN_OP_GET) != 0) +
+    put_map(writer, (size_t)(iface->cached_count != 0) + (count_kind(iface, PYN_OP_GET) != 0) +
                         (count_kind(iface, PYN_OP_METHOD) != 0) + (count_kind(iface, PYN_OP_SET) != 0));
     put_cached(writer, iface);
     put_kind(writer, iface, PYN_OP_GET, "get");

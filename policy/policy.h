@@ -115,6 +115,7 @@ struct pyn_iface {
     uint32_t index;             /* unique in the policy, from 0: index of the host's own tables */
     uint32_t op_count;
     const struct pyn_op *ops; /* sorted by kind, then name */
+    uint32_t cached_count;    /* operations whose answers a client may keep */
     uint32_t accept_count;
     const struct pyn_iface *const *accepts; /* other interfaces that conform; sorted by address */
     struct pyn_view fragment; /* the msgpack map that describes it to a peer; empty when external, and for what is too much in a fragment */

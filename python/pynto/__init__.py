@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from pynto.caching import cached
+from pynto.caching import cached, stale
 from pynto.client import Connection, Peer, StdStreamConnection, connect, connection, oneway, release, spawn
 from pynto.errors import DeadlineExceeded, Disconnected, ProtocolError, QuotaExceeded, Refused, RemoteError
 from pynto.policy import Policy
@@ -35,6 +35,7 @@ __all__ = [
     "release",
     "serve",
     "spawn",
+    "stale",
 ]
 
 __version__ = "0.1.0"

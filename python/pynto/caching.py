@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
-__all__ = ["cached"]
+from pynto import _core
+
+__all__ = ["cached", "stale"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -27,3 +29,12 @@ def cached(*, ttl: float, vary: Iterable[str] | None = None) -> Callable[[F], F]
         return function
 
     return mark
+
+
+def stale(obj: object, name: str | None = None) -> int:
+    """Tell every client that holds obj that kept answers of it are not true any more: those of one operation, or all.
+
+    obj: an object that is served by this process. name: that of a cached method or property. It may be called from any
+    thread, and in a call: then its caller learns it ahead of the answer. Returns how many connections were told.
+    """
+    return _core.stale(obj, name)

@@ -3,6 +3,7 @@
 
 #include "../runtime/clock.h"
 #include "../wire/pack.h"
+#include "recall.h"
 
 static _Thread_local struct pyn_frame *top_frame;
 
@@ -223,7 +224,12 @@ static PyObject *exchange(struct pyn_encoder *encoder, const struct pyn_type *ex
 {
     struct pyn_server *server = top_frame != NULL ? top_frame->server : NULL;
     struct pyn_link *link = encoder->link;
-    const struct pyn_expect wanted = {expect, pyn_op_end(op), read != NULL ? read->ahead : 0};
+    const bool may_keep = op->ttl_ns != 0 && read == NULL && link->server == NULL;
+    const struct pyn_expect wanted = {.result = expect,
+                                      .end = pyn_op_end(op),
+                                      .ahead = read != NULL ? read->ahead : 0,
+                                      .op = may_keep ? op : NULL,
+                                      .sent_at = may_keep ? pyn_now() : 0};
     struct pyn_answer *answer = NULL;
     struct pyn_waiter waiter;
     pyn_status st = PYN_EINTERNAL;
@@ -265,7 +271,10 @@ PyObject *pyn_call_peer(PyObject *netref, const struct pyn_op *op, PyObject *con
     }
     pyn_encoder_init(&encoder, pyn_netref_link(netref), pyn_netref_book(netref), 0);
     if (pack_call(&encoder, netref, op, args, nargs, kwnames, &expect) == 0) {
-        value = exchange(&encoder, expect, op, NULL, was_sent);
+        value = op->ttl_ns != 0 ? pyn_recall(&encoder, op, expect) : NULL;
+        if (value == NULL && !PyErr_Occurred()) {
+            value = exchange(&encoder, expect, op, NULL, was_sent);
+        }
     }
     pyn_encoder_fini(&encoder, *was_sent);
     pyn_drop_dead(pyn_netref_link(netref));

@@ -4,6 +4,7 @@
 #include "endings.h"
 #include "policy_type.h"
 #include "quotas.h"
+#include "recall.h"
 
 struct core pyn_core;
 
@@ -131,6 +132,8 @@ static PyMethodDef core_functions[] = {
      "gives None at "
      "once. Nothing is known of its result or its error, which the other side logs. One-way calls are served in their "
      "order."},
+    {"stale", pyn_core_stale,
+     METH_VARARGS, "stale(object, name=None)\n--\n\nTells every client that holds the object that kept answers are not true any more; how many."},
     {"_at_exit", pyn_endings_at_exit, METH_NOARGS, NULL},
     {NULL, NULL, 0, NULL},
 };

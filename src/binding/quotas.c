@@ -55,7 +55,7 @@ static int put(PyObject *dict, const char *name, uint64_t value)
     return result;
 }
 
-static PyObject *usage_of(const struct pyn_ledger *ledger)
+static PyObject *usage_of(const struct pyn_ledger *ledger, const struct pyn_cache_counts *counts)
 {
     PyObject *dict = PyDict_New();
     char peak[64];
@@ -65,6 +65,12 @@ static PyObject *usage_of(const struct pyn_ledger *ledger)
         const char *name = pyn_quota_name((enum pyn_quota)i);
         (void)PyOS_snprintf(peak, sizeof peak, "%s_peak", name);
         result = put(dict, name, ledger->used[i]) != 0 || put(dict, peak, ledger->peak[i]) != 0 ? -1 : 0;
+    }
+    if (result == 0) {
+        result = put(dict, "cache_hits", counts->hits) != 0 || put(dict, "cache_misses", counts->misses) != 0 ||
+                         put(dict, "cache_evictions", counts->evictions) != 0
+                     ? -1
+                     : 0;
     }
     if (result == 0) {
         result = put(dict, "served", ledger->called) != 0 || put(dict, "refused", ledger->refused) != 0 ? -1 : 0;
@@ -77,12 +83,14 @@ static PyObject *usage_of(const struct pyn_ledger *ledger)
 
 PyObject *pyn_usage_of_link(struct pyn_link *link)
 {
+    struct pyn_cache_counts counts;
     struct pyn_ledger ledger;
 
     pyn_link_lock(link);
     ledger = *pyn_session_ledger(link->session);
+    counts = pyn_session_cache_counts(link->session);
     pyn_link_unlock(link);
-    return usage_of(&ledger);
+    return usage_of(&ledger, &counts);
 }
 
 PyObject *pyn_quotas_dict(const struct pyn_quotas *quotas)

@@ -4,6 +4,7 @@
 #include "endings.h"
 #include "policy_type.h"
 #include "quotas.h"
+#include "recall.h"
 
 enum { LOG_LINES = 64, LOG_WIDTH = 320 };
 
@@ -26,6 +27,7 @@ struct server_object {
     PyObject *root_names; /* tuple, holds the names */
     PyObject *spawn;      /* callable: one more thread in run() */
     struct log_queue log;
+    struct pyn_notified notified;
 };
 
 static struct server_object *of(PyObject *self)
@@ -214,6 +216,7 @@ static int start(struct server_object *self, PyObject *quotas, unsigned connecti
         PyErr_NoMemory();
         return -1;
     }
+    pyn_notified_enter(&self->notified, (PyObject *)self, self->server);
     return 0;
 }
 
@@ -273,6 +276,7 @@ static void server_dealloc(PyObject *self)
     struct server_object *server = of(self);
 
     PyObject_GC_UnTrack(self);
+    pyn_notified_leave(&server->notified);
     pyn_server_free(server->server); /* every thread in run() holds self: there is none */
     pyn_book_free(server->party.book);
     (void)server_clear(self);

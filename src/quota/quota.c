@@ -40,6 +40,7 @@ static const struct row rows[] = {
     {"queued", "bytes", 17 * MIB, 4 * KIB, 1024 * GIB, WIDTH_U64, HELD(PYN_Q_QUEUED)},
     {"output", "bytes", 64 * MIB, 4 * KIB, 1024 * GIB, WIDTH_U64, HELD(PYN_Q_OUTPUT)},
     {"interfaces", "descriptions", 1024, 1, 1 << 20, WIDTH_U64, HELD(PYN_Q_INTERFACES)},
+    {"cache", "bytes", 8 * MIB, 0, 1024 * GIB, WIDTH_U64, HELD(PYN_Q_CACHE)},
     {"refusals", "refusals", 500, 1, 1 << 30, WIDTH_U32, FIELD(refusals_burst)},
     {"refusals_per_second", "refusals", 10, 0, 1 << 30, WIDTH_U32, FIELD(refusals_per_second)},
     {"handshake", "seconds", 5, 0.001, 86400, WIDTH_SECONDS, FIELD(handshake_ns)},

@@ -24,6 +24,7 @@ enum pyn_quota {
     PYN_Q_QUEUED,         /* bytes of messages that wait for their turn */
     PYN_Q_OUTPUT,         /* bytes that wait for the peer to read them */
     PYN_Q_INTERFACES,     /* descriptions that we keep for it */
+    PYN_Q_CACHE,          /* bytes of its answers that we keep, to use them again; a client's */
     PYN_Q_COUNT,
 };
 
@@ -42,7 +43,7 @@ struct pyn_quotas {
 struct pyn_quotas pyn_quotas_default(void);
 
 /* Sets one by its name ("message", "depth", "elements", "keys", "integer", "references", "lent", "calls", "nesting", "queued", "output",
- * "interfaces", "refusals", "refusals_per_second", "handshake", "hello", "stall", "callback"; the last four in seconds). PYN_EARGS: no such name, or out of range.
+ * "interfaces", "cache", "refusals", "refusals_per_second", "handshake", "hello", "stall", "callback"; the last four in seconds). PYN_EARGS: no such name, or out of range.
  * A "message" that needs more "queued" or "output" than there is raises them. */
 pyn_status pyn_quotas_set(struct pyn_quotas *quotas, struct pyn_view name, double value);
 

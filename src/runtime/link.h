@@ -51,9 +51,10 @@ struct pyn_link {
     void *host;       /* the binding's */
 
     struct pyn_waiter *waiters;
-    bool tells;             /* one-way calls have been sent, */
-    uint64_t tell_lane;     /* all of them in this lane, which is used for nothing else */
-    bool is_reading;        /* a thread reads the descriptor */
+    bool tells;         /* one-way calls have been sent, */
+    uint64_t tell_lane; /* all of them in this lane, which is used for nothing else */
+    bool is_reading;    /* a thread reads the descriptor */
+    atomic_bool is_taking; /* and may have bytes that the session has not seen; set ahead of reading them, cleared with the lock held */
     atomic_bool is_clogged; /* so much output stands there that no more calls are run; written with the lock held */
 
     /* client */
@@ -158,6 +159,12 @@ pyn_status pyn_link_tell(struct pyn_link *link, struct pyn_view object);
 
 /* A client's handshakes: PYN_OK when they are done or the link is over, PYN_EWAIT: a signal came, call it again. Not done at the deadline (0: none): over. */
 pyn_status pyn_link_open(struct pyn_link *link, uint64_t deadline);
+
+/*
+ * The answer to a call that is kept from an earlier one, a copy to be freed with free(). False: the peer has to be asked; so too when anything has come
+ * that was not looked at, for it may say that the answer is not true any more.
+ */
+bool pyn_link_recall(struct pyn_link *link, const struct pyn_op *op, struct pyn_view object, uint8_t **copy, size_t *len);
 
 /* Enters a waiter for the root, which the hello has asked for. */
 void pyn_link_await_root(struct pyn_link *link, struct pyn_waiter *waiter);

@@ -86,6 +86,9 @@ void pyn_server_suspend_again(struct pyn_server *server, struct pyn_link *link);
 /* The wait is over: returns with the turn. Not with the interpreter's lock held. */
 void pyn_server_resume(struct pyn_server *server, struct pyn_link *link);
 
+/* What was answered for object is not true any more: every link that holds it is told. How many were. Without any lock, or with the interpreter's. */
+uint32_t pyn_server_stale(struct pyn_server *server, const void *object, struct pyn_view name);
+
 struct pyn_server_stats {
     uint32_t links;
     uint32_t threads;

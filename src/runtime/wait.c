@@ -1,6 +1,7 @@
 /* wait.c - the threads that have sent a call: sending, waiting, reading for each other, answering what comes meanwhile. */
 #include <errno.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -105,17 +106,18 @@ static pyn_status leave_over(struct pyn_link *link, struct pyn_waiter *waiter)
 
 /* ---- reading ---- */
 
-static ssize_t read_some(const struct pyn_link *link, uint8_t *scratch, uint64_t deadline)
+static ssize_t read_some(struct pyn_link *link, uint8_t *scratch, uint64_t deadline, bool is_caching)
 {
     struct pollfd fd = {.fd = link->in, .events = POLLIN};
 
-    if (!link->is_socket || deadline != 0) {
+    if (!link->is_socket || deadline != 0 || is_caching) {
         int ready = poll(&fd, 1, poll_ms(deadline));
         if (ready <= 0) {
             errno = ready == 0 ? EAGAIN : errno;
             return -1;
         }
     }
+    atomic_store(&link->is_taking, true); /* ahead of it: who finds the socket empty, finds this */
     return link->is_socket ? recv(link->in, scratch, READ_AT_ONCE, 0) : read(link->in, scratch, READ_AT_ONCE);
 }
 
@@ -123,15 +125,17 @@ static ssize_t read_some(const struct pyn_link *link, uint8_t *scratch, uint64_t
 static pyn_status read_once(struct pyn_link *link, uint64_t deadline)
 {
     uint8_t scratch[READ_AT_ONCE];
+    bool is_caching = pyn_session_is_caching(link->session);
     ssize_t n = 0;
     int error = 0;
 
     link->is_reading = true;
     pyn_link_unlock(link);
-    n = read_some(link, scratch, deadline);
+    n = read_some(link, scratch, deadline, is_caching);
     error = errno;
     pyn_link_lock(link);
     link->is_reading = false;
+    atomic_store(&link->is_taking, false); /* nobody looks before the lock is given back */
     if (link->is_dropped) {
         pyn_link_close(link);
     }
@@ -253,6 +257,35 @@ pyn_status pyn_link_open(struct pyn_link *link, uint64_t deadline)
     }
     pyn_link_unlock(link);
     return st;
+}
+
+/* In this order: bytes that have left the socket are another thread's by then. */
+static bool has_news(struct pyn_link *link)
+{
+    struct pollfd fd = {.fd = link->in, .events = POLLIN};
+
+    return poll(&fd, 1, 0) != 0 || atomic_load(&link->is_taking);
+}
+
+bool pyn_link_recall(struct pyn_link *link, const struct pyn_op *op, struct pyn_view object, uint8_t **copy, size_t *len)
+{
+    struct pyn_view value = {NULL, 0};
+    bool is_there = false;
+
+    *copy = NULL;
+    *len = 0;
+    pyn_link_lock(link);
+    if (link->over == PYN_OK && !has_news(link) && pyn_session_recall(link->session, op, object, pyn_now(), &value)) {
+        *copy = malloc(value.len);
+        is_there = *copy != NULL;
+    }
+    if (is_there) {
+        memcpy(*copy, value.data, value.len);
+        *len = value.len;
+        atomic_fetch_add(&link->calls, 1); /* who reads ahead sees that something else was looked at */
+    }
+    pyn_link_unlock(link);
+    return is_there;
 }
 
 void pyn_link_await_root(struct pyn_link *link, struct pyn_waiter *waiter)

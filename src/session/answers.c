@@ -35,14 +35,23 @@ bool pyn_session_may_call(const struct pyn_session *session, uint64_t number)
 
 pyn_status pyn_session_tell(struct pyn_session *session, uint64_t lane, struct pyn_view object)
 {
-    if (session->state != PYN_OK) {
-        return session->state;
+    pyn_status st = session->state;
+
+    if (st != PYN_OK) {
+        return st;
     }
     if (session->phase != PYN_PHASE_READY || pyn_lanes_find(&session->lanes, lane) != NULL ||
         !pyn_lanes_is_ours(&session->lanes, lane)) {
         return PYN_EINTERNAL;
     }
-    return object.len > session->quotas->limits.message_max ? PYN_EQUOTA : write_call(session, lane, object);
+    if (object.len > session->quotas->limits.message_max) {
+        return PYN_EQUOTA;
+    }
+    st = write_call(session, lane, object);
+    if (st == PYN_OK) {
+        pyn_recall_told(session, object);
+    }
+    return st;
 }
 
 bool pyn_session_is_waiting(const struct pyn_session *session, uint64_t number)
@@ -101,6 +110,8 @@ pyn_status pyn_session_send_batch(struct pyn_session *session, uint64_t lane, st
     }
     if (st != PYN_OK) {
         pyn_lanes_pop(&session->lanes, pyn_lanes_find(&session->lanes, lane));
+    } else if (session->role == PYN_ROLE_CLIENT) {
+        pyn_recall_sent(session, frame, object);
     }
     return st;
 }
@@ -340,6 +351,7 @@ pyn_status pyn_answer_take(struct pyn_session *session, const struct pyn_message
     }
     answer->lane = session->in_lane;
     take_items(lane->top, answer);
+    pyn_recall_answered(session, lane->top, answer);
     if (lane->top->more > 0) {
         lane->top->more--;
         lane->top->expect = lane->top->expects[lane->top->at++];

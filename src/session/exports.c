@@ -73,10 +73,15 @@ static pyn_status add_new(struct pyn_exports *exports, void *object, const struc
     return PYN_OK;
 }
 
+struct pyn_export *pyn_exports_of(const struct pyn_exports *exports, const void *object, const struct pyn_iface *iface)
+{
+    return pyn_idmap_find(&exports->by_object, key_of(object), side_of(iface));
+}
+
 pyn_status pyn_exports_add(struct pyn_exports *exports, void *object, const struct pyn_iface *iface, uint64_t *id,
                            bool *is_new)
 {
-    struct pyn_export *entry = pyn_idmap_find(&exports->by_object, key_of(object), side_of(iface));
+    struct pyn_export *entry = pyn_exports_of(exports, object, iface);
 
     *id = 0;
     *is_new = false;

@@ -58,6 +58,9 @@ pyn_status pyn_exports_add(struct pyn_exports *exports, void *object, const stru
 /* NULL when the peer does not hold it. */
 struct pyn_export *pyn_exports_find(const struct pyn_exports *exports, uint64_t id);
 
+/* What it holds of an object under an interface; NULL: nothing. */
+struct pyn_export *pyn_exports_of(const struct pyn_exports *exports, const void *object, const struct pyn_iface *iface);
+
 /* The peer has freed it count times. */
 pyn_status pyn_exports_free(struct pyn_exports *exports, uint64_t id, uint64_t count);
 

@@ -141,6 +141,7 @@ static const struct step steps[] = {
     [-PYN_M_ASK] = {pyn_call_take, PYN_PHASE_READY, true, true},
     [-PYN_M_BATCH] = {pyn_batch_take, PYN_PHASE_READY, true, true},
     [-PYN_M_ITEMS] = {pyn_items_take, PYN_PHASE_READY, true, true},
+    [-PYN_M_STALE] = {pyn_stale_take, PYN_PHASE_READY, false, true},
     [-PYN_M_LOOK] = {pyn_look_take, PYN_PHASE_READY, true, false},
 };
 

@@ -25,6 +25,11 @@ struct pyn_items {
     uint8_t bytes[];
 };
 
+struct pyn_asking;
+
+/* Which answers that are kept a call of ours may make untrue. */
+enum pyn_writes { PYN_WRITES_NOTHING = 0, PYN_WRITES_ONE, PYN_WRITES_ANY };
+
 struct pyn_frame {
     struct pyn_frame *below;
     bool is_serving;
@@ -42,6 +47,9 @@ struct pyn_frame {
     struct pyn_expect *expects; /* of the answers behind it; owned, NULL: none */
     uint32_t more;              /* answers behind it */
     uint32_t at;                /* of expects: the next answer's */
+    struct pyn_asking *asking;  /* the cache's note of it; NULL: its answer is not kept */
+    enum pyn_writes writes;
+    uint64_t written; /* ONE: the reference whose attribute it is */
 };
 
 struct pyn_lane {

@@ -38,6 +38,7 @@ static void init(struct pyn_session *session, const struct pyn_session_config *c
     pyn_lanes_init(&session->lanes, config->mem, is_client ? 0 : 1, is_client ? CLIENT_FIRST : SERVER_FIRST);
     pyn_pool_init(&session->blocks, config->mem, PYN_SMALL_BLOCK, BLOCKS_KEPT);
     pyn_references_init(session);
+    pyn_cache_init(&session->cache, config->mem, &session->ledger);
 }
 
 pyn_status pyn_session_new(const struct pyn_session_config *config, struct pyn_session **out)
@@ -75,6 +76,7 @@ void pyn_session_abandon(struct pyn_session *session)
     session->taken = session->whole = session->stalled = 0;
     pyn_buf_fini(&session->in);
     pyn_serving_drop_all(session);
+    pyn_cache_fini(&session->cache); /* no frame is left that has a note there */
     pyn_exports_drop_all(&session->exports);
     pyn_imports_fini(&session->imports);
     pyn_mem_free(session->mem, session->seen.entries);

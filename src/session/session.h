@@ -133,7 +133,9 @@ uint64_t pyn_session_lane(struct pyn_session *session);
 struct pyn_expect {
     const struct pyn_type *result; /* NULL: any data */
     const struct pyn_type *end;    /* of the value of the StopIteration that may answer it; NULL: it may have none */
-    uint32_t ahead; /* not 0: the call asks for so many results at most, of type result; its return is nil */
+    uint32_t ahead;          /* not 0: the call asks for so many results at most, of type result; its return is nil */
+    const struct pyn_op *op; /* its answer may be kept; lives as long as the session; NULL: it may not */
+    uint64_t sent_at;        /* with op: an instant ahead of sending it */
 };
 
 /*
@@ -156,6 +158,13 @@ pyn_status pyn_session_send_batch(struct pyn_session *session, uint64_t lane, st
  * calls that follow in it are served behind this one. The same errors.
  */
 pyn_status pyn_session_tell(struct pyn_session *session, uint64_t lane, struct pyn_view object);
+
+/*
+ * CLIENT: the answer to such a call that is kept: a packed value, good until the next call that is not const. object: as it would be sent. False: there
+ * is none, or what has come and was not looked at may change it.
+ */
+bool pyn_session_recall(struct pyn_session *session, const struct pyn_op *op, struct pyn_view object, uint64_t now,
+                        struct pyn_view *value);
 
 /* The answer to the call that the lane is serving. value: one packed object. The next call of the lane's queue becomes an event.
  * PYN_EQUOTA: value is too large for a message, PYN_ENOMEM: either way the call is still to be answered. Unread output beyond its quota ends
@@ -228,6 +237,12 @@ void pyn_session_discard(struct pyn_session *session, struct pyn_view value);
 bool pyn_session_has_frees(const struct pyn_session *session);
 pyn_status pyn_session_flush_frees(struct pyn_session *session);
 
+/*
+ * SERVER: what was answered for object is not true any more: a peer that holds it where answers may be kept is told. name: of one operation; empty: all.
+ * *is_told: it was. A peer that has left no room for it is at its end: class close.
+ */
+pyn_status pyn_session_stale(struct pyn_session *session, const void *object, struct pyn_view name, bool *is_told);
+
 /* An object that no reference and no call holds any more; NULL when there is none. The host drops it. */
 void *pyn_session_reap(struct pyn_session *session);
 
@@ -246,6 +261,14 @@ bool pyn_session_is_ready(const struct pyn_session *session); /* both hellos are
 const struct pyn_ledger *pyn_session_ledger(const struct pyn_session *session);
 /* What the peer's hello says that it takes in one message; as wide as can be until it has come, and where it says nothing. */
 const struct pyn_limits *pyn_session_peer_limits(const struct pyn_session *session);
+struct pyn_cache_counts {
+    uint64_t hits;
+    uint64_t misses;
+    uint64_t evictions;
+};
+struct pyn_cache_counts pyn_session_cache_counts(const struct pyn_session *session);
+/* CLIENT: is anything kept, or asked for that may be? */
+bool pyn_session_is_caching(const struct pyn_session *session);
 /* class close when it is over, else PYN_OK */
 pyn_status pyn_session_state(const struct pyn_session *session);
 

@@ -7,6 +7,7 @@
  * answers.c    our calls           references.c  exports, imports, what is given back
  * items.c      results that come ahead of an answer
  * describe.c   interfaces by number steps.c   calls that came in one message
+ * recall.c     answers that are kept, and what makes them untrue
  *
  * A room returns PYN_OK, PYN_EWAIT, or why the connection is over: input.c then ends it. What the host calls ends it by itself.
  */
@@ -16,6 +17,7 @@
 #include "../wire/pack.h"
 #include "../wire/scan.h"
 #include "batch.h"
+#include "cache.h"
 #include "exports.h"
 #include "imports.h"
 #include "lanes.h"
@@ -73,6 +75,7 @@ struct pyn_session {
     struct pyn_described *descriptions; /* the same, one behind the other */
     uint8_t *is_described;              /* SERVER: a bit for each interface of the policy */
     struct pyn_policy *policy;          /* SERVER */
+    struct pyn_cache cache;             /* CLIENT: answers that are kept */
 };
 
 /* ---- output.c ---- */
@@ -161,6 +164,15 @@ pyn_status pyn_answer_take(struct pyn_session *session, const struct pyn_message
 
 /* ---- items.c ---- */
 pyn_status pyn_items_take(struct pyn_session *session, const struct pyn_message *message, struct pyn_event *event);
+
+/* ---- recall.c ---- */
+/* A call of ours stands in the output, and its frame waits. */
+void pyn_recall_sent(struct pyn_session *session, struct pyn_frame *frame, struct pyn_view object);
+/* One stands there that will not be answered. */
+void pyn_recall_told(struct pyn_session *session, struct pyn_view object);
+/* Its next answer has come. */
+void pyn_recall_answered(struct pyn_session *session, struct pyn_frame *frame, const struct pyn_answer *answer);
+pyn_status pyn_stale_take(struct pyn_session *session, const struct pyn_message *message, struct pyn_event *event);
 
 /* ---- references.c ---- */
 void pyn_references_init(struct pyn_session *session);

@@ -197,6 +197,14 @@ static pyn_status parse_goodbye(struct pyn_reader *rd, struct pyn_message *out)
     return st == PYN_OK ? pyn_reader_str(rd, &out->name) : st;
 }
 
+static pyn_status parse_stale(struct pyn_reader *rd, struct pyn_message *out)
+{
+    if (pyn_reader_uint(rd, &out->id) != PYN_OK || read_str_or_nil(rd, &out->name, &out->has_name) != PYN_OK) {
+        return PYN_EFORMAT;
+    }
+    return out->has_name && (out->name.len == 0 || out->name.len > PYN_NAME_MAX) ? PYN_EFORMAT : PYN_OK;
+}
+
 /* What speaks another protocol or version is told so, whatever else it wrote. */
 static pyn_status parse_hello(struct pyn_reader *rd, struct pyn_message *out)
 {
@@ -424,6 +432,7 @@ static const struct grammar grammars[] = {
     {PYN_M_ASK, 6, parse_ask},           /* reference, name, args, kwargs, options */
     {PYN_M_BATCH, 3, parse_batch},       /* [step, ...], options */
     {PYN_M_ITEMS, 2, parse_items},       /* [value, ...] */
+    {PYN_M_STALE, 3, parse_stale},       /* reference, name */
     {PYN_M_LOOK, 3, parse_look},         /* interface, name */
 };
 

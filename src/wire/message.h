@@ -30,6 +30,7 @@ enum pyn_kind {
     PYN_M_ASK = -11,     /* [-11, reference, name, args, kwargs, {options}]: a call with options      */
     PYN_M_BATCH = -12,   /* [-12, [step, ...], {options}]; a step is a call that may name the results of earlier ones */
     PYN_M_ITEMS = -13,   /* [-13, [value, ...]]: what an iterator gave, ahead of the answer to an ask */
+    PYN_M_STALE = -14,   /* [-14, reference, name or nil]: what was answered for it is not true any more */
     PYN_M_LOOK = -15,    /* [-15, interface, name]: how is the interface described that a result of this one names? */
 };
 
@@ -38,14 +39,14 @@ enum { PYN_VERSION = 1 };
 struct pyn_message {
     enum pyn_kind kind;
     bool is_known_ref; /* CALL: false when the reference is an integer that no id can be (negative): refused, as an unknown one is */
-    uint64_t id; /* CALL, FREE: reference; LANE: lane; DESCRIBE, LOOK: interface; GOODBYE: code; HELLO: version; PING, PONG: token */
+    uint64_t id; /* CALL, FREE, STALE: reference; LANE: lane; DESCRIBE, LOOK: interface; GOODBYE: code; HELLO: version; PING, PONG: token */
     uint64_t count;            /* FREE, >= 1; BATCH: steps; ITEMS: values, >= 1 */
     uint32_t ahead;            /* ASK: how many results of an iterator are taken at once; 0 when it does not say */
     bool has_within;           /* ASK, BATCH: it says how long it may take */
     uint64_t within_us;        /* so many microseconds, from its arrival on */
     bool is_oneway;            /* ASK: no answer is wanted */
-    struct pyn_view name;      /* CALL, ASK, LOOK: name; GOODBYE: reason; HELLO: root's name; ERROR: type */
-    bool has_name;             /* HELLO: false when it is nil */
+    struct pyn_view name;      /* CALL, ASK, LOOK, STALE: name; GOODBYE: reason; HELLO: root's name; ERROR: type */
+    bool has_name;             /* HELLO, STALE: false when it is nil */
     struct pyn_view text;      /* ERROR: text */
     struct pyn_view traceback; /* ERROR, empty when nil */
     struct pyn_view incident;  /* ERROR, empty when nil */
@@ -76,6 +77,8 @@ pyn_status pyn_message_cancel(struct pyn_buf *buf);
 pyn_status pyn_message_look(struct pyn_buf *buf, uint32_t interface, struct pyn_view name);
 pyn_status pyn_message_goodbye(struct pyn_buf *buf, uint32_t code, const char *reason);
 pyn_status pyn_message_ping(struct pyn_buf *buf, enum pyn_kind ping_or_pong, uint64_t token);
+/* An empty name is written as nil. PYN_EMISFIT: one that is longer than PYN_NAME_MAX. */
+pyn_status pyn_message_stale(struct pyn_buf *buf, uint64_t id, struct pyn_view name);
 /* An empty traceback or incident is written as nil. Texts must be UTF-8; PYN_EMISFIT when the type has not 1 to PYN_NAME_MAX bytes.
  * details: a packed map, as details.h has it, or empty. */
 pyn_status pyn_message_error(struct pyn_buf *buf, const struct pyn_error_head *head, struct pyn_view details);

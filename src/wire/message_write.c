@@ -144,6 +144,17 @@ pyn_status pyn_message_ping(struct pyn_buf *buf, enum pyn_kind ping_or_pong, uin
     return finish(&w);
 }
 
+pyn_status pyn_message_stale(struct pyn_buf *buf, uint64_t id, struct pyn_view name)
+{
+    if (name.len > PYN_NAME_MAX) {
+        return PYN_EMISFIT;
+    }
+    struct writer w = start(buf, 3, PYN_M_STALE);
+    put_uint(&w, id);
+    put_str_or_nil(&w, name);
+    return finish(&w);
+}
+
 pyn_status pyn_message_error(struct pyn_buf *buf, const struct pyn_error_head *head, struct pyn_view details)
 {
     if (head->type.len == 0 || head->type.len > PYN_NAME_MAX) {

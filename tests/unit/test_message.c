@@ -105,6 +105,11 @@ static void the_other_kinds_are_read(void **state)
     m = parsed("92 f3 93 01 a161 90");
     assert_true(m.kind == PYN_M_ITEMS && m.count == 3 && support_is_hex(m.body, "01 a161 90"));
 
+    m = parsed("93 f2 07 a474657874");
+    assert_true(m.kind == PYN_M_STALE && m.id == 7 && m.has_name && is_text(m.name, "text"));
+    m = parsed("93 f2 cfffffffffffffffff c0");
+    assert_true(m.kind == PYN_M_STALE && m.id == UINT64_MAX && !m.has_name && m.name.len == 0);
+
     m = parsed("93 fd cfffffffffffffffff cfffffffffffffffff");
     assert_int_equal(m.kind, PYN_M_FREE);
     assert_true(m.id == UINT64_MAX && m.count == UINT64_MAX);
@@ -181,6 +186,11 @@ static const struct {
     {"92 f3 81 01 02", PYN_EFORMAT, "items that are a map"},
     {"92 f3 92 d41202 01", PYN_EFORMAT, "items that are a list"},
     {"93 f3 91 01 02", PYN_EFORMAT, "items and more"},
+    {"92 f2 07", PYN_EFORMAT, "stale without a name or nil"},
+    {"93 f2 ff c0", PYN_EFORMAT, "stale of a negative reference"},
+    {"93 f2 c3 c0", PYN_EFORMAT, "stale of true"},
+    {"93 f2 07 a0", PYN_EFORMAT, "stale of an empty name"},
+    {"93 f2 07 c40161", PYN_EFORMAT, "stale of a name in bytes"},
     {"92 d3ffffffff00000000 00", PYN_EFORMAT, "a kind whose low 32 bits are 0"},
     {"92 d3fffffffefffffff7 00", PYN_EFORMAT, "a kind whose low 32 bits are -9"},
     {"92 cffffffffffffffff7 00", PYN_EFORMAT, "a positive kind with the bits of -9"},
