@@ -1,0 +1,296 @@
+/* grant.c - the table of grants: open addressing by a piece of the digest, which nobody outside can choose. */
+#include "grant.h"
+
+#include <assert.h>
+#include <sodium.h>
+
+static_assert(crypto_sign_PUBLICKEYBYTES == PYN_KEY_LEN && crypto_sign_BYTES == PYN_SIGNATURE_LEN, "Ed25519");
+
+enum { ROOM_MIN = 16 };
+
+struct pyn_grants {
+    const struct pyn_mem *mem;
+    uint8_t pepper[PYN_KEY_LEN]; /* the key of the digests */
+    uint8_t server_public[PYN_KEY_LEN];
+    struct pyn_grant *slots; /* room of them, a power of two; kind NONE: free */
+    size_t room;
+    size_t count;
+};
+
+/* ---- digests ---- */
+
+static void digest_of(const uint8_t *key, const char *label, struct pyn_view a, struct pyn_view b,
+                      uint8_t out[PYN_DIGEST_LEN])
+{
+    crypto_generichash_state state;
+
+    (void)crypto_generichash_init(&state, key, key == NULL ? 0 : PYN_KEY_LEN, PYN_DIGEST_LEN);
+    (void)crypto_generichash_update(&state, (const uint8_t *)label, strlen(label) + 1);
+    if (a.len > 0) {
+        (void)crypto_generichash_update(&state, a.data, a.len);
+    }
+    if (b.len > 0) {
+        (void)crypto_generichash_update(&state, b.data, b.len);
+    }
+    (void)crypto_generichash_final(&state, out, PYN_DIGEST_LEN);
+    sodium_memzero(&state, sizeof state);
+}
+
+void pyn_grants_digest(const struct pyn_grants *grants, enum pyn_login_kind kind, struct pyn_view what,
+                       uint8_t out[PYN_DIGEST_LEN])
+{
+    static const char *const labels[] = {
+        [PYN_LOGIN_NONE] = "none",
+        [PYN_LOGIN_KEY] = "key",
+        [PYN_LOGIN_CAPABILITY] = "capability",
+        [PYN_LOGIN_NARROWED] = "narrowed",
+    };
+
+    digest_of(grants->pepper, labels[kind], what, (struct pyn_view){NULL, 0}, out);
+}
+
+void pyn_narrowing_digest(const uint8_t server_public[PYN_KEY_LEN], struct pyn_view facet, uint8_t out[PYN_DIGEST_LEN])
+{
+    digest_of(NULL, "pynto narrowing 1", (struct pyn_view){server_public, PYN_KEY_LEN}, facet, out);
+}
+
+/* ---- life ---- */
+
+pyn_status pyn_grants_new(const struct pyn_mem *mem, const uint8_t secret[PYN_KEY_LEN],
+                          const uint8_t public_key[PYN_KEY_LEN], struct pyn_grants **out)
+{
+    struct pyn_grants *grants = pyn_mem_new(mem, 1, sizeof *grants);
+
+    *out = NULL;
+    if (grants == NULL) {
+        return PYN_ENOMEM;
+    }
+    grants->mem = mem;
+    grants->room = ROOM_MIN;
+    grants->slots = pyn_mem_new(mem, grants->room, sizeof *grants->slots);
+    if (grants->slots == NULL) {
+        pyn_mem_free(mem, grants);
+        return PYN_ENOMEM;
+    }
+    digest_of(secret, "pynto grants 1", (struct pyn_view){NULL, 0}, (struct pyn_view){NULL, 0}, grants->pepper);
+    memcpy(grants->server_public, public_key, PYN_KEY_LEN);
+    *out = grants;
+    return PYN_OK;
+}
+
+void pyn_grants_free(struct pyn_grants *grants)
+{
+    if (grants != NULL) {
+        const struct pyn_mem *mem = grants->mem;
+        pyn_mem_free(mem, grants->slots);
+        sodium_memzero(grants, sizeof *grants);
+        pyn_mem_free(mem, grants);
+    }
+}
+
+/* ---- the table ---- */
+
+static size_t first_slot(const uint8_t digest[PYN_DIGEST_LEN], size_t room)
+{
+    uint64_t number = 0;
+
+    memcpy(&number, digest, sizeof number);
+    return (size_t)number & (room - 1);
+}
+
+/* Where a digest stands, or the free slot where it would. There is always a free one. */
+static struct pyn_grant *find(struct pyn_grant *slots, size_t room, const uint8_t digest[PYN_DIGEST_LEN])
+{
+    size_t at = first_slot(digest, room);
+
+    while (slots[at].kind != PYN_LOGIN_NONE && sodium_memcmp(slots[at].digest, digest, PYN_DIGEST_LEN) != 0) {
+        at = (at + 1) & (room - 1);
+    }
+    return &slots[at];
+}
+
+/* Everything moves into a table of this size. */
+static pyn_status rebuild(struct pyn_grants *grants, size_t room)
+{
+    struct pyn_grant *slots = pyn_mem_new(grants->mem, room, sizeof *slots);
+
+    if (slots == NULL) {
+        return PYN_ENOMEM;
+    }
+    for (size_t i = 0; i < grants->room; i++) {
+        if (grants->slots[i].kind != PYN_LOGIN_NONE) {
+            *find(slots, room, grants->slots[i].digest) = grants->slots[i];
+        }
+    }
+    pyn_mem_free(grants->mem, grants->slots);
+    grants->slots = slots;
+    grants->room = room;
+    return PYN_OK;
+}
+
+pyn_status pyn_grants_put(struct pyn_grants *grants, const struct pyn_grant *grant)
+{
+    struct pyn_grant *slot = NULL;
+
+    if (grant->kind <= PYN_LOGIN_NONE || grant->kind > PYN_LOGIN_NARROWED) {
+        return PYN_EARGS;
+    }
+    if ((grants->count + 1) * 2 > grants->room) {
+        pyn_status st = rebuild(grants, grants->room * 2);
+        if (st != PYN_OK) {
+            return st;
+        }
+    }
+    slot = find(grants->slots, grants->room, grant->digest);
+    grants->count += slot->kind == PYN_LOGIN_NONE ? 1 : 0;
+    *slot = *grant;
+    return PYN_OK;
+}
+
+/* Those behind a hole may have been put there because it was taken: each is put again where it belongs. */
+static void take_out(struct pyn_grants *grants, size_t at)
+{
+    grants->slots[at] = (struct pyn_grant){.kind = PYN_LOGIN_NONE};
+    grants->count--;
+    for (at = (at + 1) & (grants->room - 1); grants->slots[at].kind != PYN_LOGIN_NONE;
+         at = (at + 1) & (grants->room - 1)) {
+        struct pyn_grant moved = grants->slots[at];
+        grants->slots[at] = (struct pyn_grant){.kind = PYN_LOGIN_NONE};
+        *find(grants->slots, grants->room, moved.digest) = moved;
+    }
+}
+
+size_t pyn_grants_drop(struct pyn_grants *grants, const uint8_t id[PYN_GRANT_ID_LEN])
+{
+    size_t dropped = 0;
+    size_t at = 0;
+
+    while (at < grants->room) {
+        if (grants->slots[at].kind != PYN_LOGIN_NONE && memcmp(grants->slots[at].id, id, PYN_GRANT_ID_LEN) == 0) {
+            take_out(grants, at); /* another one may stand here now */
+            dropped++;
+            at = 0;
+        } else {
+            at++;
+        }
+    }
+    return dropped;
+}
+
+size_t pyn_grants_count(const struct pyn_grants *grants)
+{
+    return grants->count;
+}
+
+/* ---- judging ---- */
+
+/* What a login says, taken apart. false: it says nothing that could be looked up. */
+struct parsed {
+    enum pyn_login_kind kind;
+    struct pyn_view what; /* what is digested */
+    struct pyn_view signature;
+    struct pyn_view facet;
+};
+
+static bool is_facet_name(struct pyn_view name)
+{
+    if (name.len == 0 || name.len > PYN_FACET_NAME_MAX) {
+        return false;
+    }
+    for (size_t i = 0; i < name.len; i++) {
+        if (name.data[i] <= 0x20 || name.data[i] >= 0x7f) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool parse(const struct pyn_claim *claim, struct parsed *out)
+{
+    struct pyn_view rest = claim->login;
+
+    *out = (struct parsed){.kind = PYN_LOGIN_NONE};
+    if (rest.len == 0) {
+        return false;
+    }
+    out->kind = (enum pyn_login_kind)rest.data[0];
+    rest.data++;
+    rest.len--;
+    switch (out->kind) {
+    case PYN_LOGIN_KEY:
+        out->what = (struct pyn_view){claim->key, PYN_KEY_LEN};
+        return claim->key != NULL && rest.len == 0;
+    case PYN_LOGIN_CAPABILITY:
+        out->what = rest;
+        return claim->key == NULL && rest.len == PYN_CAPABILITY_LEN;
+    case PYN_LOGIN_NARROWED:
+        if (claim->key != NULL || rest.len < PYN_NARROWED_MIN) {
+            return false;
+        }
+        out->what = (struct pyn_view){rest.data, PYN_KEY_LEN};
+        out->signature = (struct pyn_view){rest.data + PYN_KEY_LEN, PYN_SIGNATURE_LEN};
+        out->facet = (struct pyn_view){out->signature.data + PYN_SIGNATURE_LEN,
+                                       rest.len - PYN_KEY_LEN - PYN_SIGNATURE_LEN};
+        return is_facet_name(out->facet);
+    default:
+        return false;
+    }
+}
+
+static bool is_signed(const struct pyn_grants *grants, const struct parsed *parsed)
+{
+    uint8_t digest[PYN_DIGEST_LEN];
+
+    pyn_narrowing_digest(grants->server_public, parsed->facet, digest);
+    return crypto_sign_verify_detached(parsed->signature.data, digest, sizeof digest, parsed->what.data) == 0;
+}
+
+static void describe(const struct pyn_grant *grant, const struct parsed *parsed, struct pyn_principal *who)
+{
+    static const char prefix[2][12] = {"capability ", "key "};
+    const bool is_key = parsed->kind == PYN_LOGIN_KEY;
+    size_t at = strlen(prefix[is_key ? 1 : 0]);
+
+    *who = (struct pyn_principal){.kind = is_key ? PYN_PRINCIPAL_KEY : PYN_PRINCIPAL_CAPABILITY};
+    memcpy(who->name, prefix[is_key ? 1 : 0], at);
+    if (is_key) {
+        (void)sodium_bin2base64(who->name + at, sizeof who->name - at, parsed->what.data, parsed->what.len,
+                                sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+    } else {
+        (void)sodium_bin2hex(who->name + at, sizeof who->name - at, grant->id, sizeof grant->id);
+    }
+    memcpy(who->grant, grant->id, sizeof who->grant);
+    memcpy(who->root, grant->root, sizeof who->root);
+    memcpy(who->quota_class, grant->quota_class, sizeof who->quota_class);
+    who->expires_at = grant->expires_at;
+    if (parsed->facet.len > 0) {
+        memcpy(who->facet, parsed->facet.data, parsed->facet.len);
+    }
+}
+
+enum pyn_judgement pyn_grants_judge(const struct pyn_grants *grants, const struct pyn_claim *claim, uint64_t now,
+                                    struct pyn_principal *who)
+{
+    static const uint8_t nothing[PYN_CAPABILITY_LEN];
+    struct parsed parsed;
+    uint8_t digest[PYN_DIGEST_LEN];
+    const struct pyn_grant *grant = NULL;
+    bool is_good = parse(claim, &parsed);
+
+    *who = (struct pyn_principal){.kind = PYN_PRINCIPAL_NOBODY};
+    if (!is_good) { /* the same work as for one that says something */
+        parsed = (struct parsed){.kind = PYN_LOGIN_CAPABILITY, .what = {nothing, sizeof nothing}};
+    }
+    pyn_grants_digest(grants, parsed.kind, parsed.what, digest);
+    grant = find(grants->slots, grants->room, digest);
+    is_good = is_good & (grant->kind == parsed.kind) & (grant->expires_at == 0 || now < grant->expires_at);
+    if (is_good && parsed.kind == PYN_LOGIN_NARROWED) { /* only who holds something that was granted gets here */
+        is_good = is_signed(grants, &parsed);
+    }
+    sodium_memzero(digest, sizeof digest);
+    if (!is_good) {
+        return PYN_JUDGED_OUT;
+    }
+    describe(grant, &parsed, who);
+    return grant->is_counted ? PYN_JUDGED_LATER : PYN_JUDGED_IN;
+}
