@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from pynto.caching import cached, stale
 from pynto.client import Connection, Peer, StdStreamConnection, connect, connection, oneway, release, spawn
+from pynto.deadlines import deadline
 from pynto.errors import DeadlineExceeded, Disconnected, ProtocolError, QuotaExceeded, Refused, RemoteError
 from pynto.policy import Policy
 from pynto.server import Server, pair, serve
@@ -30,6 +31,7 @@ __all__ = [
     "cached",
     "connect",
     "connection",
+    "deadline",
     "oneway",
     "pair",
     "release",

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, BinaryIO, Generic, Self
 
 from pynto import _core
+from pynto.deadlines import bounded
 from pynto.errors import Disconnected
 
 if TYPE_CHECKING:
@@ -67,12 +68,13 @@ def connect(
 
     root: which of the server's roots, when it has several. types: dataclasses, NamedTuples, enums and exceptions to be used
     where the server sends its own of the same ``module:name``. quotas: what the server may cost us. timeout: seconds until
-    the transport is there. plain: plain TCP to an address that is not this machine's is wanted. read_ahead: how many items of an
+    the transport is there, or fewer if there is a deadline. plain: plain TCP to an address that is not this machine's is wanted. read_ahead: how many items of an
     ``Iterator`` of data may be fetched at once while nothing else goes on; 0: never more than one.
 
     ValueError: no address. Disconnected: nobody there. ProtocolError: not a Pynto server. Refused: not permitted.
     """
-    fd, peer = _core.dial(address, timeout, plain)
+    with bounded(timeout) as seconds:
+        fd, peer = _core.dial(address, seconds, plain)
     return Connection(fd, fd, peer, root=root, types=_by_name(types), quotas=quotas, read_ahead=read_ahead)
 
 

@@ -25,7 +25,17 @@ class QuotaExceeded(Refused, MemoryError):
 
 
 class DeadlineExceeded(TimeoutError):
-    """It was not done in time."""
+    """It was not done in time.
+
+    where: who was too slow. "waiting": this side has waited for an answer, and waits no longer. "peer": the other side has ended
+    the call. "beyond": so has somebody whom the other side had asked. "running": in a served method, it is this call that is ended.
+    limit: what was exceeded: "deadline", or the name of a quota of who has ended it.
+    """
+
+    def __init__(self, text: str = "") -> None:
+        super().__init__(text) if text else super().__init__()
+        self.where = "running"
+        self.limit = "deadline"
 
 
 class ProtocolError(ConnectionError):

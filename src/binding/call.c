@@ -3,6 +3,7 @@
 
 #include "../runtime/clock.h"
 #include "../wire/pack.h"
+#include "deadline.h"
 #include "recall.h"
 
 static _Thread_local struct pyn_frame *top_frame;
@@ -42,21 +43,44 @@ void pyn_drop_dead(struct pyn_link *link)
 
 /* ---- packing ---- */
 
-static int pack_call(struct pyn_encoder *encoder, PyObject *netref, const struct pyn_op *op, PyObject *const *args,
-                     Py_ssize_t nargs, PyObject *kwnames, const struct pyn_type **expect)
+static pyn_status pack_head(struct pyn_buf *buf, uint64_t id, bool is_ask)
 {
-    pyn_status st = pyn_pack_array(&encoder->buf, 4);
+    pyn_status st = pyn_pack_array(buf, is_ask ? 6 : 4);
 
-    if (st == PYN_OK) {
-        st = pyn_pack_uint(&encoder->buf, pyn_netref_id(netref));
+    if (st == PYN_OK && is_ask) {
+        st = pyn_pack_int(buf, PYN_M_ASK);
     }
-    return pyn_packed(encoder, st) != 0 ? -1 : pyn_pack_operation(encoder, op, args, nargs, kwnames, expect);
+    return st == PYN_OK ? pyn_pack_uint(buf, id) : st;
+}
+
+/* A plain call, or with a deadline an ask. */
+static int pack_call(struct pyn_encoder *encoder, PyObject *netref, const struct pyn_op *op, PyObject *const *args,
+                     Py_ssize_t nargs, PyObject *kwnames, uint64_t until, const struct pyn_type **expect)
+{
+    struct pyn_buf *buf = &encoder->buf;
+    pyn_status st = pack_head(buf, pyn_netref_id(netref), until != 0);
+
+    if (pyn_packed(encoder, st) != 0 || pyn_pack_operation(encoder, op, args, nargs, kwnames, expect) != 0) {
+        return -1;
+    }
+    if (until != 0) {
+        st = pyn_pack_map(buf, 1);
+        if (st == PYN_OK) {
+            st = pyn_deadline_pack(buf, until);
+        }
+    }
+    return pyn_packed(encoder, st);
 }
 
 /* ---- waiting ---- */
 
-/* How long an answer may take: a callback has its quota, the root that of the hello, a call of a client's all the time it needs. */
-static uint64_t patience(struct pyn_link *link)
+/* How long this thread waits for an answer; 0: for ever. */
+struct patience {
+    uint64_t until; /* the deadline of its context: then it alone gives up */
+    uint64_t most;  /* a callback has its quota, the root that of the hello: then the connection ends */
+};
+
+static uint64_t longest(struct pyn_link *link)
 {
     bool is_ready = false;
 
@@ -69,19 +93,60 @@ static uint64_t patience(struct pyn_link *link)
     return is_ready ? 0 : link->quotas.hello_ns;
 }
 
-static void timed_out(struct pyn_link *link, uint64_t deadline)
+static struct patience patience_of(struct pyn_link *link, uint64_t until)
+{
+    uint64_t most = longest(link);
+
+    return (struct patience){until, most != 0 ? pyn_now() + most : 0};
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a != 0 && (b == 0 || a < b) ? a : b;
+}
+
+static void timed_out(struct pyn_link *link)
 {
     const char *reason = link->server != NULL ? "a callback was not answered in time" : "no hello in time";
 
-    if (deadline == 0 || pyn_now() < deadline) {
-        return;
-    }
     pyn_link_lock(link);
     if (link->over == PYN_OK) {
         pyn_session_goodbye(link->session, (uint32_t)PYN_EPROTOCOL, reason);
         pyn_link_end(link, PYN_EPROTOCOL, reason);
     }
     pyn_link_unlock(link);
+}
+
+/* The answer may come at any time: somebody has to be there to take it. */
+static void leave(struct pyn_link *link, struct pyn_waiter *waiter)
+{
+    PyObject *type = NULL;
+    PyObject *error = NULL;
+    PyObject *traceback = NULL;
+
+    PyErr_Fetch(&type, &error, &traceback);
+    pyn_link_leave(link, waiter);
+    if (pyn_link_need_background(link) != 0) {
+        PyErr_Clear(); /* then the next call takes it */
+    }
+    PyErr_Restore(type, error, traceback);
+}
+
+/* Nothing came, or a signal did. True: it is given up, with an exception. */
+static bool gives_up(struct pyn_link *link, struct pyn_waiter *waiter, const struct patience *patience)
+{
+    uint64_t now = pyn_now();
+
+    if (pyn_deadline_is_over(patience->until, now)) {
+        (void)pyn_raise_deadline_text("waiting", "deadline: no answer in time");
+    } else if (pyn_deadline_is_over(patience->most, now)) {
+        timed_out(link);
+    }
+    if (!PyErr_Occurred() && PyErr_CheckSignals() == 0) {
+        return false;
+    }
+    leave(link, waiter);
+    return true;
 }
 
 /* Whose call this thread runs, and so whose thread it is. */
@@ -106,14 +171,14 @@ static void give_turn(struct pyn_server *server, struct pyn_link *link, bool awa
 
 /* One thing that came while we waited. False: there is more to wait for; true: *answer, or NULL with an exception. */
 static bool is_done_waiting(struct pyn_link *link, struct pyn_waiter *waiter, struct pyn_server *server,
-                            uint64_t deadline, struct pyn_answer **answer)
+                            const struct patience *patience, struct pyn_answer **answer)
 {
     struct pyn_call *call = NULL;
     PyObject *interrupt = NULL;
     pyn_status st = PYN_EINTERNAL;
 
     Py_BEGIN_ALLOW_THREADS
-    st = pyn_link_wait(link, waiter, deadline, &call, answer);
+    st = pyn_link_wait(link, waiter, earlier(patience->until, patience->most), &call, answer);
     Py_END_ALLOW_THREADS
     if (*answer != NULL) {
         return true;
@@ -125,31 +190,26 @@ static bool is_done_waiting(struct pyn_link *link, struct pyn_waiter *waiter, st
         if (interrupt == NULL) {
             return false;
         }
-        pyn_link_leave(link, waiter);
+        leave(link, waiter);
         PyErr_SetObject((PyObject *)Py_TYPE(interrupt), interrupt);
         Py_DECREF(interrupt);
         return true;
     }
     if (st == PYN_EWAIT) {
-        timed_out(link, deadline);
-        if (PyErr_CheckSignals() == 0) {
-            return false;
-        }
-        pyn_link_leave(link, waiter);
-        return true;
+        return gives_up(link, waiter, patience);
     }
     (void)pyn_raise(st, link->reason);
     return true;
 }
 
 /* The answer, or NULL with an exception. The turn is away on entry and exit. */
-static struct pyn_answer *wait_for_answer(struct pyn_link *link, struct pyn_waiter *waiter, struct pyn_server *server)
+static struct pyn_answer *wait_for_answer(struct pyn_link *link, struct pyn_waiter *waiter, struct pyn_server *server,
+                                          uint64_t until)
 {
-    uint64_t longest = patience(link);
-    uint64_t deadline = longest != 0 ? pyn_now() + longest : 0;
+    const struct patience patience = patience_of(link, until);
     struct pyn_answer *answer = NULL;
 
-    while (!is_done_waiting(link, waiter, server, deadline, &answer)) {}
+    while (!is_done_waiting(link, waiter, server, &patience, &answer)) {}
     return answer;
 }
 
@@ -201,7 +261,7 @@ PyObject *pyn_wait_for_value(struct pyn_link *link, struct pyn_waiter *waiter, c
                              const struct pyn_op *op, struct pyn_book *book)
 {
     struct pyn_server *server = top_frame != NULL ? top_frame->server : NULL;
-    struct pyn_answer *answer = wait_for_answer(link, waiter, server);
+    struct pyn_answer *answer = wait_for_answer(link, waiter, server, pyn_deadline_get());
 
     return answer != NULL ? finish(link, answer, type, op, book, NULL) : NULL;
 }
@@ -220,7 +280,7 @@ static const uint64_t *own_lane(const struct pyn_link *link)
 static const struct pyn_type none_type = {.kind = PYN_T_NONE};
 
 static PyObject *exchange(struct pyn_encoder *encoder, const struct pyn_type *expect, const struct pyn_op *op,
-                          struct pyn_read *read, bool *was_sent)
+                          struct pyn_read *read, uint64_t until, bool *was_sent)
 {
     struct pyn_server *server = top_frame != NULL ? top_frame->server : NULL;
     struct pyn_link *link = encoder->link;
@@ -239,11 +299,11 @@ static PyObject *exchange(struct pyn_encoder *encoder, const struct pyn_type *ex
         return pyn_raise(PYN_EQUOTA, "threads: too many calls wait for their peers");
     }
     Py_BEGIN_ALLOW_THREADS
-    st = pyn_link_call(link, &waiter, own_lane(link), pyn_buf_view(&encoder->buf), &wanted, 1);
+    st = pyn_link_call(link, &waiter, own_lane(link), pyn_buf_view(&encoder->buf), &wanted, 1, until);
     Py_END_ALLOW_THREADS
     *was_sent = st == PYN_OK;
     if (st == PYN_OK) {
-        answer = wait_for_answer(link, &waiter, server);
+        answer = wait_for_answer(link, &waiter, server, until);
     } else {
         (void)pyn_raise(st, st == PYN_EQUOTA ? "output: the peer does not read" : link->reason);
     }
@@ -264,16 +324,17 @@ PyObject *pyn_call_peer(PyObject *netref, const struct pyn_op *op, PyObject *con
     struct pyn_encoder encoder;
     const struct pyn_type *expect = NULL;
     PyObject *value = NULL;
+    uint64_t until = 0;
 
     *was_sent = false;
-    if (pyn_netref_check(netref) != 0) {
+    if (pyn_netref_check(netref) != 0 || pyn_deadline_check(&until) != 0) {
         return NULL;
     }
     pyn_encoder_init(&encoder, pyn_netref_link(netref), pyn_netref_book(netref), 0);
-    if (pack_call(&encoder, netref, op, args, nargs, kwnames, &expect) == 0) {
+    if (pack_call(&encoder, netref, op, args, nargs, kwnames, until, &expect) == 0) {
         value = op->ttl_ns != 0 ? pyn_recall(&encoder, op, expect) : NULL;
         if (value == NULL && !PyErr_Occurred()) {
-            value = exchange(&encoder, expect, op, NULL, was_sent);
+            value = exchange(&encoder, expect, op, NULL, until, was_sent);
         }
     }
     pyn_encoder_fini(&encoder, *was_sent);
@@ -281,17 +342,11 @@ PyObject *pyn_call_peer(PyObject *netref, const struct pyn_op *op, PyObject *con
     return value;
 }
 
-/* [-11, reference, name, [], {}, {"ahead": n}] */
-static pyn_status pack_ask(struct pyn_buf *buf, uint64_t id, struct pyn_view name, uint32_t ahead)
+/* [-11, reference, name, [], {}, {"ahead": n}], and what is left of the deadline */
+static pyn_status pack_ask(struct pyn_buf *buf, uint64_t id, struct pyn_view name, uint32_t ahead, uint64_t until)
 {
-    pyn_status st = pyn_pack_array(buf, 6);
+    pyn_status st = pack_head(buf, id, true);
 
-    if (st == PYN_OK) {
-        st = pyn_pack_int(buf, PYN_M_ASK);
-    }
-    if (st == PYN_OK) {
-        st = pyn_pack_uint(buf, id);
-    }
     if (st == PYN_OK) {
         st = pyn_pack_str(buf, name.data, name.len);
     }
@@ -302,12 +357,15 @@ static pyn_status pack_ask(struct pyn_buf *buf, uint64_t id, struct pyn_view nam
         st = pyn_pack_map(buf, 0);
     }
     if (st == PYN_OK) {
-        st = pyn_pack_map(buf, 1);
+        st = pyn_pack_map(buf, until != 0 ? 2 : 1);
     }
     if (st == PYN_OK) {
         st = pyn_pack_str(buf, "ahead", 5);
     }
-    return st == PYN_OK ? pyn_pack_uint(buf, ahead) : st;
+    if (st == PYN_OK) {
+        st = pyn_pack_uint(buf, ahead);
+    }
+    return st == PYN_OK && until != 0 ? pyn_deadline_pack(buf, until) : st;
 }
 
 PyObject *pyn_ask_peer(PyObject *netref, const struct pyn_op *op, struct pyn_read *read)
@@ -315,10 +373,14 @@ PyObject *pyn_ask_peer(PyObject *netref, const struct pyn_op *op, struct pyn_rea
     struct pyn_encoder encoder;
     PyObject *value = NULL;
     bool was_sent = false;
+    uint64_t until = 0;
 
+    if (pyn_deadline_check(&until) != 0) {
+        return NULL;
+    }
     pyn_encoder_init(&encoder, pyn_netref_link(netref), pyn_netref_book(netref), 0);
-    if (pyn_packed(&encoder, pack_ask(&encoder.buf, pyn_netref_id(netref), op->name, read->ahead)) == 0) {
-        value = exchange(&encoder, op->signatures[0].result, op, read, &was_sent);
+    if (pyn_packed(&encoder, pack_ask(&encoder.buf, pyn_netref_id(netref), op->name, read->ahead, until)) == 0) {
+        value = exchange(&encoder, op->signatures[0].result, op, read, until, &was_sent);
     }
     pyn_encoder_fini(&encoder, was_sent);
     pyn_drop_dead(pyn_netref_link(netref));

@@ -3,6 +3,7 @@
 
 #include "../runtime/clock.h"
 #include "ahead.h"
+#include "deadline.h"
 #include "endings.h"
 #include "quotas.h"
 
@@ -100,12 +101,16 @@ static PyObject *fetch_root(struct connection *connection, uint64_t deadline)
 {
     struct pyn_waiter waiter;
     struct pyn_link *link = connection->link;
+    const uint64_t until = pyn_deadline_get();
 
-    if (open_layers(link, deadline) != 0) {
+    if (open_layers(link, until != 0 && (deadline == 0 || until < deadline) ? until : deadline) != 0) {
         return NULL;
     }
+    if (until != 0 && pyn_now() >= until) {
+        return pyn_raise_deadline_text("waiting", "deadline: the connection was not there in time");
+    }
     Py_BEGIN_ALLOW_THREADS
-    pyn_link_await_root(link, &waiter);
+    pyn_link_await_root(link, &waiter, until);
     Py_END_ALLOW_THREADS
     return pyn_wait_for_value(link, &waiter, NULL, NULL, NULL);
 }
@@ -175,17 +180,21 @@ static PyObject *connection_ping(PyObject *self, PyObject *args)
 {
     double timeout = 10.0;
     uint64_t began = pyn_now();
+    uint64_t most = 0;
+    uint64_t until = 0;
     pyn_status st = PYN_EINTERNAL;
 
     if (!PyArg_ParseTuple(args, "|d:ping", &timeout)) {
         return NULL;
     }
+    most = began + (uint64_t)(timeout * 1e9);
+    until = pyn_deadline_get();
     Py_BEGIN_ALLOW_THREADS
-    st = pyn_link_ping(of(self)->link, began + (uint64_t)(timeout * 1e9));
+    st = pyn_link_ping(of(self)->link, until != 0 && until < most ? until : most);
     Py_END_ALLOW_THREADS
     if (st == PYN_EWAIT) {
-        PyErr_SetString(pyn_core.deadline_exceeded, "the peer has not answered a ping in time");
-        return NULL;
+        return pyn_raise_deadline_text("waiting", until != 0 && until < most ? "deadline: no pong in time"
+                                                                             : "ping: no pong in time");
     }
     return st == PYN_OK ? PyFloat_FromDouble((double)(pyn_now() - began) / 1e9) : pyn_raise(st, of(self)->link->reason);
 }

@@ -28,6 +28,7 @@ struct core {
     PyObject *protocol_error;
     PyObject *disconnected;
     PyObject *remote_error;
+    PyObject *ends_at; /* the ContextVar of pynto.deadlines */
 
     PyObject *decimal;
     PyObject *uuid;

@@ -1,6 +1,7 @@
 /* details.c - what goes along with an exception that a server raised: its fields, what it came from, the members of a group. */
 #include "../wire/pack.h"
 #include "call.h"
+#include "deadline.h"
 
 enum { DETAILS_MAX = 64 * 1024 }; /* bytes: beyond it an error goes out without */
 
@@ -10,6 +11,7 @@ struct teller {
     const struct pyn_op *op;
     uint32_t members; /* that may still come */
     uint32_t groups;
+    bool is_outside; /* it is the answer's own exception, not a member of a group */
 };
 
 static int pack_details(struct teller *teller, PyObject *error, const struct pyn_error_rule *rule, bool *has_any);
@@ -237,6 +239,7 @@ static int pack_members(struct teller *teller, PyObject *group)
     if (count > 0 && teller->groups > 0) {
         teller->members -= (uint32_t)count;
         teller->groups--;
+        teller->is_outside = false;
         result = put_key(teller, "errors") != 0 ? -1 : open_array(teller, (size_t)count);
         for (Py_ssize_t i = 0; result == 0 && i < count; i++) {
             result = pack_member(teller, PyTuple_GET_ITEM(all, i));
@@ -271,6 +274,10 @@ static int pack_details(struct teller *teller, PyObject *error, const struct pyn
         done = pack_causes(teller, error);
         count += done > 0;
     }
+    if (done >= 0 && teller->is_outside && pyn_deadline_is_beyond(error)) {
+        done = put_key(teller, "beyond") != 0 ? -1 : packed(teller, pyn_pack_bool(&teller->encoder->buf, true));
+        count++;
+    }
     if (done >= 0 && is_group(error)) {
         done = pack_members(teller, error);
         count += done > 0;
@@ -287,7 +294,7 @@ static int pack_details(struct teller *teller, PyObject *error, const struct pyn
 bool pyn_details_pack(struct pyn_encoder *encoder, const struct pyn_op *op, PyObject *error,
                       const struct pyn_error_rule *rule)
 {
-    struct teller teller = {encoder, op, PYN_MEMBER_MAX, PYN_GROUP_DEPTH_MAX};
+    struct teller teller = {encoder, op, PYN_MEMBER_MAX, PYN_GROUP_DEPTH_MAX, true};
     struct pyn_mark mark = pyn_encoder_mark(encoder);
     uint32_t depth = encoder->depth;
     bool has_any = false;

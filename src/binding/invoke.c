@@ -1,7 +1,9 @@
 /* invoke.c - a call in from the peer: admitted by the session, decoded, run, answered. */
 #include "ahead.h"
 #include "call.h"
+#include "deadline.h"
 
+#include "../runtime/clock.h"
 #include "../wire/pack.h"
 
 enum { RETURN_HEAD = 2, ITEMS_HEAD = 8 }; /* bytes ahead of the value of a return, of items */
@@ -395,6 +397,15 @@ static void answer(struct pyn_link *link, struct pyn_call *call, const struct py
     Py_END_ALLOW_THREADS
 }
 
+static void answer_interrupted(struct pyn_link *link, struct pyn_call *call)
+{
+    const struct pyn_reply reply = {.type = pyn_view_of("RemoteError"), .text = pyn_view_of("interrupted")};
+
+    Py_BEGIN_ALLOW_THREADS(void)
+    pyn_link_answer(link, call, &reply);
+    Py_END_ALLOW_THREADS
+}
+
 /* An operator that does not take the other operand: == and != compare by identity then, the others fail, as they do in Python. */
 static PyObject *not_implemented(const struct pyn_op *op, PyObject *result)
 {
@@ -416,11 +427,21 @@ PyObject *pyn_run(struct pyn_decoder *decoder, struct pyn_call *call, struct pyn
     return result == Py_NotImplemented ? not_implemented(call->verdict.op, result) : result;
 }
 
+/* Nobody waits for it any more: it is not begun. */
+static bool is_too_late(const struct pyn_call *call)
+{
+    if (!pyn_deadline_is_over(call->ends_at, call->ends_at != 0 ? pyn_now() : 0)) {
+        return false;
+    }
+    (void)pyn_raise_deadline_text("running", "deadline: over before its turn");
+    return true;
+}
+
 /* true: what is to be returned stands in the encoder; false with an exception. *result: strong, to be dropped when it has been answered. */
 static bool run_to_answer(struct pyn_decoder *decoder, struct pyn_call *call, struct pyn_server *server,
                           struct pyn_encoder *encoder, struct pyn_reading *reading, PyObject **result)
 {
-    if (decoder->book == NULL) {
+    if (decoder->book == NULL || is_too_late(call)) {
         pyn_decoder_give_up(decoder);
         return false;
     }
@@ -446,17 +467,23 @@ PyObject *pyn_run_call(struct pyn_link *link, struct pyn_call *call, struct pyn_
     struct pyn_mark nothing = {0};
     PyObject *result = NULL;
     PyObject *interrupt = NULL;
+    PyObject *token = NULL;
     bool is_return = false;
 
     decoder.book = pyn_party_book(party, call->iface->policy);
     atomic_fetch_add(&link->calls, 1);
     pyn_encoder_init(&encoder, link, decoder.book, call->ahead > 0 ? ITEMS_HEAD : RETURN_HEAD);
     pyn_frame_push(&frame);
-    is_return = run_to_answer(&decoder, call, server, &encoder, &reading, &result);
+    if (pyn_deadline_enter(call->ends_at, &token) == 0) {
+        is_return = run_to_answer(&decoder, call, server, &encoder, &reading, &result);
+        pyn_deadline_leave(token);
+    } else {
+        pyn_decoder_give_up(&decoder);
+    }
     pyn_frame_pop();
     if (!is_return && !call->is_oneway && !party->is_server && !PyErr_ExceptionMatches(PyExc_Exception)) {
         interrupt = pyn_taken_exception(); /* it goes on to who waits here */
-        pyn_link_answer_interrupted(link, call);
+        answer_interrupted(link, call);
     } else {
         if (!is_return) {
             pyn_encoder_rewind(&encoder, nothing);

@@ -181,6 +181,7 @@ static int look_up_all(void)
         {&pyn_core.protocol_error, "pynto.errors", "ProtocolError"},
         {&pyn_core.disconnected, "pynto.errors", "Disconnected"},
         {&pyn_core.remote_error, "pynto.errors", "RemoteError"},
+        {&pyn_core.ends_at, "pynto.deadlines", "ends_at"},
         {&pyn_core.log_incident, "pynto.errors", "log_incident"},
         {&pyn_core.make_record, "pynto.values", "make_record"},
         {&pyn_core.make_enum, "pynto.values", "make_enum"},

@@ -8,6 +8,7 @@
 #include <structmember.h>
 
 #include "../wire/pack.h"
+#include "deadline.h"
 #include "remote_method.h"
 
 struct oneway {
@@ -26,9 +27,9 @@ static struct oneway *of(PyObject *self)
 
 /* ---- sending ---- */
 
-/* [-11, reference, name, args, kwargs, {"oneway": true}] */
+/* [-11, reference, name, args, kwargs, {"oneway": true}], and what is left of the deadline */
 static int pack(struct pyn_encoder *encoder, PyObject *netref, const struct pyn_op *op, PyObject *const *args,
-                Py_ssize_t nargs, PyObject *kwnames)
+                Py_ssize_t nargs, PyObject *kwnames, uint64_t until)
 {
     const struct pyn_type *ignored = NULL;
     pyn_status st = pyn_pack_array(&encoder->buf, 6);
@@ -42,15 +43,18 @@ static int pack(struct pyn_encoder *encoder, PyObject *netref, const struct pyn_
     if (pyn_packed(encoder, st) != 0 || pyn_pack_operation(encoder, op, args, nargs, kwnames, &ignored) != 0) {
         return -1;
     }
-    st = pyn_pack_map(&encoder->buf, 1);
+    st = pyn_pack_map(&encoder->buf, until != 0 ? 2 : 1);
     if (st == PYN_OK) {
         st = pyn_pack_str(&encoder->buf, "oneway", 6);
     }
-    return pyn_packed(encoder, st == PYN_OK ? pyn_pack_bool(&encoder->buf, true) : st);
+    if (st == PYN_OK) {
+        st = pyn_pack_bool(&encoder->buf, true);
+    }
+    return pyn_packed(encoder, st == PYN_OK && until != 0 ? pyn_deadline_pack(&encoder->buf, until) : st);
 }
 
 /* Whoever has the turn of a server gives it away: a peer elsewhere that does not read must not hold up the others. */
-static int send(struct pyn_encoder *encoder)
+static int send(struct pyn_encoder *encoder, uint64_t until)
 {
     struct pyn_frame *frame = pyn_frame_top();
     struct pyn_link *link = encoder->link;
@@ -62,7 +66,7 @@ static int send(struct pyn_encoder *encoder)
         return -1;
     }
     Py_BEGIN_ALLOW_THREADS
-    st = pyn_link_tell(link, pyn_buf_view(&encoder->buf));
+    st = pyn_link_tell(link, pyn_buf_view(&encoder->buf), until);
     if (server != NULL) {
         pyn_server_resume(server, frame->link);
     }
@@ -78,13 +82,14 @@ static PyObject *oneway_call(PyObject *self, PyObject *const *args, size_t nargs
     PyObject *netref = of(self)->netref;
     struct pyn_encoder encoder;
     bool was_sent = false;
+    uint64_t until = 0;
 
-    if (pyn_netref_check(netref) != 0) {
+    if (pyn_netref_check(netref) != 0 || pyn_deadline_check(&until) != 0) {
         return NULL;
     }
     pyn_encoder_init(&encoder, pyn_netref_link(netref), pyn_netref_book(netref), 0);
-    was_sent = pack(&encoder, netref, of(self)->op, args, PyVectorcall_NARGS(nargsf), kwnames) == 0 &&
-               send(&encoder) == 0;
+    was_sent = pack(&encoder, netref, of(self)->op, args, PyVectorcall_NARGS(nargsf), kwnames, until) == 0 &&
+               send(&encoder, until) == 0;
     pyn_encoder_fini(&encoder, was_sent);
     pyn_drop_dead(pyn_netref_link(netref));
     return was_sent ? Py_NewRef(Py_None) : NULL;

@@ -6,8 +6,12 @@ static const struct {
     const char *name;
     double value;
 } client_defaults[] = {
-    {"message", 256.0 * 1024 * 1024}, {"elements", 16.0 * 1024 * 1024}, {"keys", 4096},
-    {"output", 1024.0 * 1024 * 1024}, {"queued", 256.0 * 1024 * 1024},
+    {"message", 256.0 * 1024 * 1024},
+    {"elements", 16.0 * 1024 * 1024},
+    {"keys", 4096},
+    {"output", 1024.0 * 1024 * 1024},
+    {"queued", 256.0 * 1024 * 1024},
+    {"stall", 86400}, /* how long a call may take is said by its deadline */
 };
 
 static int set_one(struct pyn_quotas *quotas, PyObject *name, PyObject *value)

@@ -4,6 +4,7 @@
  * Classes come from a closed table, and from what the user has given us; nothing is looked up by a name of the peer's.
  */
 #include "call.h"
+#include "deadline.h"
 
 static PyObject *str_or_empty(struct pyn_view text)
 {
@@ -147,9 +148,15 @@ static PyObject *make_remote(PyObject *text, PyObject *name, PyObject *fields)
     return error;
 }
 
-static PyObject *make_known(PyObject *type, PyObject *text)
+static PyObject *make_known(PyObject *type, PyObject *text, const struct pyn_details *details)
 {
-    return PyUnicode_GET_LENGTH(text) > 0 ? PyObject_CallOneArg(type, text) : PyObject_CallNoArgs(type);
+    PyObject *error = PyUnicode_GET_LENGTH(text) > 0 ? PyObject_CallOneArg(type, text) : PyObject_CallNoArgs(type);
+
+    if (error != NULL && type == pyn_core.deadline_exceeded &&
+        pyn_deadline_describe(error, details->is_beyond ? "beyond" : "peer", text) != 0) {
+        Py_CLEAR(error);
+    }
+    return error;
 }
 
 static int set_incident(PyObject *error, struct pyn_view text)
@@ -229,7 +236,7 @@ static PyObject *make_bare(struct pyn_decoder *decoder, const struct pyn_error_h
     PyObject *error = NULL;
 
     if (given == NULL && known != NULL && !is_group(known)) {
-        return make_known(known, text);
+        return make_known(known, text, details);
     }
     if (given == NULL && known != NULL && details->errors.count > 0) {
         return make_group(decoder, known, text, &details->errors);

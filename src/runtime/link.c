@@ -191,9 +191,7 @@ void pyn_link_end(struct pyn_link *link, pyn_status why, const char *reason)
     }
     atomic_store(&link->is_clogged, false);
     pyn_session_abandon(link->session);
-    while (link->late != NULL) {
-        pyn_link_answer_late(link, link->late->lane);
-    }
+    pyn_link_drop_late(link);
     if (link->is_socket) {
         (void)shutdown(link->in, SHUT_RDWR);
     }
@@ -287,23 +285,6 @@ static void take_call(struct pyn_link *link, struct pyn_call *call)
     } else {
         append(&link->unsolicited, call);
         pyn_link_poke(link);
-    }
-}
-
-void pyn_link_answer_late(struct pyn_link *link, uint64_t lane)
-{
-    static const struct pyn_view empty;
-    struct pyn_call **at = &link->late;
-
-    while (*at != NULL && (*at)->lane != lane) {
-        at = &(*at)->next;
-    }
-    if (*at != NULL &&
-        (link->over != PYN_OK || pyn_session_send_error(link->session, lane, pyn_view_of("RemoteError"),
-                                                        pyn_view_of("interrupted"), empty, empty) == PYN_OK)) {
-        struct pyn_call *call = *at;
-        *at = call->next;
-        pyn_link_drop_call(link, call);
     }
 }
 

@@ -27,6 +27,7 @@ struct pyn_waiter {
     struct pyn_waiter *next;
     uint64_t lane;
     bool is_asleep; /* waits until another thread hands it something, or the task of reading */
+    bool is_busy;   /* runs a call that came meanwhile: it reads for nobody */
     pthread_cond_t wake;
     struct pyn_call *calls;     /* nested calls to be run by this thread, oldest first */
     struct pyn_answer *answers; /* that have come, oldest first */
@@ -51,15 +52,16 @@ struct pyn_link {
     void *host;       /* the binding's */
 
     struct pyn_waiter *waiters;
-    bool tells;         /* one-way calls have been sent, */
-    uint64_t tell_lane; /* all of them in this lane, which is used for nothing else */
-    bool is_reading;    /* a thread reads the descriptor */
+    bool tells;            /* one-way calls have been sent, */
+    uint64_t tell_lane;    /* all of them in this lane, which is used for nothing else */
+    struct pyn_late *late; /* answers that have to wait for those of calls inside of theirs, oldest first */
+    size_t late_bytes;
+    bool is_reading; /* a thread reads the descriptor */
     atomic_bool is_taking; /* and may have bytes that the session has not seen; set ahead of reading them, cleared with the lock held */
     atomic_bool is_clogged; /* so much output stands there that no more calls are run; written with the lock held */
 
     /* client */
     struct pyn_call *unsolicited; /* calls that no thread waits for, oldest first */
-    struct pyn_call *late;        /* interrupted ones: their answer has to wait for that of a call inside of them */
     pthread_cond_t background;    /* wakes the thread that serves them */
     int wake;                     /* eventfd that ends its poll */
     bool has_background;          /* that thread exists; the interpreter's lock guards this */
@@ -141,21 +143,37 @@ void pyn_link_end_unopened(struct pyn_link *link);
 /* Events that stand in the session already, such as a queued call whose turn has come. */
 void pyn_link_dispatch(struct pyn_link *link);
 
-/* A call of this lane that was interrupted is answered, if nothing inside of it is waited for any more. */
+/* What answers a call. An error when type is not empty, else a return of value. */
+struct pyn_reply {
+    struct pyn_run items[2]; /* ahead of it; those with a count of 0 are none */
+    struct pyn_view value;
+    struct pyn_view type;
+    struct pyn_view text;
+    struct pyn_view traceback;
+    struct pyn_view incident;
+    struct pyn_view details; /* of an error: a packed map, or empty */
+};
+
+/* The answer to the newest call that runs in this lane, now or later. The call may be gone; the link is not to be over. */
+pyn_status pyn_link_reply(struct pyn_link *link, uint64_t lane, const struct pyn_reply *reply);
+
+/* Answers of this lane that have waited go out, if nothing inside of their calls is unanswered any more. */
 void pyn_link_answer_late(struct pyn_link *link, uint64_t lane);
+void pyn_link_drop_late(struct pyn_link *link);
 
 /* ---- without it ---- */
 
 /*
  * Sends one message that is to be answered count times, a call or a batch, and enters the waiter. lane: NULL for a lane of its own, else the lane of the
- * call that this thread is serving for this peer. expects: count of them.
+ * call that this thread is serving for this peer. expects: count of them. until: how long this thread takes part in writing it; 0: as long as it takes.
+ * A lane in which a call is out that nobody waits for any more is not used: the call has one of its own then.
  * PYN_EQUOTA: nothing was sent. class close: the link is over. On PYN_OK pyn_link_wait() must follow until it has given the last answer or class close.
  */
 pyn_status pyn_link_call(struct pyn_link *link, struct pyn_waiter *waiter, const uint64_t *lane, struct pyn_view object,
-                         const struct pyn_expect *expects, uint32_t count);
+                         const struct pyn_expect *expects, uint32_t count, uint64_t until);
 
 /* Sends a one-way call. PYN_EQUOTA: nothing was sent. class close: the link is over. */
-pyn_status pyn_link_tell(struct pyn_link *link, struct pyn_view object);
+pyn_status pyn_link_tell(struct pyn_link *link, struct pyn_view object, uint64_t until);
 
 /* A client's handshakes: PYN_OK when they are done or the link is over, PYN_EWAIT: a signal came, call it again. Not done at the deadline (0: none): over. */
 pyn_status pyn_link_open(struct pyn_link *link, uint64_t deadline);
@@ -167,7 +185,7 @@ pyn_status pyn_link_open(struct pyn_link *link, uint64_t deadline);
 bool pyn_link_recall(struct pyn_link *link, const struct pyn_op *op, struct pyn_view object, uint8_t **copy, size_t *len);
 
 /* Enters a waiter for the root, which the hello has asked for. */
-void pyn_link_await_root(struct pyn_link *link, struct pyn_waiter *waiter);
+void pyn_link_await_root(struct pyn_link *link, struct pyn_waiter *waiter, uint64_t until);
 
 /*
  * Waits for what comes in the waiter's lane. PYN_OK: *call is to be run (then wait again), or *answer is here (with the last one the
@@ -177,23 +195,14 @@ void pyn_link_await_root(struct pyn_link *link, struct pyn_waiter *waiter);
 pyn_status pyn_link_wait(struct pyn_link *link, struct pyn_waiter *waiter, uint64_t deadline, struct pyn_call **call,
                          struct pyn_answer **answer);
 
-/* Gives up: what was called is cancelled, and the answers are dropped when they come. */
+/* Gives up, at once: what was called is cancelled, and the answers are dropped when they come. */
 void pyn_link_leave(struct pyn_link *link, struct pyn_waiter *waiter);
 
-/* Answers a call that was run, and frees it. An error when type is not empty, else a return of value. */
-struct pyn_reply {
-    struct pyn_run items[2]; /* ahead of it; those with a count of 0 are none */
-    struct pyn_view value;
-    struct pyn_view type;
-    struct pyn_view text;
-    struct pyn_view traceback;
-    struct pyn_view incident;
-    struct pyn_view details; /* of an error: a packed map, or empty */
-};
+/*
+ * Answers a call that was run, and frees it. When a call of ours inside of it was given up and is
+ * not answered yet, the reply is copied and goes out behind that answer.
+ */
 pyn_status pyn_link_answer(struct pyn_link *link, struct pyn_call *call, const struct pyn_reply *reply);
-
-/* Answers a call whose run was interrupted, at once or when its lane lets it, and frees it. */
-void pyn_link_answer_interrupted(struct pyn_link *link, struct pyn_call *call);
 
 /*
  * A client's background: waits until there is a call that no thread waits for (PYN_OK, *call), or the link is over. PYN_EWAIT: about a tenth of a

@@ -36,6 +36,14 @@ static int poll_ms(uint64_t deadline)
     return deadline > 60000 ? 60000 : (int)deadline;
 }
 
+/* The same, and no longer than this many. */
+static int earlier_ms(uint64_t deadline, int most)
+{
+    int ms = poll_ms(deadline);
+
+    return ms < 0 || ms > most ? most : ms;
+}
+
 /* ---- waiters ---- */
 
 static void enter(struct pyn_link *link, struct pyn_waiter *waiter, uint64_t lane, uint32_t due)
@@ -153,18 +161,19 @@ static pyn_status read_once(struct pyn_link *link, uint64_t deadline)
     return PYN_OK;
 }
 
-/* Output that the socket did not take at once: waits until it does, and reads meanwhile if nobody else does. */
-static void push_output(struct pyn_link *link)
+/* Output that the socket did not take at once: waits until it does, and reads meanwhile if nobody else does. What is left when the time is over goes
+ * with what is written next. */
+static void push_output(struct pyn_link *link, uint64_t until)
 {
     pyn_link_flush(link);
-    while (link->over == PYN_OK && pyn_link_has_output(link)) {
+    while (link->over == PYN_OK && pyn_link_has_output(link) && (until == 0 || pyn_now() < until)) {
         struct pollfd fds[2] = {{.fd = link->out, .events = POLLOUT}, {.fd = link->in, .events = POLLIN}};
         bool may_read = !link->is_reading;
         int ready = 0;
 
         link->is_reading = true; /* ours, or another thread's already */
         pyn_link_unlock(link);
-        ready = poll(fds, may_read ? 2 : 1, 1000);
+        ready = poll(fds, may_read ? 2 : 1, earlier_ms(until, 1000));
         pyn_link_lock(link);
         if (may_read) {
             link->is_reading = false;
@@ -184,14 +193,14 @@ static void push_output(struct pyn_link *link)
  * What was sent goes out, and what it lets in comes in: a lane that waits, or output that has gone, may free messages that were held back.
  * A server's link never waits for its socket: the loop goes on writing when it can.
  */
-static void write_out(struct pyn_link *link)
+static void write_out(struct pyn_link *link, uint64_t until)
 {
     pyn_link_dispatch(link);
     if (link->server != NULL) {
         pyn_link_flush(link);
         return;
     }
-    push_output(link);
+    push_output(link, until);
     pyn_link_dispatch(link);
     pyn_link_flush(link);
 }
@@ -199,7 +208,7 @@ static void write_out(struct pyn_link *link)
 /* ---- calling ---- */
 
 pyn_status pyn_link_call(struct pyn_link *link, struct pyn_waiter *waiter, const uint64_t *lane, struct pyn_view object,
-                         const struct pyn_expect *expects, uint32_t count)
+                         const struct pyn_expect *expects, uint32_t count, uint64_t until)
 {
     pyn_status st = PYN_EINTERNAL;
     uint64_t number = 0;
@@ -207,19 +216,19 @@ pyn_status pyn_link_call(struct pyn_link *link, struct pyn_waiter *waiter, const
     pyn_link_lock(link);
     st = link->over;
     if (st == PYN_OK) {
-        number = lane != NULL ? *lane : pyn_session_lane(link->session);
+        number = lane != NULL && pyn_session_may_call(link->session, *lane) ? *lane : pyn_session_lane(link->session);
         st = pyn_session_send_batch(link->session, number, object, expects, count);
     }
     if (st == PYN_OK) {
         atomic_fetch_add(&link->calls, count);
         enter(link, waiter, number, count);
-        write_out(link);
+        write_out(link, until);
     }
     pyn_link_unlock(link);
     return st;
 }
 
-pyn_status pyn_link_tell(struct pyn_link *link, struct pyn_view object)
+pyn_status pyn_link_tell(struct pyn_link *link, struct pyn_view object, uint64_t until)
 {
     pyn_status st = PYN_EINTERNAL;
 
@@ -234,7 +243,7 @@ pyn_status pyn_link_tell(struct pyn_link *link, struct pyn_view object)
     }
     if (st == PYN_OK) {
         atomic_fetch_add(&link->calls, 1);
-        write_out(link);
+        write_out(link, until);
     }
     pyn_link_unlock(link);
     return st;
@@ -246,7 +255,7 @@ pyn_status pyn_link_open(struct pyn_link *link, uint64_t deadline)
 
     pyn_link_lock(link);
     while (st == PYN_OK && link->over == PYN_OK && !pyn_link_is_open(link)) {
-        push_output(link);
+        push_output(link, deadline);
         if (link->over == PYN_OK) {
             st = read_once(link, deadline);
         }
@@ -288,11 +297,11 @@ bool pyn_link_recall(struct pyn_link *link, const struct pyn_op *op, struct pyn_
     return is_there;
 }
 
-void pyn_link_await_root(struct pyn_link *link, struct pyn_waiter *waiter)
+void pyn_link_await_root(struct pyn_link *link, struct pyn_waiter *waiter, uint64_t until)
 {
     pyn_link_lock(link);
     enter(link, waiter, 0, 1);
-    push_output(link);
+    push_output(link, until);
     pyn_link_unlock(link);
 }
 
@@ -320,10 +329,12 @@ pyn_status pyn_link_wait(struct pyn_link *link, struct pyn_waiter *waiter, uint6
     *call = NULL;
     *answer = NULL;
     pyn_link_lock(link);
+    waiter->is_busy = false;
     while (st == PYN_OK) {
         if (waiter->calls != NULL) {
             *call = waiter->calls;
             waiter->calls = (*call)->next;
+            waiter->is_busy = true;
             break;
         }
         if (waiter->answers != NULL) {
@@ -355,7 +366,8 @@ void pyn_link_leave(struct pyn_link *link, struct pyn_waiter *waiter)
     }
     if (waiter->due > 0 && link->over == PYN_OK) {
         (void)pyn_session_cancel(link->session, waiter->lane);
-        write_out(link);
+        pyn_link_dispatch(link);
+        pyn_link_flush(link); /* no more: who leaves does not wait */
     }
     (void)leave_over(link, waiter);
     pyn_link_unlock(link);
@@ -363,45 +375,22 @@ void pyn_link_leave(struct pyn_link *link, struct pyn_waiter *waiter)
 
 pyn_status pyn_link_answer(struct pyn_link *link, struct pyn_call *call, const struct pyn_reply *reply)
 {
-    static const struct pyn_view empty;
-    const struct pyn_error_head head = {reply->type, reply->text, reply->traceback, reply->incident};
+    const uint64_t lane = call->lane;
     pyn_status st = PYN_EINTERNAL;
 
     pyn_link_lock(link);
-    st = link->over;
-    for (int i = 0; st == PYN_OK && i < 2; i++) {
-        st = reply->items[i].count > 0 ? pyn_session_send_items(link->session, call->lane, &reply->items[i]) : PYN_OK;
-    }
-    if (st == PYN_OK) {
-        st = reply->type.len == 0 ? pyn_session_send_return(link->session, call->lane, reply->value)
-                                  : pyn_session_send_failure(link->session, call->lane, &head, reply->details);
-        if (st == PYN_EQUOTA) { /* the answer is too large: the call fails, the link lives */
-            st = pyn_session_send_error(link->session, call->lane, pyn_view_of("QuotaExceeded"), pyn_view_of("message"),
-                                        empty, empty);
-        }
-    }
     pyn_link_drop_call(link, call);
-    if (link->over == PYN_OK) {
+    st = link->over;
+    if (st == PYN_OK) {
+        st = pyn_link_reply(link, lane, reply);
         if (st != PYN_OK) {
             pyn_link_end(link, st, pyn_status_name(st));
         } else {
-            write_out(link);
+            write_out(link, 0);
         }
     }
     pyn_link_unlock(link);
     return st;
-}
-
-void pyn_link_answer_interrupted(struct pyn_link *link, struct pyn_call *call)
-{
-    pyn_link_lock(link);
-    call->next = link->late;
-    link->late = call;
-    pyn_link_answer_late(link, call->lane);
-    if (link->over == PYN_OK) {
-        write_out(link);
-    }
-    pyn_link_unlock(link);
 }
 
 /* ---- the background of a client ---- */
@@ -412,6 +401,17 @@ void pyn_link_poke(struct pyn_link *link)
     if (link->wake >= 0) {
         (void)eventfd_write(link->wake, 1);
     }
+}
+
+/* Does a thread wait that reads, or could? */
+static bool is_read_for(const struct pyn_link *link)
+{
+    const struct pyn_waiter *waiter = link->waiters;
+
+    while (waiter != NULL && waiter->is_busy) {
+        waiter = waiter->next;
+    }
+    return waiter != NULL || link->is_reading;
 }
 
 /* Nobody waits for an answer: watch the socket for calls that come by themselves. */
@@ -426,7 +426,7 @@ static void watch(struct pyn_link *link)
     if (fds[1].revents != 0) {
         (void)eventfd_read(link->wake, &count);
     }
-    if (fds[0].revents != 0 && link->waiters == NULL && !link->is_reading && link->over == PYN_OK) {
+    if (fds[0].revents != 0 && !is_read_for(link) && link->over == PYN_OK) {
         (void)read_once(link, pyn_now() + 1);
         hand_over(link);
     }
@@ -439,11 +439,12 @@ pyn_status pyn_link_background(struct pyn_link *link, struct pyn_call **call)
 
     *call = NULL;
     pyn_link_lock(link);
-    if (link->over == PYN_OK && pyn_session_has_frees(link->session) && pyn_session_flush_frees(link->session) == PYN_OK) {
-        push_output(link);
+    if (link->over == PYN_OK && pyn_session_has_frees(link->session)) {
+        (void)pyn_session_flush_frees(link->session);
     }
+    push_output(link, 0); /* and what others have left there */
     if (link->unsolicited == NULL && link->over == PYN_OK) {
-        if (link->waiters == NULL && !link->is_reading) {
+        if (!is_read_for(link)) {
             watch(link);
         } else { /* whoever waits reads for us */
             until = timespec_of(pyn_now() + 5 * MILLISECOND);
@@ -471,7 +472,7 @@ pyn_status pyn_link_ping(struct pyn_link *link, uint64_t deadline)
     if (link->over == PYN_OK) {
         token = ++link->pinged; /* pongs come in the order of their pings */
         st = pyn_session_ping(link->session, token);
-        push_output(link);
+        push_output(link, deadline);
     }
     while (st == PYN_OK && link->over == PYN_OK && link->ponged < token) {
         if (link->is_reading) { /* another thread will see it: look again soon */

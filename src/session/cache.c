@@ -197,9 +197,11 @@ static pyn_status put_question(struct pyn_buf *key, const struct pyn_question *q
     struct pyn_view name = {NULL, 0};
     uint32_t count = 0;
     uint64_t id = 0;
+    int64_t kind = 0; /* of a call with options, which do not change the answer */
     pyn_status st = PYN_EINTERNAL;
 
-    if (pyn_reader_array(&rd, &count) != PYN_OK || count != 4 || pyn_reader_uint(&rd, &id) != PYN_OK ||
+    if (pyn_reader_array(&rd, &count) != PYN_OK || (count != 4 && count != 6) ||
+        (count == 6 && pyn_reader_int(&rd, &kind) != PYN_OK) || pyn_reader_uint(&rd, &id) != PYN_OK ||
         pyn_reader_str(&rd, &name) != PYN_OK) {
         return PYN_EFORMAT;
     }

@@ -39,7 +39,7 @@ struct pyn_cache {
 void pyn_cache_init(struct pyn_cache *cache, const struct pyn_mem *mem, struct pyn_ledger *ledger);
 void pyn_cache_fini(struct pyn_cache *cache);
 
-/* A call of an operation whose answer may be kept. object: the message [reference, name, args, kwargs]. */
+/* A call of an operation whose answer may be kept. object: the message [reference, name, args, kwargs], or the same as an ask. */
 struct pyn_question {
     const struct pyn_op *op;
     struct pyn_view object;
