@@ -367,15 +367,26 @@ static PyObject *refuse_copy(PyObject *self, PyObject *Py_UNUSED(ignored))
     return NULL;
 }
 
+/* NumPy asks this first: without it, it would walk through a sequence item by item, or hold the netref as an object. */
+static PyObject *refuse_array(PyObject *self, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kwargs))
+{
+    PyErr_Format(PyExc_TypeError, "a netref is no array: %R stands for an object elsewhere", self);
+    return NULL;
+}
+
 static PyObject *itself(PyObject *self, PyObject *Py_UNUSED(ignored))
 {
     return Py_NewRef(self);
 }
 
 static PyMethodDef netref_methods[] = {
-    {"__reduce__", refuse_copy, METH_NOARGS, NULL}, {"__reduce_ex__", refuse_copy, METH_O, NULL},
-    {"__copy__", refuse_copy, METH_NOARGS, NULL},   {"__deepcopy__", refuse_copy, METH_O, NULL},
-    {"_itself", itself, METH_NOARGS, NULL},         {NULL, NULL, 0, NULL},
+    {"__reduce__", refuse_copy, METH_NOARGS, NULL},
+    {"__reduce_ex__", refuse_copy, METH_O, NULL},
+    {"__copy__", refuse_copy, METH_NOARGS, NULL},
+    {"__deepcopy__", refuse_copy, METH_O, NULL},
+    {"_itself", itself, METH_NOARGS, NULL},
+    {"__array__", (PyCFunction)(void (*)(void))refuse_array, METH_VARARGS | METH_KEYWORDS, NULL},
+    {NULL, NULL, 0, NULL},
 };
 
 static PyMemberDef netref_members[] = {
@@ -406,6 +417,9 @@ int pyn_netref_type_init(PyObject *module)
     pyn_core.netref = (PyTypeObject *)PyType_FromModuleAndSpec(module, &netref_spec, NULL);
     if (pyn_core.netref == NULL || pyn_remote_method_init(module) != 0) {
         return -1;
+    }
+    if (PyObject_SetAttrString((PyObject *)pyn_core.netref, "__array_ufunc__", Py_None) != 0) {
+        return -1; /* an array leaves an operation with a netref to the netref */
     }
     return PyModule_AddType(module, pyn_core.netref);
 }

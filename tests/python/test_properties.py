@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 import pydoc
+import traceback
 from collections.abc import Iterator
 from typing import Any
 
@@ -184,3 +185,36 @@ def test_an_attribute_error_in_it_does_not_ask_for_the_name_in_another_way(gauge
     assert (answer[0], answer[1][0], answer[1][1]) == (ERROR, "AttributeError", "")
     assert touched() == ["get broken"]
     assert raw.call(reference, "__getattr__", ["level"]) == [RETURN, 1]
+
+
+@pytest.mark.parametrize("kind", ["ValueError", "TypeError", "KeyError", "Full"])
+def test_neither_hasattr_nor_a_default_hides_another_error(gauge: Any, kind: str) -> None:
+    gauge.will_fail(kind)
+    for access in (lambda: hasattr(gauge, "broken"), lambda: getattr(gauge, "broken", "a default")):
+        with pytest.raises(Exception) as info:
+            access()
+        assert kind in (type(info.value).__name__, str(getattr(info.value, "type", "")).rpartition(":")[2])
+        assert touched() == ["get broken"]
+
+
+def test_an_attribute_error_in_it_does_not_say_that_the_name_is_not_there(gauge: Any) -> None:
+    gauge.will_fail("AttributeError")
+    for access in (lambda: gauge.broken, lambda: setattr(gauge, "level", 2)):
+        with pytest.raises(AttributeError) as info:
+            access()
+        assert "no attribute" not in str(info.value)
+        assert len(touched()) == 1
+        assert "no attribute" not in "".join(traceback.format_exception(info.value))
+        assert touched() == []  # not even the search for a name that was meant reads one
+
+
+def test_a_name_that_is_not_granted_is_missing_here_without_a_question(relay: Any) -> None:
+    gauge = relay.connection.root.gauge()
+    before = relay.sent
+    assert not hasattr(gauge, "denied")
+    assert getattr(gauge, "denied", "a default") == "a default"
+    for access in (lambda: gauge.denied, lambda: gauge.nothing_such):
+        with pytest.raises(AttributeError, match="has no attribute"):
+            access()
+    assert relay.sent == before
+    assert touched() == []
