@@ -14,6 +14,7 @@ TARGET = build.Target(
     python=(3, 11),
     platform="linux",
     path=tuple(str(HERE / folder) for folder in ("corpus/leaky", "corpus/clean", "stubs")),
+    bodies=tuple(path.stem for kind in ("leaky", "clean") for path in corpus(kind)),
 )
 
 

@@ -16,6 +16,9 @@ Without mypy:
     layout       the bytes of a policy file
     expressions  from a spelling back to Python
     report       the audit for a person and for a machine
+    listing      findings in the order in which a person wants them
+    terminal     colours, and the line that says that work goes on
+    catalogue    what the functions of libraries can do
     cli          the commands
 
 With mypy:
@@ -29,5 +32,22 @@ With mypy:
     places       file and line
     walk         the closed graph of interfaces
     generate     the policy
+    never        what pynto.toml says must not be reachable
     check        the audit
+
+Following calls, all with mypy (docs/adr/0018):
+    program      the functions of the home packages, and who overrides whom
+    labels       where a value may come from
+    facts        what one look at a body gives
+    callees      from an expression ahead of parentheses to everything that may run
+    arguments    which argument goes into which parameter
+    operators    which methods they run, and where they make much out of little
+    guards       comparisons that bound a variable
+    evaluate     values through expressions
+    calls        values into calls
+    statements   values through statements
+    following    what is known of all functions together
+    summaries    every sink behind a function, by the shortest chain
+    exposure     the operations that clients have, and what they choose in each
+    powers       the findings
 """

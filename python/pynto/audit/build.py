@@ -10,7 +10,7 @@ import os
 import re
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -55,6 +55,9 @@ class Target:
     platform: str = sys.platform
     path: tuple[str, ...] = ()
     cache: bool = True
+    bodies: tuple[str, ...] | None = (
+        None  # the packages whose functions are read as well; mypy's cache has none of that
+    )
 
     @property
     def search(self) -> tuple[str, ...]:
@@ -102,15 +105,39 @@ class World:
 
 def read(probe: str, target: Target) -> World:
     """Type-check the probe and everything that it imports."""
-    source = BuildSource(None, PROBE, probe)
-    try:
-        result = mypy_build(sources=[source], options=_options(target))
-    except CompileError as error:
-        raise BadInput(_blocking(error.messages)) from error
-    world = World(result, list(_messages(result.errors)))
+    world = _build(probe, target, {})
     if target.cache and _is_stale(world):
         return read(probe, replace(target, cache=False))
+    fresh: dict[str, str] = {}
+    while bodiless := _bodiless(world, target):
+        fresh |= bodiless
+        world = _build(probe, target, fresh)
     return world
+
+
+def _build(probe: str, target: Target, fresh: dict[str, str]) -> World:
+    """``fresh``: modules that are read from their file, whatever the cache says, and that file."""
+    sources = [BuildSource(None, PROBE, probe)]
+    try:
+        sources += [BuildSource(file, name, Path(file).read_text("utf-8")) for name, file in sorted(fresh.items())]
+        result = mypy_build(sources=sources, options=_options(target))
+    except CompileError as error:
+        raise BadInput(_blocking(error.messages)) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"a module cannot be read: {error}") from error
+    return World(result, list(_messages(result.errors)))
+
+
+def _bodiless(world: World, target: Target) -> dict[str, str]:
+    """The modules of which bodies are wanted, and that came out of the cache, which has none."""
+    graph = world.result.graph
+    cached = (name for name, tree in world.modules.items() if tree.is_cache_skeleton and name in graph)
+    found = {name: graph[name].path or "" for name in cached if is_within(name, target.bodies or ())}
+    return {name: file for name, file in found.items() if file.endswith(".py")}
+
+
+def is_within(module: str, packages: Iterable[str]) -> bool:
+    return any(module == package or module.startswith(package + ".") for package in packages)
 
 
 def _is_stale(world: World) -> bool:
@@ -149,6 +176,7 @@ def _options(target: Target) -> Options:
     options.show_error_context = False
     options.pretty = False
     options.sqlite_cache = False  # files are replaced atomically: two commands may run at once
+    options.export_types = options.preserve_asts = target.bodies is not None
     cache = cache_directory(target) if target.cache else None
     options.incremental = cache is not None
     options.cache_dir = cache if cache is not None else os.devnull

@@ -12,7 +12,7 @@ from . import expressions, generate, grammar, layout, validate
 from .build import Target
 from .config import BadInput, Config, RootSpec, parse_root
 from .declared import locate
-from .findings import Finding, finding
+from .findings import Finding, finding, fingerprinted
 from .validate import Document
 
 
@@ -36,11 +36,23 @@ def check(targets: Sequence[str], config: Config, target: Target, frozen: str | 
         audits.append(_check_roots(roots, config, target, frozen))
     elif frozen is not None:
         raise BadInput("--frozen compares a file with roots: name them as module:object")
+    _accept(audits, config.accept)
     return audits
 
 
+def _accept(audits: list[Audit], accept: dict[str, str]) -> None:
+    """Findings that pynto.toml accepts stay, with the reason, and fail nothing any more."""
+    met = set()
+    for audit in audits:
+        found = fingerprinted(audit.findings)
+        met |= {each.fingerprint for each in found}
+        audit.findings = [replace(each, accepted=accept.get(each.fingerprint, "")) for each in found]
+    stale = [finding("unused-config", f"accept: nothing is found that is {each}") for each in accept if each not in met]
+    audits[0].findings = fingerprinted([*audits[0].findings, *stale]) if stale else audits[0].findings
+
+
 def _check_roots(specs: list[RootSpec], config: Config, target: Target, frozen: str | None) -> Audit:
-    outcome = generate.generate(specs, config, target)
+    outcome = generate.generate(specs, config, replace(target, bodies=()))
     label = " ".join(f"{spec.module}:{spec.object}" for spec in specs)
     audit = Audit(label, outcome.policy, outcome.findings)
     if outcome.policy is not None:
@@ -93,7 +105,7 @@ def _compare(audit: Audit, document: Document, config: Config, target: Target) -
         audit.compared = False
         return
     major, minor = str(document["python"]).split(".")
-    again = replace(target, python=(int(major), int(minor)), platform=str(document["platform"]))
+    again = replace(target, python=(int(major), int(minor)), platform=str(document["platform"]), bodies=())
     outcome = generate.generate(specs, replace(config, home=(*config.home, *home)), again)
     audit.findings += outcome.findings
     if outcome.policy is not None:

@@ -15,12 +15,15 @@ from typing import TYPE_CHECKING
 from . import report, tools
 from .config import BadInput, Config, RootSpec, find, parse_root
 from .findings import ERROR, WARNING, Finding
+from .listing import findings_text
+from .terminal import Paint, waiting
 
 if TYPE_CHECKING:
     from .build import Target
 
 OK, FINDINGS, BAD_INPUT, INTERNAL = 0, 1, 2, 3
 
+_WRITERS = {"text": report.audit_text, "json": report.audit_json}
 _EPILOG = "exit codes: 0 nothing found, 1 findings, 2 bad input, 3 a fault of ours"
 
 
@@ -64,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     generate.set_defaults(run=_generate)
     check = commands.add_parser("check", help="audit what a policy grants", epilog=_EPILOG)
     check.add_argument("targets", nargs="*", metavar="TARGET", help="module:object, or a policy file (*.json)")
-    check.add_argument("--format", choices=("text", "json"), default="text")
+    check.add_argument("--format", choices=tuple(_WRITERS), default="text")
     check.add_argument("--frozen", metavar="FILE", help="fail unless this is the policy that the hints imply")
     check.add_argument("--strict", action="store_true", help="warnings fail the audit, too")
     check.set_defaults(run=_check)
@@ -92,8 +95,9 @@ def _generate(arguments: argparse.Namespace) -> int:
 
     config = find(arguments.config, Path.cwd())
     specs = _specs(arguments.roots, config, arguments.type)
-    outcome = generate.generate(specs, config, _target(arguments, config))
-    print(report.findings_text(outcome.findings), end="", file=sys.stderr)
+    with waiting(sys.stderr, "reading the hints"):
+        outcome = generate.generate(specs, config, _target(arguments, config))
+    print(findings_text(outcome.findings, Paint(sys.stderr)), end="", file=sys.stderr)
     if outcome.policy is not None:
         text = layout.dumps(outcome.policy)
         if arguments.output is None:
@@ -108,15 +112,16 @@ def _check(arguments: argparse.Namespace) -> int:
     from . import check
 
     config = find(arguments.config, Path.cwd())
-    audits = check.check(arguments.targets, config, _target(arguments, config), arguments.frozen)
-    writer = report.audit_json if arguments.format == "json" else report.audit_text
+    with waiting(sys.stderr, "reading the hints, following the calls"):
+        audits = check.check(arguments.targets, config, _target(arguments, config), arguments.frozen)
+    writer = _WRITERS[arguments.format]
     failing = (ERROR, WARNING) if arguments.strict else (ERROR,)
     sys.stdout.write(writer(audits, failing))
     return FINDINGS if any(_fails(audit.findings, failing) for audit in audits) else OK
 
 
 def _fails(findings: Sequence[Finding], failing: Sequence[str]) -> bool:
-    return any(finding.severity in failing for finding in findings)
+    return any(finding.severity in failing and not finding.accepted for finding in findings)
 
 
 def _specs(texts: Sequence[str], config: Config, type_: str | None) -> list[RootSpec]:

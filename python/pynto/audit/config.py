@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -11,6 +12,13 @@ from pathlib import Path
 from .spelling import is_class, is_identifier, is_member
 
 FILE_NAME = "pynto.toml"
+
+# What never can name beside members: the files of the catalogue, and what cannot be followed.
+POWERS = tuple(
+    "code control cpu deserialise environment files introspection memory network persistence processes threads "
+    "unanalysable".split()
+)
+_FINGERPRINT = re.compile(r"[0-9a-f]{20}")
 
 
 class BadInput(Exception):
@@ -35,6 +43,8 @@ class Config:
     python_path: tuple[str, ...] = ()
     errors: dict[str, str] = field(default_factory=dict)  # class -> "type" or "text"
     error_fields: frozenset[str] = frozenset()  # those whose declared fields leave as well
+    never: tuple[str, ...] = ()  # powers, and "module:Class.member": what must not be reachable
+    accept: dict[str, str] = field(default_factory=dict)  # fingerprint of a finding -> why it is meant
 
 
 def parse_root(text: str, type_: str | None = None) -> RootSpec:
@@ -71,9 +81,9 @@ def find(explicit: str | None, directory: Path) -> Config:
 
 
 def _config(document: dict[str, object], base: Path) -> Config:
-    _known(document, ("roots", "policy", "errors"), "")
+    _known(document, ("roots", "policy", "errors", "accept"), "")
     policy = _table(document, "policy")
-    _known(policy, ("home", "allow", "set", "deny", "python_path"), "policy.")
+    _known(policy, ("home", "allow", "set", "deny", "never", "python_path"), "policy.")
     errors = _table(document, "errors")
     _known(errors, ("text", "type", "fields"), "errors.")
     fields = frozenset(_classes(errors, "fields"))
@@ -86,6 +96,8 @@ def _config(document: dict[str, object], base: Path) -> Config:
         python_path=tuple(str(base / entry) for entry in _strings(policy, "python_path", "policy.python_path")),
         errors=dict.fromkeys(sorted(fields), "type") | _errors(errors),
         error_fields=fields,
+        never=_never(policy),
+        accept=_accept(document),
     )
 
 
@@ -127,6 +139,33 @@ def _members(policy: dict[str, object], key: str) -> list[str]:
         if not (is_class(owner) and is_member(member)):
             raise BadInput(f"policy.{key}: {entry!r} is not a member: module:Class.member is expected")
     return entries
+
+
+def _never(policy: dict[str, object]) -> tuple[str, ...]:
+    entries = _strings(policy, "never", "policy.never")
+    for entry in entries:
+        owner, _, member = entry.rpartition(".")
+        if entry not in POWERS and not (is_class(owner) and is_member(member)):
+            raise BadInput(f"policy.never: {entry!r} is neither module:Class.member nor one of {', '.join(POWERS)}")
+    return tuple(entries)
+
+
+def _accept(document: dict[str, object]) -> dict[str, str]:
+    entries = document.get("accept", [])
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise BadInput("accept is not a list of tables: [[accept]]")
+    accept: dict[str, str] = {}
+    for entry in entries:
+        _known(entry, ("finding", "reason"), "accept.")
+        fingerprint, reason = entry.get("finding"), entry.get("reason")
+        if not isinstance(fingerprint, str) or not _FINGERPRINT.fullmatch(fingerprint):
+            raise BadInput("accept: finding is not a fingerprint, as pynto-policy check shows it")
+        if not isinstance(reason, str) or not reason.strip():
+            raise BadInput(f"accept: {fingerprint} has no reason")
+        if fingerprint in accept:
+            raise BadInput(f"accept: {fingerprint} stands twice")
+        accept[fingerprint] = reason.strip()
+    return accept
 
 
 def _allow(table: dict[str, object]) -> dict[str, tuple[str, ...]]:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 
 from .engine import Change, Node, Operation, Reach, changes
-from .report import _count, _plain
+from .listing import count, plain
 
 FORMAT = 1
 LINES_MAX = 10  # of a summary, its first and last line included
@@ -42,8 +42,8 @@ class Difference:
         lines = [self._verdict(), *(line for change in self.changes for line in self._lines(change, full))]
         if not full and len(lines) > LINES_MAX:
             left = len(lines) - (LINES_MAX - 1)
-            lines = [*lines[: LINES_MAX - 1], f"... and {_count(left, 'more change')}: --full shows them"]
-        return "".join(f"{_plain(line)}\n" for line in lines)
+            lines = [*lines[: LINES_MAX - 1], f"... and {count(left, 'more change')}: --full shows them"]
+        return "".join(f"{plain(line)}\n" for line in lines)
 
     def _verdict(self) -> str:
         if not self.changes:
@@ -52,7 +52,7 @@ class Difference:
             return f"A client can do less: {_told(self.changes)}"
         grown = [change for change in self.changes if change.grew]
         writes = sum(change.write for change in grown)
-        marked = f"; {_count(writes, 'write')} among them" if writes else ""
+        marked = f"; {count(writes, 'write')} among them" if writes else ""
         return f"AUTHORITY GREW: {_told(grown)}{marked}"
 
     def _lines(self, change: Change, full: bool) -> Iterator[str]:

@@ -10,7 +10,7 @@ from typing import Any
 from . import declared
 from .config import BadInput
 from .engine import CLIENT, SERVER, Node, Operation, Reach
-from .report import _count, _plain
+from .listing import count, plain
 
 _SECTIONS = {"method": "methods", "get": "get", "set": "set"}
 _NEAR_MAX = 5  # names that are offered for one that is unknown
@@ -80,7 +80,7 @@ class Explainer:
         subjects = self.subjects(name)
         reached = any(self.reach.steps(subject.node) is not None for subject in subjects)
         lines = [line for subject in subjects for line in self._subject(subject)]
-        return "".join(f"{_plain(line)}\n" for line in lines), reached
+        return "".join(f"{plain(line)}\n" for line in lines), reached
 
     def _subject(self, subject: Subject) -> Iterator[str]:
         node = self.reach.nodes[subject.node]
@@ -88,7 +88,7 @@ class Explainer:
             yield f"{node}: nothing leads there from a root"
             return
         if subject.whole:
-            yield f"{node}: {_count(len(subject.operations), 'operation')}"
+            yield f"{node}: {count(len(subject.operations), 'operation')}"
             yield f"    way:  {self._way(subject.node)}"
             yield from self._hint(node.interface, "")
         for operation in subject.operations:
@@ -145,7 +145,7 @@ class Explainer:
         subjects = self.subjects(name)
         lines = [line for subject in subjects for line in self._who(subject, name)]
         reached = any(self.reach.steps(subject.node) is not None for subject in subjects)
-        return "".join(f"{_plain(line)}\n" for line in lines), reached
+        return "".join(f"{plain(line)}\n" for line in lines), reached
 
     def _who(self, subject: Subject, name: str) -> Iterator[str]:
         node = self.reach.nodes[subject.node]
@@ -154,7 +154,7 @@ class Explainer:
             return
         roots = sorted(root for root, interface in self.reach.policy.roots.items() if interface == node.interface)
         givers = list(self.reach.givers(subject.node))
-        yield f"{node} is handed out by {_count(len(givers) + len(roots), 'rule')}:"
+        yield f"{node} is handed out by {count(len(givers) + len(roots), 'rule')}:"
         yield from (f"  root {root}" for root in roots if node.hand != SERVER)
         for edge in givers:
             yield f"  {self.reach.way_text(edge.source, edge.operation)}  ({edge.via})"

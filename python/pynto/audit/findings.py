@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 ERROR, WARNING, INFO = "error", "warning", "info"
 RANK = {ERROR: 0, WARNING: 1, INFO: 2}
@@ -16,11 +18,20 @@ class Kind:
 
 
 @dataclass(frozen=True)
+class Trace:
+    """One step of the calls that lead from an operation to what it reaches."""
+
+    file: str
+    line: int
+    text: str
+
+
+@dataclass(frozen=True)
 class Finding:
-    """One leak or one remark.
+    """One leak, one power or one remark.
 
     ``path`` is the chain of calls from a root, empty when it is about a module; ``owner`` the class that declares the
-    member, as ``module:Name``.
+    member, as ``module:Name``; ``trace`` what runs inside of the member, up to ``file`` and ``line``.
     """
 
     id: str
@@ -31,6 +42,9 @@ class Finding:
     member: str = ""
     file: str = ""
     line: int = 0
+    trace: tuple[Trace, ...] = ()
+    fingerprint: str = ""  # stays when lines move: pynto.toml accepts a finding by it
+    accepted: str = ""  # the reason that pynto.toml gives
 
     @property
     def kind(self) -> Kind:
@@ -50,9 +64,25 @@ def finding(
     member: str = "",
     file: str = "",
     line: int = 0,
+    trace: tuple[Trace, ...] = (),
 ) -> Finding:
-    return Finding(id, severity or KINDS[id].severity, message, path, owner, member, file, line)
+    return Finding(id, severity or KINDS[id].severity, message, path, owner, member, file, line, trace)
 
+
+def fingerprinted(findings: Iterable[Finding]) -> list[Finding]:
+    """Each with its fingerprint: of what is said about what, not of lines. Equal ones are told apart by their order."""
+    counts: dict[str, int] = {}
+    found = []
+    for each in findings:
+        file = "" if each.owner else each.file
+        text = "\0".join((each.id, each.owner, each.member, each.path, file, each.message))
+        counts[text] = counts.get(text, 0) + 1
+        digest = hashlib.sha256(f"{text}\0{counts[text]}".encode("utf-8", "backslashreplace")).hexdigest()
+        found.append(replace(each, fingerprint=digest[:20]))
+    return found
+
+
+_CLIENT = "What a client passes must not choose it: take a name out of a table of your own, or check it first."
 
 _PROTOCOL = "Declare the class or the Protocol that the client is to have."
 
@@ -102,6 +132,21 @@ KINDS: dict[str, Kind] = {
     "flag-enum": Kind(WARNING, "Members travel by name: a combination of flags is refused.", "Take a frozenset of an Enum."),
     "any-parameter": Kind(INFO, "Any and object as a parameter mean data: values only, no references.", "Declare what the method expects."),
     "annotated-constraint": Kind(INFO, "What Annotated adds to a type is not enforced.", "Check the value in the method."),
+    # What the code behind an operation can do
+    "power-files": Kind(ERROR, "A path that a client writes can lead anywhere that the server may read or write.", "Look the file up in a table of the server's own, or check the resolved path; accept the finding with a reason if it is meant."),
+    "power-network": Kind(ERROR, "A client that names the address speaks to others from the server's place in the network.", "Look the address up in a table of the server's own."),
+    "power-processes": Kind(ERROR, "A client that writes a command line, or a part of it, runs programs as the server.", "Run fixed commands, with values out of a table of the server's own."),
+    "power-code": Kind(ERROR, "A client that writes code is the server.", "Parse data as data; bind the parameters of a statement instead of writing it."),
+    "power-deserialise": Kind(ERROR, "Reading such a format runs what it says.", "Use JSON, or what Pynto sends by value."),
+    "power-introspection": Kind(ERROR, "Attributes by name, frames and globals lead from an object to the interpreter.", "Name the attributes in a table of the server's own; format with a template that you wrote."),
+    "power-memory": Kind(ERROR, "A short message becomes a large object: one client can exhaust the server.", "Bound the number before it is used: if n > 1000: raise ValueError."),
+    "power-cpu": Kind(ERROR, "A short message keeps the server busy: one client can stop it for all.", "Bound the number, or take the pattern out of a table of the server's own."),
+    "power-environment": Kind(ERROR, "Settings and secrets of the process are not the client's.", "Read what is needed once, at the start."),
+    "power-persistence": Kind(ERROR, "What is left behind acts when nobody thinks of the client any more.", _CLIENT),
+    "power-control": Kind(ERROR, "A client that can end or signal the process can stop it for all.", "Leave ending the process to whoever started it."),
+    "power-threads": Kind(WARNING, "Work goes on when the call is over, outside of the quotas of its connection.", "Do the work in the call, or bound how much of it there is at a time."),
+    "unanalysable": Kind(WARNING, "What this call does is not known, so nothing is said about the powers behind it.", "Declare the type, call the function by its name, or add its package to home."),
+    "never": Kind(ERROR, "pynto.toml says that this must never be reachable.", "Take it out of what is offered, or correct the rule."),
     "inherited-members": Kind(INFO, "Members that a library class declares are not offered.", "Declare in your class what clients need."),
 }
 # fmt: on

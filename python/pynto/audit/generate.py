@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from mypy.nodes import TypeInfo
 from mypy.types import Instance, get_proper_type
 
-from . import build, exceptions, roots
+from . import build, exceptions, never, roots
 from .build import Target, World
 from .config import BadInput, Config, RootSpec
 from .declared import BASES, is_value
@@ -17,6 +17,7 @@ from .findings import Finding, finding
 from .flow import Flow
 from .members import Home, Refusal, class_name
 from .places import shown
+from .powers import Powers
 from .roots import Root
 from .sources import remarks
 from .standard import template_of
@@ -41,10 +42,18 @@ class Outcome:
 def generate(specs: Iterable[RootSpec], config: Config, target: Target) -> Outcome:
     specs = sorted(specs, key=lambda spec: spec.name)
     _refuse_duplicates(specs)
-    world = build.read(exceptions.imports(config) + roots.probe(specs, target), target)
+    probe = exceptions.imports(config) + roots.probe(specs, target)
+    world = build.read(probe, target)
     roots.check_probe(world, specs)
+    found = roots.resolve(world, specs, build.PROBE)
+    if target.bodies is not None and not set(home_of(found, config).packages) <= set(target.bodies):
+        return generate(specs, config, replace(target, bodies=home_of(found, config).packages))
     with build.strictly():
-        return from_world(world, roots.resolve(world, specs, build.PROBE), config, target)
+        return from_world(world, found, config, target)
+
+
+def home_of(found: list[Root], config: Config) -> Home:
+    return Home(tuple(sorted({*config.home, *_root_modules(found)})))
 
 
 def _refuse_duplicates(specs: list[RootSpec]) -> None:
@@ -57,7 +66,7 @@ def _refuse_duplicates(specs: list[RootSpec]) -> None:
 
 def from_world(world: World, found: list[Root], config: Config, target: Target) -> Outcome:
     """The policy for roots in modules that mypy has read already."""
-    home = Home(tuple(sorted({*config.home, *_root_modules(found)})))
+    home = home_of(found, config)
     walk = Walk(world, home, config)
     names: dict[str, str] = {}
     problems = []
@@ -74,6 +83,8 @@ def from_world(world: World, found: list[Root], config: Config, target: Target) 
     walk.values |= errors.classes
     problems += [*walk.findings.values(), *errors.findings, *_module_findings(world, home)]
     problems += [] if len(names) < len(found) else _unused(walk)
+    reached = Powers(walk, world).findings() if target.bodies is not None else []
+    problems += [*reached, *never.broken(walk, world, reached)]
     problems.sort(key=Finding.sort_key)
     policy = _policy(walk, names, errors.fields, target) if len(names) == len(found) else None
     return Outcome(policy, problems)

@@ -16,6 +16,7 @@ from mypy.subtypes import is_subtype
 from mypy.typeops import bind_self
 from mypy.types import AnyType, CallableType, Instance, Overloaded, Type, get_proper_type
 
+from .build import is_within
 from .spelling import is_identifier, is_member
 
 Node = FuncDef | OverloadedFuncDef | Decorator | Var
@@ -37,7 +38,7 @@ class Home:
     packages: tuple[str, ...]
 
     def __contains__(self, module: str) -> bool:
-        return any(module == package or module.startswith(package + ".") for package in self.packages)
+        return is_within(module, self.packages)
 
 
 @dataclass(frozen=True)

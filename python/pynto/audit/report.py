@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from .findings import ERROR, INFO, RANK, WARNING, Finding
+from .listing import count, findings_text, plain
+from .terminal import Paint
 
 if TYPE_CHECKING:
     from .check import Audit
@@ -17,46 +20,28 @@ FORMAT = 1
 _MODULE = re.compile(r"\b[A-Za-z_][\w.]*:(?=[A-Za-z_])")
 
 
-def findings_text(findings: Sequence[Finding]) -> str:
-    """Each finding with its place, its path, why it matters and what to do; the last two once for each kind."""
-    told: set[str] = set()
-    lines: list[str] = []
-    for finding in findings:
-        lines += _finding_lines(finding, finding.id not in told)
-        told.add(finding.id)
-    return "".join(f"{_plain(line)}\n" for line in lines)
-
-
-def _finding_lines(finding: Finding, first: bool) -> Iterator[str]:
-    place = f"{finding.file}:{finding.line}: " if finding.line else f"{finding.file}: " if finding.file else ""
-    yield f"{place}{finding.severity}: {finding.message} [{finding.id}]"
-    if finding.path:
-        yield f"    path: {finding.path}"
-    if first:
-        yield f"    why:  {finding.kind.why}"
-        yield f"    do:   {finding.kind.todo}"
-
-
 def audit_text(audits: Sequence[Audit], failing: Sequence[str]) -> str:
-    return "\n".join("".join(f"{line}\n" for line in _audit_lines(audit, failing)) for audit in audits)
+    paint = Paint(sys.stdout)
+    return "\n".join("".join(f"{line}\n" for line in _audit_lines(audit, failing, paint)) for audit in audits)
 
 
-def _audit_lines(audit: Audit, failing: Sequence[str]) -> Iterator[str]:
+def _audit_lines(audit: Audit, failing: Sequence[str], paint: Paint) -> Iterator[str]:
     if audit.policy is not None:
-        yield from map(_plain, _reach(audit.policy))
+        yield from map(plain, _reach(audit.policy))
         yield ""
     if audit.findings:
-        yield findings_text(audit.findings)
+        yield findings_text(audit.findings, paint)
     if not audit.compared:
         yield "The modules behind this file were not found: it was not compared with the hints."
-    yield _plain(_verdict(audit, failing))
+    verdict, _, told = plain(_verdict(audit, failing)).partition(" ")
+    yield f"{paint(verdict, verdict.lower())} {told}"
 
 
 def _reach(policy: dict[str, object]) -> Iterator[str]:
     """What a client can reach: every interface with its operations, one a line."""
     interfaces, roots = _section(policy, "interfaces"), _section(policy, "roots")
     yield "A client starts with " + ", ".join(f"{name} ({interface})" for name, interface in sorted(roots.items()))
-    yield f"and reaches {_count(len(interfaces), 'interface')} with {_count(operations(policy), 'operation')}:"
+    yield f"and reaches {count(len(interfaces), 'interface')} with {count(operations(policy), 'operation')}:"
     for name, entry in sorted(interfaces.items()):
         yield ""
         yield f"  {name}{_remark(entry)}"
@@ -118,27 +103,25 @@ def operations(policy: dict[str, object]) -> int:
 
 
 def _verdict(audit: Audit, failing: Sequence[str]) -> str:
-    counts = {severity: sum(found.severity == severity for found in audit.findings) for severity in RANK}
+    counts = {severity: sum(found.severity == severity for found in _open(audit)) for severity in RANK}
+    accepted = len(audit.findings) - len(_open(audit))
     if audit.policy is None:
         return f"FAIL {audit.target}: nothing can be exported"
-    told = ", ".join(_count(number, label) for label, number in counts.items() if number) or "nothing found"
+    told = ", ".join(count(number, label) for label, number in counts.items() if number) or "nothing found"
     told = told.replace("infos", "remarks").replace("info", "remark")
+    told += f", {accepted} accepted" if accepted else ""
     verdict = "FAIL" if any(counts[severity] for severity in failing) else "PASS"
     return f"{verdict} {audit.target}: {told}"
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+def _open(audit: Audit) -> list[Finding]:
+    """What pynto.toml has not accepted."""
+    return [found for found in audit.findings if not found.accepted]
 
 
 def _section(policy: object, key: str) -> dict[str, object]:
     value = policy.get(key, {}) if isinstance(policy, dict) else {}
     return value if isinstance(value, dict) else {}
-
-
-def _plain(text: str) -> str:
-    """One line of printable characters: names and paths come from outside."""
-    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
 
 
 # For a machine
@@ -150,7 +133,7 @@ def audit_json(audits: Sequence[Audit], failing: Sequence[str]) -> str:
 
 
 def _audit_object(audit: Audit, failing: Sequence[str]) -> dict[str, object]:
-    failed = audit.policy is None or any(found.severity in failing for found in audit.findings)
+    failed = audit.policy is None or any(found.severity in failing for found in _open(audit))
     return {
         "target": audit.target,
         "sha256": audit.sha256,
@@ -160,7 +143,8 @@ def _audit_object(audit: Audit, failing: Sequence[str]) -> dict[str, object]:
             "roots": _section(audit.policy, "roots"),
             "interfaces": len(_section(audit.policy, "interfaces")),
             "operations": operations(audit.policy or {}),
-            **{f"{label}s": sum(f.severity == label for f in audit.findings) for label in (ERROR, WARNING, INFO)},
+            **{f"{label}s": sum(f.severity == label for f in _open(audit)) for label in (ERROR, WARNING, INFO)},
+            "accepted": len(audit.findings) - len(_open(audit)),
         },
         "findings": [_finding_object(found) for found in audit.findings],
     }
@@ -178,4 +162,7 @@ def _finding_object(found: Finding) -> dict[str, object]:
         "member": found.member,
         "file": found.file,
         "line": found.line,
+        "trace": [{"file": step.file, "line": step.line, "text": step.text} for step in found.trace],
+        "fingerprint": found.fingerprint,
+        "accepted": found.accepted,
     }

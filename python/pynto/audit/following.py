@@ -1,0 +1,49 @@
+"""What is known of the whole program while it is followed: what functions return, and what is kept where."""
+
+from __future__ import annotations
+
+from .catalogue import Catalogue
+from .facts import Facts
+from .labels import CALLABLE, NONE, SLOT, UNKNOWN, Label, Labels
+from .program import Program
+
+
+class Following:
+    """Grows until nothing new is learned: labels are only ever added."""
+
+    def __init__(self, program: Program, catalogue: Catalogue) -> None:
+        self.program = program
+        self.catalogue = catalogue
+        self.facts: dict[str, Facts] = {}
+        self.slots: dict[str, Labels] = {}  # which functions an attribute or a variable of a module may hold
+        self.changed = False
+
+    def returns(self, key: str) -> Labels:
+        facts = self.facts.get(key)
+        return facts.returns if facts is not None else NONE
+
+    def hold(self, slot: str, labels: Labels) -> None:
+        """Functions are remembered at once; data is followed from the store of the slot."""
+        kept = frozenset(label for label in labels if label.kind in CALLABLE or label.kind in (SLOT, UNKNOWN))
+        if not labels.issubset(kept):
+            kept |= {Label(UNKNOWN, "it is not set here")}
+        known = self.slots.get(slot, NONE)
+        if not kept <= known:
+            self.slots[slot] = known | kept
+            self.changed = True
+
+    def callables(self, slot: str) -> Labels:
+        """What may be called by calling what a slot holds, through other slots as well."""
+        seen: set[str] = set()
+        queue, found = [slot], set()
+        while queue:
+            each = queue.pop()
+            if each in seen:
+                continue
+            seen.add(each)
+            content = self.slots.get(each, NONE)
+            if not content:
+                found.add(Label(UNKNOWN, "nothing here says what it holds"))
+            queue += [label.key for label in content if label.kind == SLOT]
+            found |= {label for label in content if label.kind != SLOT}
+        return frozenset(found)

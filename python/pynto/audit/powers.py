@@ -1,0 +1,289 @@
+"""Powers: which of an operation's calls lead to files, processes, the network and their like, and with what a client passes.
+
+Each pair of an operation and a sink is a finding of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from . import catalogue
+from .build import World
+from .catalogue import NUMBER, TEXT, canonical_name
+from .exposure import Operation, hints, operations
+from .facts import CALLEE, STORE, UNANALYSABLE, Sink
+from .findings import INFO, Finding, Trace, finding
+from .flow import Flow
+from .following import Following
+from .labels import CLIENT, FUNCTION, PARAM, SLOT, UNKNOWN, Label
+from .members import class_name
+from .program import Program
+from .standard import template_of
+from .statements import look
+from .summaries import Key, SinkId, Summaries
+from .walk import Walk
+
+
+@dataclass(frozen=True)
+class Reach:
+    """The most telling way in which an operation reaches a sink."""
+
+    operation: Operation
+    function: str
+    key: Key
+    distance: int
+    parameter: str = ""  # of the operation, whose value gets there
+    slot: str = ""  # a client's value gets there by way of this attribute
+    bounded: bool = False
+
+
+class Powers:
+    def __init__(self, walk: Walk, world: World) -> None:
+        self.walk = walk
+        self.program = Program(world, walk.home)
+        self.following = Following(self.program, catalogue.standard())
+        self._follow()
+        self.operations = operations(walk, self.program)
+        self._hand_out()
+        self.summaries = Summaries(self.following.facts)
+        self.tainted = self._tainted()
+
+    def findings(self) -> list[Finding]:
+        found = [each for operation in self.operations for each in self._of(operation)]
+        return list(dict.fromkeys(found))
+
+    # Following
+
+    def _follow(self) -> None:
+        """Look at functions until no look at one changes what is known of another."""
+        functions, facts = self.program.functions, self.following.facts
+        callers: dict[str, set[str]] = {}
+        queue = dict.fromkeys(sorted(functions))
+        while queue:
+            key = next(iter(queue))
+            del queue[key]
+            self.following.changed = False
+            new = look(self.following, functions[key])
+            for callee, _ in new.edges:
+                callers.setdefault(callee, set()).add(key)
+            old = facts.get(key)
+            facts[key] = new
+            if old is None or old.returns != new.returns:
+                queue |= dict.fromkeys(sorted(callers.get(key, ())))
+            if self.following.changed:  # an attribute may hold another function: whoever calls it is not known yet
+                queue |= dict.fromkeys(sorted(functions))
+
+    def _hand_out(self) -> None:
+        """Functions that operations return, or keep in attributes that can be read, are called by clients as well."""
+        known = {(each.path, each.function.key) for each in self.operations if each.function is not None}
+        for operation in list(self.operations):
+            for key in self._given(operation):
+                function = self.program.functions.get(key)
+                if function is None or function.node is None or (operation.path, key) in known:
+                    continue
+                known.add((operation.path, key))
+                own = range(1 if function.is_bound else 0, len(hints(function.node)))
+                chosen = dict.fromkeys(own, TEXT)
+                self.operations.append(
+                    Operation(
+                        operation.node, operation.member, operation.step, operation.owner, function,
+                        chosen=chosen, callbacks=set(own),
+                    )
+                )  # fmt: skip
+
+    def _given(self, operation: Operation) -> Iterator[str]:
+        if operation.function is not None:
+            given = self.following.returns(operation.function.key)
+        elif not operation.names and not operation.writes:
+            given = frozenset({Label(SLOT, self._slot(operation))})
+        else:
+            return
+        for label in sorted(given):
+            held = self.following.callables(label.key) if label.kind == SLOT else (label,)
+            yield from (each.key for each in held if each.kind == FUNCTION)
+
+    def _slot(self, operation: Operation) -> str:
+        info = operation.node.instance.type
+        holder = next((base for base in info.mro if operation.member in base.names), info)
+        return f"{holder.fullname}.{operation.member}"
+
+    # Which attributes hold what a client chose
+
+    def _tainted(self) -> dict[str, str]:
+        """Slot -> the operation by which a client's value gets into it."""
+        tainted: dict[str, str] = {}
+        for operation in self.operations:
+            for slot in self._exposed_slots(operation):
+                tainted.setdefault(slot, operation.label)
+        while True:
+            before = len(tainted)
+            for operation in self.operations:
+                for (sink_id, label), _ in self._entries(operation):
+                    if sink_id[1][0] == STORE and label is not None and self._is_clients(operation, label, tainted):
+                        tainted.setdefault(sink_id[1][1], operation.label)
+            if len(tainted) == before:
+                return tainted
+
+    def _exposed_slots(self, operation: Operation) -> Iterator[str]:
+        """Attributes that clients write, and live containers that they can change."""
+        if operation.writes:
+            yield self._slot(operation)
+        elif operation.function is None and not operation.names:
+            if self._is_live(operation.node.get.get(operation.member, "")):
+                yield self._slot(operation)
+        elif operation.function is not None:
+            texts = operation.node.methods.get(operation.member, [operation.node.get.get(operation.member, "")])
+            if any(self._is_live(text.rpartition(" -> ")[2]) for text in texts):
+                given = self.following.returns(operation.function.key)
+                yield from sorted(label.key for label in given if label.kind == SLOT)
+
+    def _is_live(self, text: str) -> bool:
+        """Whether a spelled type has a container that a client can change."""
+        for name, node in self.walk.side(Flow.OUT).items():
+            template = template_of(node.instance)
+            if template is not None and template.mutable and name in text.split("|"):
+                return True
+        return False
+
+    def _entries(self, operation: Operation) -> list[tuple[Key, int]]:
+        key = operation.function.key if operation.function is not None else ""
+        return [(entry, step.distance) for entry, step in self.summaries.entries.get(key, {}).items()]
+
+    def _is_clients(self, operation: Operation, label: Label, tainted: dict[str, str]) -> bool:
+        match label.kind:
+            case "client":
+                return True
+            case "slot":
+                return label.key in tainted
+            case "param":
+                return int(label.key) in operation.chosen
+            case _:
+                return False
+
+    # One operation
+
+    def _of(self, operation: Operation) -> Iterator[Finding]:
+        if operation.names:
+            yield from self._of_library(operation)
+        best: dict[SinkId, Reach] = {}
+        for key, distance in self._entries(operation):
+            reach = self._reach(operation, key, distance)
+            if reach is not None and (key[0] not in best or _rank(reach) < _rank(best[key[0]])):
+                best[key[0]] = reach
+        for sink_id in sorted(best):
+            told = self._finding(best[sink_id])
+            if told is not None:
+                yield told
+
+    def _of_library(self, operation: Operation) -> Iterator[Finding]:
+        """A member of a library class that the config allows: the client calls it itself."""
+        entries = catalogue.standard().lookup(operation.names)
+        owner = class_name(operation.owner)
+        if entries is None:
+            message = f"{operation.label} is not in the catalogue, and has no source in a home package"
+            yield finding("unanalysable", message, path=operation.path, owner=owner, member=operation.member)
+        for entry in entries or ():
+            severity = (entry.client or entry.reached) if entry.args - {"self"} else entry.reached
+            if severity:
+                message = f"{operation.label} is {canonical_name(operation.names[0])}, called by the client itself"
+                yield finding(
+                    f"power-{entry.power}",
+                    message,
+                    severity=severity,
+                    path=operation.path,
+                    owner=owner,
+                    member=operation.member,
+                )
+
+    def _reach(self, operation: Operation, key: Key, distance: int) -> Reach | None:
+        (_, place), label = key
+        sink = self.summaries.sink(key[0])
+        if place[0] == STORE:
+            return None
+        function = operation.function
+        assert function is not None
+        if place[0] == CALLEE:
+            return self._unknown_callee(operation, key, distance)
+        if label is None or not self._is_clients(operation, label, self.tainted):
+            return Reach(operation, function.key, (key[0], None), distance)
+        if label.kind == PARAM and sink.kind == TEXT and operation.chosen[int(label.key)] == NUMBER:
+            return Reach(operation, function.key, (key[0], None), distance)
+        bounded = label.member or (label.number and sink.kind == NUMBER)
+        parameter = function.parameters[int(label.key)] if label.kind == PARAM else ""
+        slot = label.key if label.kind == SLOT else ""
+        return Reach(operation, function.key, key, distance, parameter or "a callback", slot, bounded)
+
+    def _unknown_callee(self, operation: Operation, key: Key, distance: int) -> Reach | None:
+        """A parameter is called: fine where it is the client's own function, or one that is followed by itself."""
+        label = key[1]
+        assert operation.function is not None
+        if label is None or label.kind == CLIENT:
+            return None
+        if label.kind == PARAM and int(label.key) in operation.callbacks:
+            return None
+        if label.kind == SLOT and all(each.kind != UNKNOWN for each in self.following.callables(label.key)):
+            return None
+        return Reach(operation, operation.function.key, key, distance)
+
+    # Findings
+
+    def _finding(self, reach: Reach) -> Finding | None:
+        sink = self.summaries.sink(reach.key[0])
+        severity = self._severity(sink, reach)
+        if not severity:
+            return None
+        operation = reach.operation
+        home = self.program.functions[reach.key[0][0]]
+        unknown = sink.power in (UNANALYSABLE, CALLEE)
+        return finding(
+            "unanalysable" if unknown else f"power-{sink.power}",
+            self._message(sink, reach),
+            severity=severity,
+            path=operation.path,
+            owner=class_name(operation.owner),
+            member=operation.member,
+            file=home.file,
+            line=sink.line,
+            trace=tuple(self._trace(reach, sink)),
+        )
+
+    def _severity(self, sink: Sink, reach: Reach) -> str:
+        if sink.power == CALLEE:
+            return "warning"
+        if not reach.parameter:
+            return sink.reached
+        return INFO if reach.bounded and sink.client else sink.client or sink.reached
+
+    def _message(self, sink: Sink, reach: Reach) -> str:
+        label = reach.operation.label
+        if sink.power in (UNANALYSABLE, CALLEE):
+            why = sink.why or "nothing here says which function it is"
+            return f"{label} calls {sink.name}, which cannot be followed: {why}"
+        if not reach.parameter:
+            return f"{label} reaches {sink.name}"
+        if reach.slot:
+            told = f"with {_short(reach.slot)}, which {self.tainted[reach.slot]} lets a client choose"
+        elif reach.parameter == "a callback":
+            told = "with what a client's callback gives"
+        else:
+            told = f"with what a client passes as {reach.parameter}"
+        return f"{label} reaches {sink.name} {told}" + (", after a comparison" if reach.bounded else "")
+
+    def _trace(self, reach: Reach, sink: Sink) -> Iterator[Trace]:
+        for key, edge in self.summaries.chain(reach.function, reach.key):
+            function = self.program.functions[key]
+            if edge is not None:
+                callee = self.program.functions[edge.callee]
+                yield Trace(function.file, edge.line, f"{function.name} calls {callee.name}")
+            else:
+                yield Trace(function.file, sink.line, f"{function.name} calls {sink.name}")
+
+
+def _rank(reach: Reach) -> tuple[bool, bool, bool, int, str]:
+    """A client's value, unbounded, by a parameter, by the shortest chain, comes first."""
+    return (not reach.parameter, reach.bounded, bool(reach.slot), reach.distance, reach.parameter)
+
+
+def _short(slot: str) -> str:
+    return ".".join(slot.split(".")[-2:])

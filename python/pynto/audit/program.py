@@ -1,0 +1,160 @@
+"""The functions of the home packages: found by name, by class, and by who may override them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from mypy.nodes import (
+    Block,
+    Decorator,
+    Expression,
+    FuncDef,
+    MypyFile,
+    OverloadedFuncDef,
+    SymbolNode,
+    TypeInfo,
+    Var,
+)
+from mypy.subtypes import is_proper_subtype
+from mypy.types import Instance, Type
+
+from .build import World
+from .members import Home
+from .places import shown
+
+
+@dataclass
+class Function:
+    """A function or method with a body, or what a module or class does when it is imported."""
+
+    key: str
+    module: str
+    file: str
+    name: str  # as findings name it: Room.export
+    node: FuncDef | None
+    body: Block
+    info: TypeInfo | None = None  # the class of a method
+    decorators: list[Expression] = field(default_factory=list)
+
+    @property
+    def line(self) -> int:
+        return self.node.line if self.node is not None else 1
+
+    @property
+    def parameters(self) -> list[str]:
+        return [argument.variable.name for argument in self.node.arguments] if self.node is not None else []
+
+    @property
+    def is_bound(self) -> bool:
+        """Whether a call through an object fills the first parameter."""
+        return self.info is not None and self.node is not None and not self.node.is_static
+
+
+class Program:
+    """Everything that can be followed."""
+
+    def __init__(self, world: World, home: Home) -> None:
+        self.world = world
+        self.home = home
+        self.types = world.result.types
+        self.functions: dict[str, Function] = {}
+        self.classes: dict[str, TypeInfo] = {}
+        for module in sorted(world.modules):
+            if module in home:
+                self._module(world.modules[module])
+
+    # Looking things up
+
+    def of_class(self, info: TypeInfo, name: str) -> Function | None:
+        """The function that an object of exactly this class runs."""
+        for base in info.mro:
+            if name in base.names:
+                return self.functions.get(f"{base.fullname}.{name}")
+        return None
+
+    def overriding(self, info: TypeInfo, name: str) -> list[Function]:
+        """Every function that may run when the method is called on an object of the class, subclasses included."""
+        found = {}
+        for each in self.concrete(info):
+            function = self.of_class(each, name)
+            if function is not None:
+                found[function.key] = function
+        return [found[key] for key in sorted(found)]
+
+    def concrete(self, info: TypeInfo) -> list[TypeInfo]:
+        """The class and those that pass for it: subclasses, and what conforms to a Protocol."""
+        if info.is_protocol:
+            wanted = Instance(info, [variable_bound(each) for each in info.defn.type_vars])
+            return [each for each in self.classes.values() if each is info or self._conforms(each, wanted)]
+        return [info, *(each for each in self.classes.values() if info in each.mro and each is not info)]
+
+    def _conforms(self, info: TypeInfo, wanted: Instance) -> bool:
+        if wanted.type in info.mro:
+            return True
+        if not all(info.get(name) for name in wanted.type.protocol_members):
+            return False
+        return bool(wanted.args) or is_proper_subtype(
+            Instance(info, [variable_bound(each) for each in info.defn.type_vars]), wanted
+        )
+
+    def is_home(self, info: TypeInfo) -> bool:
+        return info.module_name in self.home
+
+    def place(self, function: Function, line: int) -> tuple[str, int]:
+        return function.file, line
+
+    # Collecting them
+
+    def _module(self, tree: MypyFile) -> None:
+        key = tree.fullname
+        file = shown(tree.path)
+        statements = Block(list(tree.defs))
+        self.functions[key] = Function(key, tree.fullname, file, tree.fullname, None, statements)
+        for symbol in tree.names.values():
+            if symbol.node is not None and symbol.node.fullname.rpartition(".")[0] == tree.fullname:
+                self._symbol(symbol.node, tree.fullname, file, None)
+
+    def _symbol(self, node: SymbolNode, module: str, file: str, info: TypeInfo | None) -> None:
+        if isinstance(node, TypeInfo):
+            if node.fullname not in self.classes and node.module_name == module:
+                self.classes[node.fullname] = node
+                for symbol in list(node.names.values()):
+                    if symbol.node is not None and not symbol.plugin_generated:
+                        self._symbol(symbol.node, module, file, node)
+        elif isinstance(node, OverloadedFuncDef):
+            self._overloaded(node, module, file, info)
+        elif isinstance(node, FuncDef | Decorator):
+            self._function(node, module, file, info)
+
+    def _overloaded(self, node: OverloadedFuncDef, module: str, file: str, info: TypeInfo | None) -> None:
+        """A property with its setter, or the implementation behind overloads."""
+        if node.is_property:
+            getter, *others = node.items
+            self._function(getter, module, file, info)
+            for other in others:
+                if isinstance(other, Decorator) and len(other.func.arguments) == 2:
+                    self._function(other, module, file, info, ".setter")
+        elif node.impl is not None:
+            self._function(node.impl, module, file, info)
+
+    def _function(self, node: SymbolNode, module: str, file: str, info: TypeInfo | None, suffix: str = "") -> None:
+        function = node.func if isinstance(node, Decorator) else node
+        if not isinstance(function, FuncDef) or not file.endswith(".py"):
+            return
+        key = node.fullname + suffix
+        name = key[len(module) + 1 :]
+        decorators = list(node.original_decorators) if isinstance(node, Decorator) else []
+        self.functions.setdefault(key, Function(key, module, file, name, function, function.body, info, decorators))
+
+
+def variable_bound(variable: object) -> Type:
+    from mypy.types import AnyType, TypeOfAny
+
+    return AnyType(TypeOfAny.special_form)
+
+
+def variables(info: TypeInfo) -> Iterator[tuple[str, Var]]:
+    for name, symbol in info.names.items():
+        if isinstance(symbol.node, Var):
+            yield name, symbol.node
