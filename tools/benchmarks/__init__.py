@@ -1,0 +1,1 @@
+"""Pynto beside its peers and the physical limit, in one run."""
