@@ -259,9 +259,6 @@ static pyn_status finish_handshake(struct channel *channel, struct pyn_buf *down
 
     channel->has_peer_key = shaking->hs.has_peer_static;
     memcpy(channel->peer_key, shaking->hs.peer_static, PYN_KEY_LEN);
-    if (!channel->is_server && sodium_memcmp(channel->peer_key, shaking->server_public, PYN_KEY_LEN) != 0) {
-        return PYN_EFORGED; /* where the pattern lets the server tell its key: another one */
-    }
     st = pyn_handshake_finish(&shaking->hs, &channel->sending, &channel->receiving, channel->transcript);
     channel->state = PYN_CHANNEL_LOGIN;
     if (st == PYN_OK && !channel->is_server) {
@@ -273,6 +270,15 @@ static pyn_status finish_handshake(struct channel *channel, struct pyn_buf *down
     return st;
 }
 
+/* Where the pattern lets the server tell its key, it may be another one: then it learns nothing of ours. */
+static bool is_pinned(const struct channel *channel)
+{
+    const struct shaking *shaking = channel->shaking;
+
+    return channel->is_server || !shaking->hs.has_peer_static ||
+           sodium_memcmp(shaking->hs.peer_static, shaking->server_public, PYN_KEY_LEN) == 0;
+}
+
 /* Their message is read; if it is our turn then, ours is written. */
 static pyn_status take_message(struct channel *channel, struct pyn_view message, struct pyn_buf *down)
 {
@@ -282,6 +288,9 @@ static pyn_status take_message(struct channel *channel, struct pyn_view message,
     pyn_status st = pyn_handshake_read(hs, message, payload, &len);
 
     channel->multiplications = hs->multiplications;
+    if (st == PYN_OK && !is_pinned(channel)) {
+        st = PYN_EFORGED;
+    }
     if (st == PYN_OK && hs->turn == PYN_TURN_OURS) {
         st = shake(channel, down);
     }

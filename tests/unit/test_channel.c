@@ -298,6 +298,46 @@ static void who_speaks_of_another_transport_or_server_gets_nowhere(void **state)
     }
 }
 
+/* It knows the prologue, as everybody does, but has no key but its own. */
+static void an_impostor_is_not_told_who_the_client_is(void **state)
+{
+    static const uint8_t opening[] = {'P', 'Y', 'N', 'T', 'O', PYN_CHANNEL_VERSION, PYN_PATTERN_XX,
+                                      0,   3,   't', 'c', 'p'};
+    static const struct pyn_view nothing;
+    struct world w;
+    struct pyn_handshake hs;
+    uint8_t prologue[sizeof opening + PYN_KEY_LEN];
+    uint8_t message[2 + 192];
+    struct pyn_handshake_config config = {.pattern = pyn_pattern_by_id(PYN_PATTERN_XX),
+                                          .own = &other_key,
+                                          .prologue = {prologue, sizeof prologue},
+                                          .random = {fill, NULL}};
+    size_t len = 0;
+
+    prepare(&w, PYN_PATTERN_XX);
+    memcpy(prologue, opening, sizeof opening);
+    memcpy(prologue + sizeof opening, server_key.public_key, PYN_KEY_LEN);
+    make_end(&w, &w.client, &w.client_config);
+    assert_int_equal(pyn_handshake_init(&hs, &config), PYN_OK);
+    struct pyn_view first = pyn_buf_view(&w.client.down);
+    first.data += PYN_OPENING_LEN + 2;
+    first.len -= PYN_OPENING_LEN + 2;
+    assert_int_equal(pyn_handshake_read(&hs, first, message, &len), PYN_OK);
+    assert_int_equal(pyn_handshake_write(&hs, nothing, message + 2, sizeof message - 2, &len), PYN_OK);
+    message[0] = 0;
+    message[1] = (uint8_t)len;
+    pyn_buf_consume(&w.client.down, pyn_buf_len(&w.client.down));
+    w.client.st = w.client.layer->ops->receive(w.client.layer, (struct pyn_view){message, len + 2}, &w.client.up,
+                                               &w.client.down);
+    assert_int_equal(w.client.st, PYN_EFORGED);
+    assert_int_equal(pyn_buf_len(&w.client.down), 0);
+    pyn_handshake_wipe(&hs);
+    w.client.layer->ops->free(w.client.layer);
+    pyn_buf_fini(&w.client.up);
+    pyn_buf_fini(&w.client.down);
+    assert_int_equal(w.mem.live, 0);
+}
+
 static void a_preshared_key_is_wanted_by_both_or_by_none(void **state)
 {
     struct world w;
@@ -541,6 +581,7 @@ int main(void)
         cmocka_unit_test(a_flood_while_the_judge_thinks_ends_it),
         cmocka_unit_test(every_fault_before_the_login_looks_alike),
         cmocka_unit_test(who_speaks_of_another_transport_or_server_gets_nowhere),
+        cmocka_unit_test(an_impostor_is_not_told_who_the_client_is),
         cmocka_unit_test(a_preshared_key_is_wanted_by_both_or_by_none),
         cmocka_unit_test(the_first_bad_record_is_the_last),
         cmocka_unit_test(records_that_are_dropped_repeated_swapped_or_reflected_end_it),
