@@ -19,13 +19,17 @@ int pyn_packed(const struct pyn_encoder *encoder, pyn_status st)
 
 /* ---- the encoder ---- */
 
-enum { AROUND = 2 }; /* containers around a value: the message, and the arguments */
+enum {
+    AROUND = 2,        /* containers around a value: the message, and the arguments */
+    AROUND_OBJECTS = 9 /* objects, at most: both of them, the kind, reference, name, keywords, options, one of these */
+};
 
 void pyn_encoder_init(struct pyn_encoder *encoder, struct pyn_link *link, struct pyn_book *book, size_t ahead)
 {
     size_t most = link->quotas.limits.message_max;
 
-    *encoder = (struct pyn_encoder){.link = link, .party = link->host, .book = book, .depth = AROUND};
+    *encoder = (struct pyn_encoder){
+        .link = link, .party = link->host, .book = book, .depth = AROUND, .element_count = AROUND_OBJECTS};
     pyn_link_lock(link);
     encoder->peer = *pyn_session_peer_limits(link->session);
     pyn_link_unlock(link);
@@ -68,7 +72,7 @@ struct pyn_mark pyn_encoder_mark(const struct pyn_encoder *encoder)
 void pyn_encoder_rewind(struct pyn_encoder *encoder, struct pyn_mark mark)
 {
     pyn_buf_truncate(&encoder->buf, mark.len);
-    encoder->element_count = mark.element_count;
+    encoder->element_count = mark.element_count > AROUND_OBJECTS ? mark.element_count : AROUND_OBJECTS;
     unexport(encoder, mark.id_count);
 }
 
@@ -88,9 +92,31 @@ int pyn_encoder_remember_id(struct pyn_encoder *encoder, uint64_t id)
     return 0;
 }
 
+static int no_room(const char *what, size_t most)
+{
+    PyErr_Format(pyn_core.quota_exceeded, "%s: %zu", what, most);
+    return -1;
+}
+
+int pyn_encode_more(struct pyn_encoder *encoder, size_t objects)
+{
+    encoder->element_count += objects;
+    return encoder->element_count > encoder->peer.element_max ? no_room("elements", encoder->peer.element_max) : 0;
+}
+
+int pyn_encode_open(struct pyn_encoder *encoder)
+{
+    return encoder->depth > encoder->peer.depth_max ? no_room("depth", encoder->peer.depth_max) : 0;
+}
+
 int pyn_encode_array(struct pyn_encoder *encoder, size_t count, const enum pyn_tag *tag)
 {
-    pyn_status st = pyn_pack_array(&encoder->buf, count + (tag != NULL ? 1 : 0));
+    pyn_status st = PYN_OK;
+
+    if (pyn_encode_open(encoder) != 0 || pyn_encode_more(encoder, tag != NULL) != 0) {
+        return -1;
+    }
+    st = pyn_pack_array(&encoder->buf, count + (tag != NULL ? 1 : 0));
 
     return pyn_packed(encoder, st == PYN_OK && tag != NULL ? pyn_pack_tag(&encoder->buf, *tag) : st);
 }
@@ -125,20 +151,16 @@ static int encode_union(struct pyn_encoder *encoder, PyObject *value, const stru
 
 /* ---- the whole ---- */
 
-/* One value more, one level deeper: what the peer would not take is not sent. */
+/* One value more, one level deeper: what the peer would not take is not sent, and nothing here goes deeper than that. */
 static int enter(struct pyn_encoder *encoder)
 {
-    encoder->depth++;
-    encoder->element_count++;
-    if (encoder->depth - 1 > encoder->peer.depth_max || encoder->element_count > encoder->peer.element_max) {
-        encoder->depth--;
-        if (encoder->element_count > encoder->peer.element_max) {
-            PyErr_Format(pyn_core.quota_exceeded, "elements: %zu", encoder->peer.element_max);
-        } else {
-            PyErr_Format(pyn_core.quota_exceeded, "depth: %u", encoder->peer.depth_max);
-        }
+    if (pyn_encode_more(encoder, 1) != 0) {
         return -1;
     }
+    if (encoder->depth > encoder->peer.depth_max) {
+        return no_room("depth", encoder->peer.depth_max);
+    }
+    encoder->depth++;
     return 0;
 }
 

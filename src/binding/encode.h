@@ -12,7 +12,9 @@
 
 /* encode.c */
 
-/* The head of an array of count items, and ahead of them the tag, which may be NULL. */
+/* A value may have an array or a map at its place: the peer takes one that stands so deep. */
+int pyn_encode_open(struct pyn_encoder *encoder);
+/* This and pyn_encode_more(), for the head of an array of count items, and ahead of them the tag, which may be NULL. */
 int pyn_encode_array(struct pyn_encoder *encoder, size_t count, const enum pyn_tag *tag);
 /* id was exported for these bytes: it is taken back unless they are sent. */
 int pyn_encoder_remember_id(struct pyn_encoder *encoder, uint64_t id);

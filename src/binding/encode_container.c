@@ -80,7 +80,10 @@ static int encode_dict(struct pyn_encoder *encoder, PyObject *value, const struc
         return -1;
     }
     if (has_plain_keys(copy)) {
-        result = pyn_packed(encoder, pyn_pack_map(&encoder->buf, (size_t)PyDict_GET_SIZE(copy)));
+        result = pyn_encode_open(encoder);
+        if (result == 0) {
+            result = pyn_packed(encoder, pyn_pack_map(&encoder->buf, (size_t)PyDict_GET_SIZE(copy)));
+        }
     } else {
         result = pyn_encode_array(encoder, 2 * (size_t)PyDict_GET_SIZE(copy), &tag);
     }

@@ -48,7 +48,9 @@ static int encode_field(struct pyn_encoder *encoder, PyObject *value, PyObject *
     } else if (!PyErr_Occurred() || PyErr_ExceptionMatches(PyExc_AttributeError)) {
         PyErr_Clear();
         if (field->may_miss) {
-            result = pyn_encode_array(encoder, 0, &tag);
+            encoder->depth++;
+            result = pyn_encode_more(encoder, 1) == 0 ? pyn_encode_array(encoder, 0, &tag) : -1;
+            encoder->depth--;
         }
     } else {
         result = -1;
@@ -71,6 +73,9 @@ int pyn_encode_record(struct pyn_encoder *encoder, PyObject *value, const struct
         return PYN_MISFIT;
     }
     result = pyn_encode_array(encoder, record->count + 1u, &tag);
+    if (result == 0) {
+        result = pyn_encode_more(encoder, 1);
+    }
     if (result == 0) {
         result = pyn_packed(encoder, pyn_pack_str(&encoder->buf, record->name.data, record->name.len));
     }
@@ -98,6 +103,9 @@ int pyn_encode_enum(struct pyn_encoder *encoder, PyObject *value, const struct p
         PyErr_Clear();
     } else {
         result = pyn_encode_array(encoder, 2, &tag);
+        if (result == 0) {
+            result = pyn_encode_more(encoder, 2);
+        }
         if (result == 0) {
             result = pyn_packed(encoder, pyn_pack_str(&encoder->buf, enumeration->name.data, enumeration->name.len));
         }

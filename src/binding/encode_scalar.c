@@ -73,9 +73,11 @@ static int encode_complex(struct pyn_encoder *encoder, PyObject *value)
 static int encode_steps(struct pyn_encoder *encoder, PyObject *value, enum pyn_tag tag)
 {
     static const char *const names[] = {"start", "stop", "step"};
-    pyn_status st = pyn_pack_array(&encoder->buf, 4);
-    int result = pyn_packed(encoder, st == PYN_OK ? pyn_pack_tag(&encoder->buf, tag) : st);
+    int result = pyn_encode_array(encoder, 3, &tag);
 
+    if (result == 0) {
+        result = pyn_encode_more(encoder, 3);
+    }
     for (int i = 0; result == 0 && i < 3; i++) {
         PyObject *part = PyObject_GetAttrString(value, names[i]);
         if (part == NULL) {

@@ -73,7 +73,10 @@ static int pack_keywords(struct pyn_encoder *encoder, const struct pyn_op *op, c
             PyErr_Format(PyExc_TypeError, "got an unexpected keyword argument %R", key);
             return -1;
         }
-        result = pyn_packed(encoder, pyn_pack_str(&encoder->buf, text, (size_t)len));
+        result = pyn_encode_more(encoder, 1);
+        if (result == 0) {
+            result = pyn_packed(encoder, pyn_pack_str(&encoder->buf, text, (size_t)len));
+        }
         if (result == 0) {
             result = pack_value(encoder, op, param->type, values[i], "argument ", key);
         }

@@ -61,6 +61,8 @@ int pyn_encode(struct pyn_encoder *encoder, PyObject *value, const struct pyn_ty
 int pyn_encode_data(struct pyn_encoder *encoder, PyObject *value);
 /* A scalar of one of Python's own types: PYN_MISFIT when it is none. Shared by the two above. */
 int pyn_encode_scalar(struct pyn_encoder *encoder, PyObject *value, enum pyn_type_kind kind);
+/* So many objects more than the values that are packed by the above: 0, or -1 when the peer would not take them. */
+int pyn_encode_more(struct pyn_encoder *encoder, size_t objects);
 /* A packer's status as an exception: 0 or -1. */
 int pyn_packed(const struct pyn_encoder *encoder, pyn_status st);
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+import struct
 import sys
 import uuid
+import zoneinfo
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from decimal import Decimal
@@ -15,6 +17,8 @@ from typing import Any
 import pynto
 import pytest
 import served
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 UTC = dt.UTC
 HOUR = dt.timedelta(hours=1)
@@ -160,6 +164,154 @@ def test_what_is_not_equal_to_itself_travels_all_the_same(values: Any) -> None:
     assert math.isnan(values.echo_float(math.nan))
     for text in ("NaN", "-NaN", "sNaN", "NaN123"):
         assert repr(values.echo_decimal(Decimal(text))) == repr(Decimal(text))
+
+
+def test_the_largest_integers_travel_and_larger_ones_are_named(values: Any) -> None:
+    """By the quota `integer`: 4,096 bytes of two's complement."""
+    for value in (2**20000, -(2**20000), 2**32767 - 1, -(2**32767)):
+        assert values.echo_int(value) == value
+        assert values.echo_row((value, value)) == (value, value)
+    for value in (2**32767, -(2**32767) - 1, 2**40000):
+        with pytest.raises(pynto.QuotaExceeded):
+            values.echo_int(value)
+    assert values.echo_int(1) == 1
+
+
+def test_huge_texts_and_bytes_travel(values: Any) -> None:
+    for kind, value in (("str", "\U0001f600" * 1_000_000), ("str", "a" * 8_000_000), ("bytes", b"\xc1\n" * 4_000_000)):
+        came = getattr(values, f"echo_{kind}")(value)
+        assert type(came) is type(value)
+        assert came == value
+
+
+def test_deep_tuples_travel_as_deep_as_the_peer_takes(values: Any) -> None:
+    def nested(depth: int) -> Any:
+        value: Any = ()
+        for _ in range(depth - 1):
+            value = (value,)
+        return value
+
+    most = 32 - 2  # the quota, without the message and its arguments
+    assert values.data(nested(most)) == repr(nested(most))
+    for depth in (most + 1, most + 2, 900):
+        with pytest.raises(pynto.QuotaExceeded, match="depth"):
+            values.data(nested(depth))
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "objects"),
+    [
+        ("set", {str(n) for n in range(40)}, 42),
+        ("points", tuple(served.Point(n, n) for n in range(20)), 1 + 20 * 6),
+        ("keyed", {(n, n): "" for n in range(20)}, 2 + 20 * 4),
+        ("structured", served.Color.RED, 4),
+        ("slice", slice(1, 2, 3), 5),
+        ("dict", {str(n): n for n in range(40)}, 81),
+    ],
+)
+def test_objects_are_counted_as_the_peer_counts_them(serve: Any, kind: str, value: Any, objects: int) -> None:
+    """Tags, names and keys too: what the peer would not take is an error of the call, never the end of the connection."""
+    reached = set()
+    for quota in range(max(16, objects), objects + 16):
+        values = serve(quotas={"elements": quota}).connect(types=TYPES).root.values()
+        try:
+            assert getattr(values, f"echo_{kind}")(value) == value
+            reached.add("sent")
+        except pynto.QuotaExceeded as error:
+            assert str(error) == f"elements: {quota}"
+            reached.add("refused")
+        assert values.echo_int(1) == 1
+    assert "sent" in reached
+
+
+def test_a_nan_keeps_its_bits(values: Any) -> None:
+    for bits in ("7ff8000000000000", "fff8000000000000", "7ff8dead0000beef"):
+        (value,) = struct.unpack(">d", bytes.fromhex(bits))
+        assert struct.pack(">d", values.echo_float(value)).hex() == bits
+
+
+def test_a_time_of_a_named_zone_travels_with_the_offset_that_it_has_there(values: Any) -> None:
+    """The name of a zone does not travel: what it says of other days would be the sender's tables, not the receiver's."""
+    zone = zoneinfo.ZoneInfo("Europe/Berlin")
+    for fold in (0, 1):
+        sent = dt.datetime(2024, 10, 27, 2, 30, tzinfo=zone, fold=fold)
+        came = values.echo_datetime(sent)
+        assert (came.replace(tzinfo=None), came.fold) == (sent.replace(tzinfo=None), fold)
+        assert came.utcoffset() == dt.timedelta(hours=2 - fold)
+        assert came.astimezone(UTC) == sent.astimezone(UTC)
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "why"),
+    [
+        ("datetime", dt.datetime(2024, 1, 1, tzinfo=dt.timezone(dt.timedelta(microseconds=1))), "parts of a second"),
+        ("time", dt.time(tzinfo=dt.timezone(dt.timedelta(seconds=1, microseconds=1))), "parts of a second"),
+        ("range", range(2**63), "a stop that is too large"),
+        ("range", range(-(2**63) - 1, 0), "a start that is too small"),
+        ("range", range(0, 1, 2**64), "a step that is too large"),
+        ("slice", slice(None, 2**63), "a stop that is too large"),
+        ("slice", slice(1.0), "a float"),
+        ("slice", slice(1, 2, True), "a bool"),
+        ("decimal", Decimal("9" * 257), "more than 256 bytes"),
+        ("dict", {"\udfff": 1}, "a lone surrogate as a key"),
+        ("row", (1, "\ud800"), "a lone surrogate inside"),
+        ("point", served.Point(1, 2, "\ud800"), "a lone surrogate in a field"),
+        ("union", "a\udc80", "what os.fsdecode() makes of a byte that is no text"),
+    ],
+)
+def test_what_has_no_form_on_the_wire_does_not_leave(values: Any, kind: str, value: Any, why: str) -> None:
+    with pytest.raises((TypeError, ValueError, pynto.QuotaExceeded)):
+        getattr(values, f"echo_{kind}")(value)
+    assert values.echo_int(1) == 1
+
+
+SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**200), 2**200)
+    | st.floats(allow_nan=False)
+    | st.text(st.characters(exclude_categories=["Cs"]))
+    | st.binary()
+    | st.decimals(allow_nan=False)
+    | st.uuids()
+    | st.dates()
+    | st.datetimes()
+    | st.times()
+    | st.timedeltas()
+)
+KEYS = st.integers(-(2**70), 2**70) | st.text(st.characters(exclude_categories=["Cs"])) | st.booleans() | st.none()
+ANY_DATA = st.recursive(
+    SCALARS,
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.lists(inner, max_size=4).map(tuple)
+        | st.dictionaries(KEYS, inner, max_size=4)
+        | st.frozensets(KEYS, max_size=4)
+        | st.sets(KEYS, max_size=4)
+    ),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(value=ANY_DATA)
+def test_whatever_data_there_is_arrives_as_it_was(values: Any, value: Any) -> None:
+    """By its repr, which tells 1 from True and 0.0 from -0.0, and the order of a dict; a set has none."""
+    seen = eval(
+        values.data(value), {"datetime": dt, "Decimal": Decimal, "UUID": uuid.UUID, "nan": math.nan, "inf": math.inf}
+    )
+    assert seen == value
+    assert exact(seen) == exact(value)
+
+
+def exact(value: Any) -> Any:
+    if isinstance(value, (set, frozenset)):
+        return type(value), sorted(map(repr, value))
+    if isinstance(value, dict):
+        return dict, [(repr(key), exact(each)) for key, each in value.items()]
+    if isinstance(value, (list, tuple)):
+        return type(value), [exact(each) for each in value]
+    return repr(value)
 
 
 def test_an_int_stays_an_int_where_a_float_is_declared(values: Any) -> None:
