@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+from pynto import aio
 from pynto.caching import cached, stale
 from pynto.client import Connection, Peer, StdStreamConnection, connect, connection, oneway, release, spawn
 from pynto.deadlines import deadline
@@ -28,6 +29,7 @@ __all__ = [
     "RemoteError",
     "Server",
     "StdStreamConnection",
+    "aio",
     "cached",
     "connect",
     "connection",

@@ -7,20 +7,11 @@ import subprocess
 import sys
 from collections.abc import Iterable, Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, BinaryIO, Generic, Self
+from typing import BinaryIO, Self
 
 from pynto import _core
 from pynto.deadlines import bounded
 from pynto.errors import Disconnected
-
-if TYPE_CHECKING:
-    from typing_extensions import TypeVar  # type checkers bring it along: it is not needed at run time
-
-    Root = TypeVar("Root", default=Any)
-else:
-    from typing import TypeVar
-
-    Root = TypeVar("Root")
 
 __all__ = ["Connection", "Peer", "StdStreamConnection", "connect", "connection", "oneway", "release", "spawn"]
 
@@ -34,16 +25,8 @@ def _by_name(types: Iterable[type]) -> dict[str, type] | None:
     return {f"{each.__module__}:{each.__qualname__}": each for each in types} or None
 
 
-class Connection(_core.Connection, Generic[Root]):
-    """A connection to a server. ``root`` is what it serves; a context manager closes it.
-
-    For type checkers, ``Connection[Room]`` is one whose root is a Room: ``pynto-policy stubs`` writes what that is.
-    """
-
-    if TYPE_CHECKING:
-
-        @property
-        def root(self) -> Root: ...
+class Connection(_core.Connection):
+    """A connection to a server. ``root`` is what it serves; a context manager closes it."""
 
     def __enter__(self) -> Self:
         return self
@@ -63,7 +46,7 @@ def connect(
     timeout: float = 30.0,
     plain: bool = False,
     read_ahead: int = 64,
-) -> Connection[Any]:
+) -> Connection:
     """Connect to ``tcp://host:port``, ``unix:///path`` or ``fd://N``.
 
     root: which of the server's roots, when it has several. types: dataclasses, NamedTuples, enums and exceptions to be used
@@ -78,7 +61,7 @@ def connect(
     return Connection(fd, fd, peer, root=root, types=_by_name(types), quotas=quotas, read_ahead=read_ahead)
 
 
-class StdStreamConnection(Connection[Root]):
+class StdStreamConnection(Connection):
     """A connection over two streams, such as the stdin and stdout of a child process."""
 
     _process: subprocess.Popen[bytes] | None = None
@@ -117,7 +100,7 @@ def spawn(
     policy: str | os.PathLike[str],
     types: Iterable[type] = (),
     quotas: Mapping[str, float] | None = None,
-) -> StdStreamConnection[Any]:
+) -> StdStreamConnection:
     """Serve ``module:object`` in a child process, over its stdin and stdout. closing the connection ends the child.
 
     policy: the policy's file. Disconnected: the child did not start; its stderr says why.

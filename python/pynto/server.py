@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import signal
 import socket
 import sys
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from types import FrameType, TracebackType
 from typing import Any
@@ -17,7 +18,7 @@ from pynto import _core
 from pynto.client import Connection, _by_name
 from pynto.errors import escaped
 from pynto.policy import Policy, as_policy
-from pynto.threads import start_thread
+from pynto.threads import shared_loop, start_thread
 
 __all__ = ["Drifted", "Server", "pair", "serve"]
 
@@ -36,7 +37,7 @@ class Server:
     target: the object; with several roots in the policy, a mapping of their names to objects. policy: a Policy, or its file.
     listen: one address or several (``tcp://127.0.0.1:0`` picks a port). quotas: changes to the limits of each connection.
     plain: plain TCP beyond this machine is wanted. connections: how many at once. ends_deserted: run() returns when the
-    last connection is gone.
+    last connection is gone. loop: the event loop that runs what is declared ``async``; None: one in a thread of its own.
 
     ValueError: the policy is unsound, has no such root, or the code has drifted from it (Drifted). TypeError: the object is
     not what the policy says. OSError: an address cannot be bound.
@@ -52,6 +53,7 @@ class Server:
         plain: bool = False,
         connections: int = 1000,
         ends_deserted: bool = False,
+        loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         self.policy = as_policy(policy)
         drift = self.policy.drift()
@@ -70,6 +72,8 @@ class Server:
         addresses = [listen] if isinstance(listen, str) else list(listen)
         self.addresses = [self._core.listen(each, plain) for each in addresses]
         self._closed = False
+        self._loop: asyncio.AbstractEventLoop | None = loop
+        self._is_attached = False
 
     @property
     def address(self) -> str:
@@ -78,6 +82,7 @@ class Server:
 
     def start(self) -> Server:
         """Serve in the background."""
+        self._attach()
         for _ in range(_THREADS_AT_START):
             self._spawn()
         self._start_log()
@@ -85,6 +90,7 @@ class Server:
 
     def run(self) -> None:
         """Serve in this thread (and one more) until close() is called."""
+        self._attach()
         self._spawn()
         self._start_log()
         self._core.run()
@@ -106,6 +112,7 @@ class Server:
                 thread.join(timeout=10.0)
         self._core.unlisten()
         self._core.close_log()
+        self._detach()
 
     def adopt(self, in_fd: int, out_fd: int, peer: str) -> None:
         """Serve a connection that is open already; the descriptors are the server's from now on."""
@@ -122,6 +129,36 @@ class Server:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
+
+    def _attach(self) -> None:
+        """What is declared async runs on the loop from now on."""
+        if self._is_attached or not (self._loop or self._core.has_coroutines):
+            return
+        self._loop = self._loop or shared_loop()
+        self._is_attached = True
+        wake = self._core.attach(self._loop)
+        self._in_loop(partial(self._loop.add_reader, wake, self._core.on_wake))
+
+    def _detach(self) -> None:
+        """What ran is cancelled already, and comes to its end; its answers have nowhere to go."""
+        if self._is_attached and self._loop is not None:
+            self._is_attached = False
+            self._in_loop(partial(self._let_end, self._loop, self._core.attach(self._loop)))
+
+    def _let_end(self, loop: asyncio.AbstractEventLoop, wake: int) -> None:
+        self._core.on_wake()
+        loop.remove_reader(wake)
+
+    def _in_loop(self, call: Callable[[], Any]) -> None:
+        assert self._loop is not None
+        try:
+            running = asyncio.get_running_loop()
+        except RuntimeError:
+            running = None
+        if running is self._loop:
+            call()
+        elif not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(call)
 
     def _spawn(self) -> None:
         thread = start_thread(partial(self._core.run, True), "pynto-server")

@@ -21,8 +21,8 @@ def start_thread(function: Callable[[], Any], name: str) -> threading.Thread:
     return thread
 
 
-def _server_loop() -> asyncio.AbstractEventLoop:
-    """The event loop that served coroutines run on; it has a thread of its own."""
+def shared_loop() -> asyncio.AbstractEventLoop:
+    """The event loop for coroutines that have no other; it has a thread of its own."""
     global _loop
     with _lock:
         if _loop is None:
@@ -38,16 +38,19 @@ async def _awaited(awaitable: Awaitable[Any]) -> Any:
         raise RuntimeError("StopIteration in a coroutine") from error
 
 
-_LOOK_EVERY = 0.1  # seconds between two looks whether the client is still there
+_LOOK_EVERY = 0.1  # seconds between two looks whether the server is still there
 _GRACE = 5.0  # seconds that a cancelled coroutine has to come to its end
 
 
 def run_coroutine(awaitable: Awaitable[Any], is_over: Callable[[], bool]) -> Any:
-    """Wait for what an ``async def`` method returned, on the server's loop; it is cancelled when is_over() becomes true."""
-    future = asyncio.run_coroutine_threadsafe(_awaited(awaitable), _server_loop())
+    """Wait for what an ``async def`` callback returned, in the thread of a client that no event loop drives.
+
+    It is cancelled when is_over() becomes true.
+    """
+    future = asyncio.run_coroutine_threadsafe(_awaited(awaitable), shared_loop())
     while not concurrent.futures.wait([future], _LOOK_EVERY).done:
         if is_over():
             future.cancel()
             concurrent.futures.wait([future], _GRACE)
-            raise Disconnected("the client has left")
+            raise Disconnected("the server has left")
     return future.result()

@@ -214,15 +214,15 @@ static int encode_alone(struct pyn_encoder *encoder, PyObject *result, const str
     return pyn_encode_result(encoder, result, call);
 }
 
-static bool step(struct pyn_decoder *decoder, struct pyn_call *call, struct pyn_server *server,
-                 struct pyn_encoder *encoder, struct pyn_reading *reading, uint32_t *count)
+static bool step(struct pyn_decoder *decoder, struct pyn_call *call, struct pyn_encoder *encoder,
+                 struct pyn_reading *reading, uint32_t *count)
 {
     struct pyn_mark mark = pyn_encoder_mark(encoder);
     PyObject *result = NULL;
     int fits = -1;
 
     decoder->reader = pyn_reader_of(call->body);
-    result = pyn_run(decoder, call, server);
+    result = pyn_run(decoder, call);
     if (result != NULL) {
         fits = pyn_encode_result(encoder, result, call);
         if (fits != 0 && *count > 0 && PyErr_ExceptionMatches(pyn_core.quota_exceeded)) {
@@ -236,8 +236,8 @@ static bool step(struct pyn_decoder *decoder, struct pyn_call *call, struct pyn_
     return fits == 0;
 }
 
-bool pyn_read_ahead(struct pyn_decoder *decoder, struct pyn_call *call, struct pyn_server *server,
-                    struct pyn_encoder *encoder, struct pyn_reading *reading)
+bool pyn_read_ahead(struct pyn_decoder *decoder, struct pyn_call *call, struct pyn_encoder *encoder,
+                    struct pyn_reading *reading)
 {
     const struct pyn_mark nothing = {0};
     uint64_t began = pyn_now();
@@ -247,7 +247,7 @@ bool pyn_read_ahead(struct pyn_decoder *decoder, struct pyn_call *call, struct p
     PyObject *error = NULL;
 
     for (uint32_t i = 0; goes_on && i < most && reading->parts[0] == NULL; i++) {
-        goes_on = step(decoder, call, server, encoder, reading, &count);
+        goes_on = step(decoder, call, encoder, reading, &count);
         if (pyn_buf_len(&encoder->buf) > BYTES_MAX || pyn_now() - began > LONG_NS) {
             break;
         }

@@ -37,8 +37,8 @@ struct pyn_reading {
  * Runs the step of an iterator as often as the call asks for, unless it takes long or gives much. false with an exception: that is how it went on.
  * encoder: empty, before and after.
  */
-bool pyn_read_ahead(struct pyn_decoder *decoder, struct pyn_call *call, struct pyn_server *server,
-                    struct pyn_encoder *encoder, struct pyn_reading *reading);
+bool pyn_read_ahead(struct pyn_decoder *decoder, struct pyn_call *call, struct pyn_encoder *encoder,
+                    struct pyn_reading *reading);
 void pyn_reading_clear(struct pyn_reading *reading);
 
 #endif

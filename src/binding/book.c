@@ -361,6 +361,7 @@ struct pyn_book *pyn_book_new(struct pyn_policy *policy, bool is_resolved, PyObj
     }
     book->policy = policy;
     book->is_resolved = is_resolved;
+    book->may_await = is_resolved;
     book->types = Py_XNewRef(types);
     book->names = zeroed(pyn_policy_op_count(policy), sizeof *book->names);
     book->ifaces = zeroed(pyn_policy_iface_count(policy), sizeof *book->ifaces);

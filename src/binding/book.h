@@ -30,6 +30,7 @@ struct pyn_book_iface {
 struct pyn_book {
     struct pyn_policy *policy;
     bool is_resolved;
+    bool may_await;   /* netrefs of it may belong to an event loop */
     PyObject **names; /* by op slot, interned */
     struct pyn_book_iface *ifaces;
     struct pyn_book_record *records;

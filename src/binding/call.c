@@ -54,8 +54,8 @@ static pyn_status pack_head(struct pyn_buf *buf, uint64_t id, bool is_ask)
 }
 
 /* A plain call, or with a deadline an ask. */
-static int pack_call(struct pyn_encoder *encoder, PyObject *netref, const struct pyn_op *op, PyObject *const *args,
-                     Py_ssize_t nargs, PyObject *kwnames, uint64_t until, const struct pyn_type **expect)
+int pyn_pack_call(struct pyn_encoder *encoder, PyObject *netref, const struct pyn_op *op, PyObject *const *args,
+                  Py_ssize_t nargs, PyObject *kwnames, uint64_t until, const struct pyn_type **expect)
 {
     struct pyn_buf *buf = &encoder->buf;
     pyn_status st = pack_head(buf, pyn_netref_id(netref), until != 0);
@@ -257,6 +257,12 @@ static PyObject *finish(struct pyn_link *link, struct pyn_answer *answer, const 
     return value;
 }
 
+PyObject *pyn_finish_answer(struct pyn_link *link, struct pyn_answer *answer, const struct pyn_type *type,
+                            const struct pyn_op *op, struct pyn_book *book)
+{
+    return finish(link, answer, type, op, book, NULL);
+}
+
 PyObject *pyn_wait_for_value(struct pyn_link *link, struct pyn_waiter *waiter, const struct pyn_type *type,
                              const struct pyn_op *op, struct pyn_book *book)
 {
@@ -331,7 +337,7 @@ PyObject *pyn_call_peer(PyObject *netref, const struct pyn_op *op, PyObject *con
         return NULL;
     }
     pyn_encoder_init(&encoder, pyn_netref_link(netref), pyn_netref_book(netref), 0);
-    if (pack_call(&encoder, netref, op, args, nargs, kwnames, until, &expect) == 0) {
+    if (pyn_pack_call(&encoder, netref, op, args, nargs, kwnames, until, &expect) == 0) {
         value = op->ttl_ns != 0 ? pyn_recall(&encoder, op, expect) : NULL;
         if (value == NULL && !PyErr_Occurred()) {
             value = exchange(&encoder, expect, op, NULL, until, was_sent);

@@ -18,6 +18,7 @@ struct pyn_frame {
     bool is_oneway;            /* its caller waits in no lane */
     struct pyn_server *server; /* whose turn this thread has; NULL on a client */
     PyObject *thrown;          /* strong: what this call throws into a generator; or NULL */
+    bool is_on_loop;           /* an event loop runs it: what is to be awaited is not waited for here */
 };
 
 /* The innermost frame of this thread, or NULL. */
@@ -38,8 +39,11 @@ PyObject *pyn_run_call(struct pyn_link *link, struct pyn_call *call, struct pyn_
 int pyn_pack_operation(struct pyn_encoder *encoder, const struct pyn_op *op, PyObject *const *args, Py_ssize_t nargs,
                        PyObject *kwnames, const struct pyn_type **expect);
 
+/* Answers a call with what it gave, or when that is NULL with the exception that is set. thrown: what it has thrown into a generator, or NULL. */
+void pyn_answer_with(struct pyn_link *link, struct pyn_call *call, PyObject *result, const PyObject *thrown);
+
 /* Runs what a call asks for. NULL with an exception. */
-PyObject *pyn_run(struct pyn_decoder *decoder, struct pyn_call *call, struct pyn_server *server);
+PyObject *pyn_run(struct pyn_decoder *decoder, struct pyn_call *call);
 /* Packs what it gave as the type that is declared. -1 with an exception. */
 int pyn_encode_result(struct pyn_encoder *encoder, PyObject *result, const struct pyn_call *call);
 
@@ -59,6 +63,28 @@ int pyn_oneway_init(void);
 /* Waits for the answer in a waiter that was entered, and gives its value as type; runs nested calls meanwhile. op: for the exceptions, or NULL. */
 PyObject *pyn_wait_for_value(struct pyn_link *link, struct pyn_waiter *waiter, const struct pyn_type *type,
                              const struct pyn_op *op, struct pyn_book *book);
+
+/* The value of an answer that has come, which is freed; or NULL with the exception that it tells of. */
+PyObject *pyn_finish_answer(struct pyn_link *link, struct pyn_answer *answer, const struct pyn_type *type,
+                            const struct pyn_op *op, struct pyn_book *book);
+
+/* Packs a call of an operation; until: its deadline, or 0. *expect: the type of its result. -1 with an exception. */
+int pyn_pack_call(struct pyn_encoder *encoder, PyObject *netref, const struct pyn_op *op, PyObject *const *args,
+                  Py_ssize_t nargs, PyObject *kwnames, uint64_t until, const struct pyn_type **expect);
+
+/* Answers a call whose run an exception has interrupted that goes on to who waits here. */
+void pyn_answer_interrupted(struct pyn_link *link, struct pyn_call *call);
+
+/* Nobody waits for it any more: it is not begun. True with an exception. */
+bool pyn_is_too_late(const struct pyn_call *call);
+
+/* May it be awaited? */
+static inline bool pyn_is_awaitable(PyObject *value)
+{
+    const PyAsyncMethods *methods = Py_TYPE(value)->tp_as_async;
+
+    return PyCoro_CheckExact(value) || (methods != NULL && methods->am_await != NULL);
+}
 
 /* Objects that no reference holds any more are dropped. */
 void pyn_drop_dead(struct pyn_link *link);

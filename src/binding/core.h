@@ -34,11 +34,17 @@ struct core {
     PyObject *uuid;
     PyObject *enumeration; /* enum.Enum */
 
-    PyObject *make_record;     /* pynto.values.make_record(name, fields) -> class */
-    PyObject *make_enum;       /* pynto.values.make_enum(name, members) -> class */
-    PyObject *make_signature;  /* pynto.values.make_signature(parameters, result) -> inspect.Signature */
-    PyObject *start_thread;    /* pynto.threads.start_thread(function, name) */
-    PyObject *run_coroutine;   /* pynto.threads.run_coroutine(coroutine) -> its result */
+    PyObject *make_record;    /* pynto.values.make_record(name, fields) -> class */
+    PyObject *make_enum;      /* pynto.values.make_enum(name, members) -> class */
+    PyObject *make_signature; /* pynto.values.make_signature(parameters, result) -> inspect.Signature */
+    PyObject *start_thread;   /* pynto.threads.start_thread(function, name) */
+    PyObject *run_coroutine;  /* pynto.threads.run_coroutine(coroutine) -> its result */
+    PyObject *awaited;        /* pynto.awaiting.awaited(awaitable) -> coroutine */
+    PyObject *cannot_wait;    /* pynto.awaiting.cannot_wait(name): raises */
+    PyObject *iterate;        /* pynto.awaiting.Iteration(netref) -> asynchronous iterator */
+    PyObject *helpers;        /* pynto.awaiting.HELPERS: dict, what the types of netrefs get where a loop drives them */
+    PyObject *running_loop;   /* asyncio's: the loop of this thread, or None */
+    PyObject *cancelled;      /* asyncio.CancelledError */
     unsigned long main_thread; /* the one that Python's signal handlers run in */
 
     PyObject *log_incident; /* pynto.errors.log_incident(operation, exception) -> its id */
@@ -52,6 +58,7 @@ int pyn_netref_type_init(PyObject *module);
 int pyn_connection_type_init(PyObject *module);
 int pyn_server_type_init(PyObject *module);
 int pyn_peer_type_init(PyObject *module);
+int pyn_aio_type_init(PyObject *module);
 int pyn_values_init(void);
 
 /* A str from UTF-8 that the scanner or the policy loader has checked. */

@@ -244,22 +244,16 @@ static PyObject *over_question(struct pyn_link *link)
     return question;
 }
 
-static PyObject *await_result(PyObject *awaitable, struct pyn_link *link, struct pyn_server *server)
+/* In the thread that runs the call: on a client that no event loop drives. */
+static PyObject *await_result(PyObject *awaitable, struct pyn_link *link)
 {
-    PyObject *question = awaitable != NULL ? over_question(link) : NULL;
+    PyObject *question = over_question(link);
     PyObject *value = NULL;
 
-    if (question != NULL && server != NULL && !pyn_server_suspend(server, link)) {
-        (void)pyn_raise(PYN_EQUOTA, "threads: too many calls wait");
-    } else if (question != NULL) {
+    if (question != NULL) {
         value = PyObject_CallFunctionObjArgs(pyn_core.run_coroutine, awaitable, question, NULL);
-        if (server != NULL) {
-            Py_BEGIN_ALLOW_THREADS
-            pyn_server_resume(server, link);
-            Py_END_ALLOW_THREADS
-        }
     }
-    Py_XDECREF(awaitable);
+    Py_DECREF(awaitable);
     Py_XDECREF(question);
     return value;
 }
@@ -270,6 +264,9 @@ static PyObject *call_object(const struct pyn_decoder *decoder, const struct pyn
 {
     PyObject *object = call->object;
 
+    if (pyn_op_is_named(call->verdict.op, "__await__")) {
+        return Py_NewRef(object); /* to be awaited itself */
+    }
     if (!call->iface->is_fn) {
         return call_method(object, decoder->book->names[call->verdict.op->slot], arguments);
     }
@@ -277,7 +274,7 @@ static PyObject *call_object(const struct pyn_decoder *decoder, const struct pyn
                                arguments->kwnames);
 }
 
-static PyObject *run_method(struct pyn_decoder *decoder, const struct pyn_call *call, struct pyn_server *server)
+static PyObject *run_method(struct pyn_decoder *decoder, const struct pyn_call *call)
 {
     const struct pyn_signature *signature = call->verdict.signature;
     struct arguments arguments = {0};
@@ -287,8 +284,8 @@ static PyObject *run_method(struct pyn_decoder *decoder, const struct pyn_call *
         pyn_decoder_give_up(decoder);
     } else if (fit_arguments(call->verdict.op, &arguments) == 0) {
         result = call_object(decoder, call, &arguments);
-        if (signature->is_async) {
-            result = await_result(result, decoder->link, server);
+        if (signature->is_async && !pyn_frame_top()->is_on_loop && result != NULL && pyn_is_awaitable(result)) {
+            result = await_result(result, decoder->link);
         }
     }
     arguments_clear(&arguments);
@@ -397,7 +394,7 @@ static void answer(struct pyn_link *link, struct pyn_call *call, const struct py
     Py_END_ALLOW_THREADS
 }
 
-static void answer_interrupted(struct pyn_link *link, struct pyn_call *call)
+void pyn_answer_interrupted(struct pyn_link *link, struct pyn_call *call)
 {
     const struct pyn_reply reply = {.type = pyn_view_of("RemoteError"), .text = pyn_view_of("interrupted")};
 
@@ -419,16 +416,14 @@ static PyObject *not_implemented(const struct pyn_op *op, PyObject *result)
     return NULL;
 }
 
-PyObject *pyn_run(struct pyn_decoder *decoder, struct pyn_call *call, struct pyn_server *server)
+PyObject *pyn_run(struct pyn_decoder *decoder, struct pyn_call *call)
 {
-    PyObject *result = call->verdict.op->kind == PYN_OP_METHOD ? run_method(decoder, call, server)
-                                                               : run_attribute(decoder, call);
+    PyObject *result = call->verdict.op->kind == PYN_OP_METHOD ? run_method(decoder, call) : run_attribute(decoder, call);
 
     return result == Py_NotImplemented ? not_implemented(call->verdict.op, result) : result;
 }
 
-/* Nobody waits for it any more: it is not begun. */
-static bool is_too_late(const struct pyn_call *call)
+bool pyn_is_too_late(const struct pyn_call *call)
 {
     if (!pyn_deadline_is_over(call->ends_at, call->ends_at != 0 ? pyn_now() : 0)) {
         return false;
@@ -437,23 +432,58 @@ static bool is_too_late(const struct pyn_call *call)
     return true;
 }
 
-/* true: what is to be returned stands in the encoder; false with an exception. *result: strong, to be dropped when it has been answered. */
-static bool run_to_answer(struct pyn_decoder *decoder, struct pyn_call *call, struct pyn_server *server,
-                          struct pyn_encoder *encoder, struct pyn_reading *reading, PyObject **result)
+static int encode_answer(struct pyn_encoder *encoder, PyObject *result, const struct pyn_call *call)
 {
-    if (decoder->book == NULL || is_too_late(call)) {
+    if (call->is_oneway) { /* nobody would take what it gave */
+        return pyn_packed(encoder, pyn_pack_nil(&encoder->buf));
+    }
+    return pyn_encode_result(encoder, result, call);
+}
+
+/* The exception that is set is what the call is answered with; encoder: for its details. */
+static void take_failure(struct pyn_encoder *encoder, const struct pyn_call *call, const PyObject *thrown,
+                         struct pyn_failure *failure)
+{
+    const struct pyn_mark nothing = {0};
+
+    pyn_encoder_rewind(encoder, nothing);
+    if (call->is_oneway) {
+        pyn_failure_log(call->verdict.op);
+    } else {
+        pyn_failure_take(failure, encoder->party, call->verdict.op, encoder, thrown);
+    }
+}
+
+/* true: what is to be returned stands in the encoder; false with an exception. *result: strong, to be dropped when it has been answered. */
+static bool run_to_answer(struct pyn_decoder *decoder, struct pyn_call *call, struct pyn_encoder *encoder,
+                          struct pyn_reading *reading, PyObject **result)
+{
+    if (decoder->book == NULL || pyn_is_too_late(call)) {
         pyn_decoder_give_up(decoder);
         return false;
     }
     if (call->ahead > 0) {
-        return pyn_read_ahead(decoder, call, server, encoder, reading) &&
-               pyn_packed(encoder, pyn_pack_nil(&encoder->buf)) == 0;
+        return pyn_read_ahead(decoder, call, encoder, reading) && pyn_packed(encoder, pyn_pack_nil(&encoder->buf)) == 0;
     }
-    *result = pyn_run(decoder, call, server);
-    if (call->is_oneway) { /* nobody would take what it gave */
-        return *result != NULL && pyn_packed(encoder, pyn_pack_nil(&encoder->buf)) == 0;
+    *result = pyn_run(decoder, call);
+    return *result != NULL && encode_answer(encoder, *result, call) == 0;
+}
+
+void pyn_answer_with(struct pyn_link *link, struct pyn_call *call, PyObject *result, const PyObject *thrown)
+{
+    const struct pyn_reading nothing_ahead = {0};
+    struct pyn_encoder encoder;
+    struct pyn_failure failure = {0};
+    bool is_return = false;
+
+    pyn_encoder_init(&encoder, link, pyn_party_book(link->host, call->iface->policy), RETURN_HEAD);
+    is_return = result != NULL && encode_answer(&encoder, result, call) == 0;
+    if (!is_return) {
+        take_failure(&encoder, call, thrown, &failure);
     }
-    return *result != NULL && pyn_encode_result(encoder, *result, call) == 0;
+    answer(link, call, &encoder, is_return, &failure, &nothing_ahead);
+    pyn_encoder_fini(&encoder, is_return || failure.has_details);
+    pyn_failure_clear(&failure);
 }
 
 PyObject *pyn_run_call(struct pyn_link *link, struct pyn_call *call, struct pyn_server *server)
@@ -464,7 +494,6 @@ PyObject *pyn_run_call(struct pyn_link *link, struct pyn_call *call, struct pyn_
     struct pyn_encoder encoder;
     struct pyn_reading reading = {0};
     struct pyn_failure failure = {0};
-    struct pyn_mark nothing = {0};
     PyObject *result = NULL;
     PyObject *interrupt = NULL;
     PyObject *token = NULL;
@@ -475,7 +504,7 @@ PyObject *pyn_run_call(struct pyn_link *link, struct pyn_call *call, struct pyn_
     pyn_encoder_init(&encoder, link, decoder.book, call->ahead > 0 ? ITEMS_HEAD : RETURN_HEAD);
     pyn_frame_push(&frame);
     if (pyn_deadline_enter(call->ends_at, &token) == 0) {
-        is_return = run_to_answer(&decoder, call, server, &encoder, &reading, &result);
+        is_return = run_to_answer(&decoder, call, &encoder, &reading, &result);
         pyn_deadline_leave(token);
     } else {
         pyn_decoder_give_up(&decoder);
@@ -483,15 +512,10 @@ PyObject *pyn_run_call(struct pyn_link *link, struct pyn_call *call, struct pyn_
     pyn_frame_pop();
     if (!is_return && !call->is_oneway && !party->is_server && !PyErr_ExceptionMatches(PyExc_Exception)) {
         interrupt = pyn_taken_exception(); /* it goes on to who waits here */
-        answer_interrupted(link, call);
+        pyn_answer_interrupted(link, call);
     } else {
         if (!is_return) {
-            pyn_encoder_rewind(&encoder, nothing);
-        }
-        if (!is_return && call->is_oneway) {
-            pyn_failure_log(call->verdict.op);
-        } else if (!is_return) {
-            pyn_failure_take(&failure, party, call->verdict.op, &encoder, frame.thrown);
+            take_failure(&encoder, call, frame.thrown, &failure);
         }
         answer(link, call, &encoder, is_return, &failure, &reading);
     }

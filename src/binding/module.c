@@ -2,6 +2,7 @@
 #include "call.h"
 
 #include "endings.h"
+#include "loop.h"
 #include "policy_type.h"
 #include "quotas.h"
 #include "recall.h"
@@ -115,6 +116,58 @@ static PyObject *core_release(PyObject *Py_UNUSED(module), PyObject *value)
     Py_RETURN_NONE;
 }
 
+/* The operation of an interface that Python gives these arguments, as operate() gets them; *args and *nargs: what is left of them. */
+static const struct pyn_op *find_operation(PyObject *netref, PyObject *const **args, Py_ssize_t *nargs)
+{
+    const struct pyn_iface *iface = pyn_netref_iface(netref);
+    enum pyn_op_kind kind = PYN_OP_METHOD;
+    Py_ssize_t len = 0;
+    const char *name = PyUnicode_AsUTF8((*args)[0]);
+
+    if (name != NULL && *nargs > 1 && (strcmp(name, "__setattr__") == 0 || strcmp(name, "__getattr__") == 0)) {
+        kind = name[2] == 's' ? PYN_OP_SET : PYN_OP_GET;
+        (*args)++;
+        (*nargs)--;
+    }
+    name = name != NULL ? PyUnicode_AsUTF8AndSize((*args)[0], &len) : NULL;
+    (*args)++;
+    (*nargs)--;
+    if (kind != PYN_OP_METHOD && name != NULL && *nargs != (kind == PYN_OP_SET)) {
+        PyErr_SetString(PyExc_TypeError, "an attribute has a name, and when it is set a value");
+        return NULL;
+    }
+    return name != NULL ? pyn_iface_op(iface, kind, (struct pyn_view){(const uint8_t *)name, (size_t)len}) : NULL;
+}
+
+static PyObject *core_operate(PyObject *Py_UNUSED(module), PyObject *const *args, Py_ssize_t nargs)
+{
+    PyObject *netref = nargs > 1 ? args[0] : NULL;
+    PyObject *name = nargs > 1 ? args[1] : NULL;
+    const struct pyn_op *op = NULL;
+
+    if (netref == NULL) {
+        PyErr_SetString(PyExc_TypeError, "operate() needs a netref and the name of an operation");
+        return NULL;
+    }
+    if (need_netref(netref) != 0) {
+        return NULL;
+    }
+    if (!pyn_loop_is_here(pyn_netref_link(netref))) {
+        PyErr_SetString(PyExc_TypeError, "no event loop drives the connection of this netref");
+        return NULL;
+    }
+    args++;
+    nargs--;
+    op = find_operation(netref, &args, &nargs);
+    if (op != NULL) {
+        return pyn_awaitable_of(netref, op, args, nargs, NULL);
+    }
+    if (!PyErr_Occurred()) {
+        PyErr_Format(PyExc_AttributeError, "%R has no %S", netref, name);
+    }
+    return NULL;
+}
+
 static PyMethodDef core_functions[] = {
     {"dial", core_dial, METH_VARARGS, "dial(address, timeout=0.0, open=False)\n--\n\n(descriptor, canonical address)"},
     {"take_stdio", core_take_stdio, METH_NOARGS,
@@ -134,6 +187,8 @@ static PyMethodDef core_functions[] = {
      "order."},
     {"stale", pyn_core_stale,
      METH_VARARGS, "stale(object, name=None)\n--\n\nTells every client that holds the object that kept answers are not true any more; how many."},
+    {"operate", (PyCFunction)(void (*)(void))core_operate, METH_FASTCALL,
+     "operate(netref, name, *args)\n--\n\nAn operation by name, as something to be awaited."},
     {"_at_exit", pyn_endings_at_exit, METH_NOARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
@@ -188,6 +243,12 @@ static int look_up_all(void)
         {&pyn_core.make_signature, "pynto.values", "make_signature"},
         {&pyn_core.start_thread, "pynto.threads", "start_thread"},
         {&pyn_core.run_coroutine, "pynto.threads", "run_coroutine"},
+        {&pyn_core.awaited, "pynto.awaiting", "awaited"},
+        {&pyn_core.cannot_wait, "pynto.awaiting", "cannot_wait"},
+        {&pyn_core.iterate, "pynto.awaiting", "Iteration"},
+        {&pyn_core.helpers, "pynto.awaiting", "HELPERS"},
+        {&pyn_core.running_loop, "asyncio", "_get_running_loop"},
+        {&pyn_core.cancelled, "asyncio", "CancelledError"},
         {&pyn_core.decimal, "decimal", "Decimal"},
         {&pyn_core.uuid, "uuid", "UUID"},
         {&pyn_core.enumeration, "enum", "Enum"},
@@ -213,7 +274,8 @@ static int core_exec(PyObject *module)
     if (look_up_all() != 0 || look_up_main_thread() != 0 || pyn_values_init() != 0 || pyn_errors_init() != 0 ||
         pyn_policy_type_init(module) != 0 || pyn_netref_type_init(module) != 0 ||
         pyn_connection_type_init(module) != 0 || pyn_server_type_init(module) != 0 || pyn_peer_type_init(module) != 0 ||
-        pyn_oneway_init() != 0 || pyn_endings_init(module) != 0) {
+        pyn_oneway_init() != 0 || pyn_task_init() != 0 || pyn_awaitable_init(module) != 0 ||
+        pyn_aio_type_init(module) != 0 || pyn_endings_init(module) != 0) {
         return -1;
     }
     return 0;

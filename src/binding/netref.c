@@ -4,6 +4,7 @@
 #include <structmember.h>
 
 #include "ahead.h"
+#include "loop.h"
 #include "remote_method.h"
 
 struct netref {
@@ -112,6 +113,9 @@ void pyn_netref_release(PyObject *value)
     if (netref->link->over == PYN_OK && pyn_session_proxy(netref->link->session, netref->id, netref->iface) == value) {
         if (netref->id != 0) {
             pyn_session_release(netref->link->session, netref->id, netref->iface);
+            if (netref->link->server == NULL) {
+                pyn_inbox_news(netref->link); /* its loop sends the free; there may be none, or this may be any thread */
+            }
         } else { /* the root is not counted */
             pyn_session_set_proxy(netref->link->session, 0, netref->iface, NULL);
         }
@@ -158,6 +162,35 @@ static PyObject *type_name(const struct pyn_iface *iface)
     return name;
 }
 
+/* An iterator is its own iterator: nobody has to be asked. */
+static int is_own_iterator(PyObject *dict, const char *step, const char *name)
+{
+    PyObject *itself = NULL;
+    int result = 0;
+
+    if (PyDict_GetItemString(dict, step) != NULL) {
+        itself = PyObject_GetAttrString((PyObject *)pyn_core.netref, "_itself");
+        result = itself != NULL ? PyDict_SetItemString(dict, name, itself) : -1;
+        Py_XDECREF(itself);
+    }
+    return result;
+}
+
+/* Where an event loop may drive it, what is iterated or entered can be awaited too. helpers: {what is there: {name: what is added}}. */
+static int add_helpers(PyObject *dict, const struct pyn_book *book)
+{
+    PyObject *there = NULL;
+    PyObject *added = NULL;
+    Py_ssize_t at = 0;
+
+    while (book->may_await && PyDict_Next(pyn_core.helpers, &at, &there, &added)) {
+        if (PyDict_Contains(dict, there) == 1 && PyDict_Merge(dict, added, 0) != 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
 static PyObject *type_dict(struct pyn_book *book, const struct pyn_iface *iface)
 {
     PyObject *hash = PyObject_GetAttrString((PyObject *)&PyBaseObject_Type,
@@ -173,13 +206,9 @@ static PyObject *type_dict(struct pyn_book *book, const struct pyn_iface *iface)
             Py_CLEAR(dict);
         }
     }
-    if (dict != NULL &&
-        PyDict_GetItemString(dict, "__next__") != NULL) { /* an iterator is its own iterator: nobody has to be asked */
-        PyObject *itself = PyObject_GetAttrString((PyObject *)pyn_core.netref, "_itself");
-        if (itself == NULL || PyDict_SetItemString(dict, "__iter__", itself) != 0) {
-            Py_CLEAR(dict);
-        }
-        Py_XDECREF(itself);
+    if (dict != NULL && (is_own_iterator(dict, "__next__", "__iter__") != 0 ||
+                         is_own_iterator(dict, "__anext__", "__aiter__") != 0 || add_helpers(dict, book) != 0)) {
+        Py_CLEAR(dict);
     }
     return dict;
 }

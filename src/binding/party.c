@@ -17,6 +17,7 @@ static struct pyn_book *make_book(struct pyn_party *party, const struct pyn_poli
         pyn_book_free(book);
         return NULL;
     }
+    book->may_await = party->has_loop;
     if (PyDict_SetItem(party->books, key, capsule) != 0) {
         book = NULL; /* goes with the capsule */
     }

@@ -4,7 +4,7 @@
 #include <structmember.h>
 
 #include "ahead.h"
-#include "call.h"
+#include "loop.h"
 
 struct remote {
     PyObject_HEAD
@@ -14,6 +14,7 @@ struct remote {
     const struct pyn_op *set; /* attribute */
     PyObject *name;
     bool reads_ahead;
+    bool is_immediate; /* Python wants its result at once: it cannot be awaited through its syntax */
 };
 
 static struct remote *of(PyObject *self)
@@ -55,7 +56,7 @@ static int check_self(const struct remote *remote, PyObject *value)
 /* ---- methods ---- */
 
 /* What a context manager is told of an exception. */
-static PyObject *exit_argument(PyObject *netref, PyObject *const *args, Py_ssize_t nargs)
+PyObject *pyn_exit_argument(PyObject *netref, PyObject *const *args, Py_ssize_t nargs)
 {
     bool is_quiet = nargs != 3 || args[0] == Py_None || !PyExceptionInstance_Check(args[1]);
 
@@ -79,7 +80,7 @@ static PyObject *call_operation(const struct remote *remote, PyObject *netref, P
 /* __exit__ and its like. */
 static PyObject *call_exit(const struct remote *remote, PyObject *netref, PyObject *const *args, Py_ssize_t nargs)
 {
-    PyObject *argument = exit_argument(netref, args, nargs);
+    PyObject *argument = pyn_exit_argument(netref, args, nargs);
     PyObject *result = NULL;
 
     if (argument != NULL) {
@@ -93,7 +94,7 @@ static PyObject *call_exit(const struct remote *remote, PyObject *netref, PyObje
 }
 
 /* What throw() is given, as a generator of Python's takes it: an instance, or a class with or without a value. Strong. */
-static PyObject *thrown_exception(PyObject *const *args, Py_ssize_t nargs)
+PyObject *pyn_thrown_exception(PyObject *const *args, Py_ssize_t nargs)
 {
     PyObject *error = NULL;
 
@@ -121,16 +122,24 @@ static PyObject *thrown_exception(PyObject *const *args, Py_ssize_t nargs)
 }
 
 /* Nobody but close() ends a generator from outside. */
+const struct pyn_op *pyn_op_close(const struct pyn_op *throwing)
+{
+    bool is_async = throwing->name.data[0] == 'a';
+    const struct pyn_op *close = pyn_iface_op(throwing->iface, PYN_OP_METHOD, pyn_view_of(is_async ? "aclose" : "close"));
+
+    if (close == NULL) {
+        PyErr_SetString(PyExc_TypeError, "this generator cannot be closed");
+    }
+    return close;
+}
+
 static PyObject *close_instead(const struct remote *remote, PyObject *netref, PyObject *error)
 {
-    bool is_async = remote->op->name.data[0] == 'a';
-    const struct pyn_op *close = pyn_iface_op(remote->op->iface, PYN_OP_METHOD,
-                                              pyn_view_of(is_async ? "aclose" : "close"));
+    const struct pyn_op *close = pyn_op_close(remote->op);
     PyObject *result = NULL;
     bool was_sent = false;
 
     if (close == NULL) {
-        PyErr_SetString(PyExc_TypeError, "this generator cannot be closed");
         return NULL;
     }
     result = pyn_call_peer(netref, close, NULL, 0, NULL, &was_sent);
@@ -142,7 +151,7 @@ static PyObject *close_instead(const struct remote *remote, PyObject *netref, Py
 }
 
 /* It has come out of the generator as it went in: it is raised here as if the generator stood here. */
-static void raise_if_ours(PyObject *error)
+void pyn_raise_if_thrown(PyObject *error)
 {
     PyObject *type = NULL;
     PyObject *raised = NULL;
@@ -169,7 +178,7 @@ static void raise_if_ours(PyObject *error)
 
 static PyObject *call_throw(const struct remote *remote, PyObject *netref, PyObject *const *args, Py_ssize_t nargs)
 {
-    PyObject *error = thrown_exception(args, nargs);
+    PyObject *error = pyn_thrown_exception(args, nargs);
     PyObject *told = NULL;
     PyObject *result = NULL;
 
@@ -182,12 +191,31 @@ static PyObject *call_throw(const struct remote *remote, PyObject *netref, PyObj
         told = pyn_told(pyn_netref_party(netref), error);
         result = told != NULL ? call_operation(remote, netref, &told, 1, NULL) : NULL;
         if (result == NULL && !pyn_netref_party(netref)->is_server) {
-            raise_if_ours(error);
+            pyn_raise_if_thrown(error);
         }
     }
     Py_XDECREF(told);
     Py_DECREF(error);
     return result;
+}
+
+/* Where an event loop drives the connection: something to be awaited. */
+static PyObject *call_later(const struct remote *remote, PyObject *netref, PyObject *const *args, Py_ssize_t nargs,
+                            PyObject *kwnames)
+{
+    PyObject *made = NULL;
+
+    if (remote->is_immediate) {
+        return PyObject_CallOneArg(pyn_core.cannot_wait, remote->name);
+    }
+    if (pyn_op_is_named(remote->op, "__aiter__")) {
+        return PyObject_CallOneArg(pyn_core.iterate, netref);
+    }
+    made = pyn_awaitable_of(netref, remote->op, args, nargs, kwnames);
+    if (made != NULL && pyn_op_is_named(remote->op, "__await__")) {
+        Py_SETREF(made, PyObject_GetIter(made));
+    }
+    return made;
 }
 
 static PyObject *method_call(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *kwnames)
@@ -202,6 +230,9 @@ static PyObject *method_call(PyObject *self, PyObject *const *args, size_t nargs
     if (check_self(remote, args[0]) != 0) {
         return NULL;
     }
+    if (pyn_loop_is_here(pyn_netref_link(args[0]))) {
+        return call_later(remote, args[0], args + 1, nargs - 1, kwnames);
+    }
     if (remote->reads_ahead && nargs == 1 && kwnames == NULL && pyn_netref_link(args[0])->read_ahead > 1) {
         return pyn_ahead_next(args[0], remote->op);
     }
@@ -214,6 +245,20 @@ static PyObject *method_call(PyObject *self, PyObject *const *args, size_t nargs
     return call_operation(remote, args[0], args + 1, nargs - 1, kwnames);
 }
 
+static bool is_immediate(const struct pyn_op *op)
+{
+    static const char *const names[] = {"__bool__", "__contains__", "__delitem__",  "__enter__",  "__eq__",  "__exit__",
+                                        "__ge__",   "__gt__",       "__iter__",     "__le__",     "__len__", "__lt__",
+                                        "__ne__",   "__next__",     "__reversed__", "__setitem__"};
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (pyn_op_is_named(op, names[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
 PyObject *pyn_remote_method_new(struct pyn_book *book, const struct pyn_op *op)
 {
     PyObject *method = make(pyn_core.method, book, op);
@@ -221,6 +266,7 @@ PyObject *pyn_remote_method_new(struct pyn_book *book, const struct pyn_op *op)
     if (method != NULL) {
         of(method)->vectorcall = method_call;
         of(method)->reads_ahead = pyn_op_reads_ahead(op);
+        of(method)->is_immediate = is_immediate(op);
     }
     return method;
 }
@@ -342,7 +388,11 @@ static PyObject *attribute_get(PyObject *self, PyObject *object, PyObject *Py_UN
     if (object == NULL) {
         return Py_NewRef(self);
     }
-    return check_self(of(self), object) != 0 ? NULL : call_operation(of(self), object, NULL, 0, NULL);
+    if (check_self(of(self), object) != 0) {
+        return NULL;
+    }
+    return pyn_loop_is_here(pyn_netref_link(object)) ? pyn_awaitable_new(object, of(self)->op, NULL, 0, NULL)
+                                                     : call_operation(of(self), object, NULL, 0, NULL);
 }
 
 static int attribute_set(PyObject *self, PyObject *object, PyObject *value)
@@ -358,7 +408,11 @@ static int attribute_set(PyObject *self, PyObject *object, PyObject *value)
                      value == NULL ? "deleted" : "set");
         return -1;
     }
-    result = pyn_call_peer(object, of(self)->set, &value, 1, NULL, &was_sent);
+    if (pyn_loop_is_here(pyn_netref_link(object))) {
+        result = PyObject_CallFunction(pyn_core.cannot_wait, "s", "__setattr__");
+    } else {
+        result = pyn_call_peer(object, of(self)->set, &value, 1, NULL, &was_sent);
+    }
     Py_XDECREF(result);
     return result != NULL ? 0 : -1;
 }

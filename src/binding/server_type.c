@@ -2,6 +2,7 @@
 #include "call.h"
 
 #include "endings.h"
+#include "loop.h"
 #include "policy_type.h"
 #include "quotas.h"
 #include "recall.h"
@@ -26,6 +27,7 @@ struct server_object {
     uint32_t root_count;
     PyObject *root_names; /* tuple, holds the names */
     PyObject *spawn;      /* callable: one more thread in run() */
+    struct pyn_loop loop; /* that runs what is declared async */
     struct log_queue log;
     struct pyn_notified notified;
 };
@@ -137,6 +139,14 @@ static bool host_spawn(void *ctx)
     return true;
 }
 
+static void moved(struct pyn_loop *loop, struct pyn_link *link)
+{
+    (void)loop;
+    if (link->server != NULL) {
+        pyn_server_answered(link->server, link);
+    }
+}
+
 /* ---- making ---- */
 
 static int add_root(struct server_object *self, PyObject *name, PyObject *object)
@@ -207,6 +217,7 @@ static int start(struct server_object *self, PyObject *quotas, unsigned connecti
         .thread_max = threads,
         .suspended_max = threads / 8 + 1,
         .ends_deserted = ends_deserted,
+        .inbox = &self->loop.inbox,
     };
 
     if (pyn_quotas_from(quotas, PYN_ROLE_SERVER, &config.quotas) != 0) {
@@ -249,7 +260,8 @@ static PyObject *server_new(PyTypeObject *type, PyObject *args, PyObject *kwargs
     self->party.is_server = true;
     self->spawn = Py_NewRef(spawn);
     self->party.book = pyn_policy_resolve(policy);
-    if (self->party.book == NULL || add_roots(self, roots) != 0 ||
+    self->loop.moved = moved;
+    if (self->party.book == NULL || pyn_loop_init(&self->loop, -1) != 0 || add_roots(self, roots) != 0 ||
         start(self, quotas, connections, threads, ends_deserted != 0) != 0) {
         Py_CLEAR(self);
     }
@@ -261,7 +273,7 @@ static int server_traverse(PyObject *self, visitproc visit, void *arg)
     Py_VISIT(Py_TYPE(self));
     Py_VISIT(of(self)->party.roots);
     Py_VISIT(of(self)->spawn);
-    return 0;
+    return pyn_loop_traverse(&of(self)->loop, visit, arg);
 }
 
 static int server_clear(PyObject *self)
@@ -280,6 +292,7 @@ static void server_dealloc(PyObject *self)
     pyn_server_free(server->server); /* every thread in run() holds self: there is none */
     pyn_book_free(server->party.book);
     (void)server_clear(self);
+    pyn_loop_fini(&server->loop);
     Py_CLEAR(server->party.roots);
     Py_CLEAR(server->root_names);
     PyMem_Free(server->roots);
@@ -381,7 +394,55 @@ static PyObject *server_stats(PyObject *self, PyObject *Py_UNUSED(ignored))
                          (unsigned long long)stats.calls);
 }
 
+static bool is_async(const struct pyn_iface *iface)
+{
+    for (uint32_t i = 0; i < iface->op_count; i++) {
+        if (iface->ops[i].kind == PYN_OP_METHOD && iface->ops[i].signatures[0].is_async) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static PyObject *server_has_coroutines(PyObject *self, void *Py_UNUSED(closure))
+{
+    const struct pyn_policy *policy = of(self)->party.book->policy;
+
+    for (uint32_t i = 0; i < pyn_policy_iface_count(policy); i++) {
+        if (is_async(pyn_policy_iface(policy, i))) {
+            Py_RETURN_TRUE;
+        }
+    }
+    Py_RETURN_FALSE;
+}
+
+static PyObject *server_attach(PyObject *self, PyObject *loop)
+{
+    Py_XSETREF(of(self)->loop.loop, loop != Py_None ? Py_NewRef(loop) : NULL);
+    return PyLong_FromLong(of(self)->loop.inbox.wake);
+}
+
+static PyObject *server_on_wake(PyObject *self, PyObject *Py_UNUSED(ignored))
+{
+    return pyn_loop_drain(&of(self)->loop) == 0 ? Py_NewRef(Py_None) : NULL;
+}
+
+static PyObject *server_tasks(PyObject *self, void *Py_UNUSED(closure))
+{
+    return PySet_New(of(self)->loop.tasks);
+}
+
+static PyGetSetDef server_getset[] = {
+    {"has_coroutines", server_has_coroutines, NULL, "bool: an event loop is needed, for what is declared async.", NULL},
+    {"tasks", server_tasks, NULL, "set: what the event loop runs.", NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
 static PyMethodDef server_methods[] = {
+    {"attach", server_attach, METH_O,
+     "attach(loop)\n--\n\nWhat is declared async runs on this loop (None: on none any more), which has to call "
+     "on_wake() when the descriptor that this returns is readable."},
+    {"on_wake", server_on_wake, METH_NOARGS, "on_wake()\n--\n\nStarts, cancels and answers what waits for the loop."},
     {"listen", server_listen, METH_VARARGS,
      "listen(address, open=False)\n--\n\nThe address that was bound. open: plain TCP beyond loopback is wanted."},
     {"adopt", server_adopt, METH_VARARGS,
@@ -406,6 +467,7 @@ static PyType_Slot server_slots[] = {
     {Py_tp_clear, server_clear},
     {Py_tp_dealloc, server_dealloc},
     {Py_tp_methods, server_methods},
+    {Py_tp_getset, server_getset},
     {0, NULL},
 };
 

@@ -19,6 +19,7 @@ struct pyn_party {
     PyObject *roots;       /* server: tuple of the served objects; what it holds is not counted for each connection */
     PyObject *types;       /* client: dict, what stands for the server's records and enums, or NULL */
     bool is_server;
+    bool has_loop; /* client: an event loop drives it */
 };
 
 /* The book of a policy that this link uses. Borrowed. */

@@ -196,6 +196,7 @@ void pyn_link_end(struct pyn_link *link, pyn_status why, const char *reason)
         (void)shutdown(link->in, SHUT_RDWR);
     }
     wake_everybody(link);
+    pyn_inbox_end(link);
     if (link->server != NULL) {
         pyn_server_wants_sweep(link->server, link);
     }
@@ -242,6 +243,7 @@ static void note_clog(struct pyn_link *link)
         atomic_store(&link->is_clogged, is);
         if (was) {
             pyn_server_unclog(link->server, link);
+            pyn_inbox_unclog(link);
         }
     }
 }
@@ -273,11 +275,24 @@ static void append(struct pyn_call **list, struct pyn_call *call)
     *list = call;
 }
 
+/* On a client's link with an event loop everything runs there, on a server's what is declared async. */
+static bool is_for_loop(const struct pyn_link *link, const struct pyn_call *call)
+{
+    const struct pyn_signature *signature = call->verdict.signature;
+
+    return link->box.inbox != NULL && (link->server == NULL || (signature != NULL && signature->is_async));
+}
+
 static void take_call(struct pyn_link *link, struct pyn_call *call)
 {
     struct pyn_waiter *waiter = call->is_nested ? find_waiter(link, call->lane) : NULL;
 
-    if (waiter != NULL) {
+    if (is_for_loop(link, call)) {
+        pyn_inbox_put_call(link, call);
+        if (link->server != NULL) {
+            pyn_server_count_call(link->server);
+        }
+    } else if (waiter != NULL) {
         append(&waiter->calls, call);
         (void)pthread_cond_signal(&waiter->wake);
     } else if (link->server != NULL) {
@@ -313,6 +328,9 @@ static void take_answer(struct pyn_link *link, struct pyn_answer *answer)
         (void)pthread_cond_signal(&waiter->wake);
         return;
     }
+    if (pyn_inbox_put_answer(link, answer)) {
+        return;
+    }
     pyn_link_discard(link, answer); /* who waited has left */
     pyn_link_answer_late(link, lane);
 }
@@ -341,11 +359,16 @@ static void take_event(struct pyn_link *link, const struct pyn_event *event)
         break;
     case PYN_EV_PONG:
         link->ponged = event->token;
+        pyn_inbox_news(link);
         break;
     case PYN_EV_GOODBYE:
         take_goodbye(link, event->token, event->reason);
         break;
-    case PYN_EV_CANCEL: /* what runs here cannot be interrupted */
+    case PYN_EV_CANCEL: /* what a thread runs is not interrupted */
+        if (!pyn_inbox_cancel(link, event->lane) && link->server != NULL) {
+            pyn_server_cancel(link->server, link, event->lane);
+        }
+        break;
     case PYN_EV_NONE:
         break;
     }

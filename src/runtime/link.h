@@ -19,6 +19,7 @@
 #include "../layer/stack.h"
 #include "../session/session.h"
 #include "fork.h"
+#include "inbox.h"
 
 struct pyn_server;
 
@@ -59,6 +60,8 @@ struct pyn_link {
     bool is_reading; /* a thread reads the descriptor */
     atomic_bool is_taking; /* and may have bytes that the session has not seen; set ahead of reading them, cleared with the lock held */
     atomic_bool is_clogged; /* so much output stands there that no more calls are run; written with the lock held */
+
+    struct pyn_box box; /* what its event loop has to take out, if it has one */
 
     /* client */
     struct pyn_call *unsolicited; /* calls that no thread waits for, oldest first */
@@ -204,6 +207,9 @@ void pyn_link_leave(struct pyn_link *link, struct pyn_waiter *waiter);
  */
 pyn_status pyn_link_answer(struct pyn_link *link, struct pyn_call *call, const struct pyn_reply *reply);
 
+/* Answers a call that is not to be run any more, or was ended, and frees it. */
+void pyn_link_answer_cancelled(struct pyn_link *link, struct pyn_call *call);
+
 /*
  * A client's background: waits until there is a call that no thread waits for (PYN_OK, *call), or the link is over. PYN_EWAIT: about a tenth of a
  * second has gone by, or objects wait to be reaped. Frees go out meanwhile.
@@ -212,6 +218,32 @@ pyn_status pyn_link_background(struct pyn_link *link, struct pyn_call **call);
 
 /* There is something for the background thread. */
 void pyn_link_poke(struct pyn_link *link);
+
+/* ---- for an event loop; without the lock, and without waiting ---- */
+
+/* Sends a call in a lane of its own, and enters pending. The same errors as pyn_link_call(). */
+pyn_status pyn_link_post(struct pyn_link *link, struct pyn_pending *pending, struct pyn_view object,
+                         const struct pyn_expect *expect);
+
+/* Enters it for the root, which the hello has asked for. */
+void pyn_link_post_root(struct pyn_link *link, struct pyn_pending *pending);
+
+/* The answer is not wanted any more: the call is cancelled. Its answer comes all the same. */
+void pyn_link_give_up(struct pyn_link *link, struct pyn_pending *pending);
+
+/* Sends a ping, whose token goes up. class close: over. */
+pyn_status pyn_link_post_ping(struct pyn_link *link, uint64_t *token);
+
+/* Reads what has come; writes what can be written, frees among it. */
+void pyn_link_pump_in(struct pyn_link *link);
+void pyn_link_pump_out(struct pyn_link *link);
+
+/* Is there anything to be written?  len: bytes of messages that the stream has not taken yet. */
+bool pyn_link_wants_output(struct pyn_link *link, size_t *len);
+/* Ends it when nothing of what is to be written has been for the time of the quota. */
+void pyn_link_check_stall(struct pyn_link *link);
+/* Should more be read? */
+bool pyn_link_wants_input(struct pyn_link *link);
 
 /* A round trip that needs no Python at the other side. class close: over. PYN_EWAIT: not within the deadline. */
 pyn_status pyn_link_ping(struct pyn_link *link, uint64_t deadline);

@@ -158,6 +158,7 @@ static struct pyn_link *make_link(struct pyn_server *server, int in, int out, co
         return NULL;
     }
     link->server = server;
+    link->box.inbox = server->config.inbox;
     link->host = server->config.host.ctx;
     return link;
 }
@@ -366,6 +367,14 @@ static void accept_all(struct pyn_server *server, uint32_t index)
 
 /* ---- time ---- */
 
+/* A call to the peer that no thread waits for: who waits in a thread looks at the clock itself. */
+static bool is_unanswered(const struct pyn_link *link, uint64_t now)
+{
+    uint64_t since = pyn_box_waits_since(&link->box);
+
+    return since != 0 && now > since && now - since > link->quotas.callback_ns;
+}
+
 static void check_time(struct pyn_link *link)
 {
     uint64_t now = 0;
@@ -383,6 +392,10 @@ static void check_time(struct pyn_link *link)
         }
         if (now - link->accepted_at > link->quotas.handshake_ns) {
             pyn_link_end_unopened(link);
+        }
+        if (link->over == PYN_OK && is_unanswered(link, now)) {
+            pyn_session_goodbye(link->session, (uint32_t)PYN_EPROTOCOL, "a callback was not answered in time");
+            pyn_link_end(link, PYN_EPROTOCOL, "a callback was not answered in time");
         }
         if (link->over == PYN_OK && !pyn_session_is_ready(link->session) &&
             now - link->accepted_at > link->quotas.hello_ns) {

@@ -43,8 +43,9 @@ struct pyn_server_config {
     uint32_t root_count;
     uint32_t connection_max;
     uint32_t thread_max;
-    uint32_t suspended_max; /* calls of one link that wait for a peer */
-    bool ends_deserted;     /* stops when its last link is gone: a server on stdio ends with its only client */
+    uint32_t suspended_max;  /* calls of one link that wait for a peer */
+    struct pyn_inbox *inbox; /* of the event loop that runs what is declared async; borrowed */
+    bool ends_deserted;      /* stops when its last link is gone: a server on stdio ends with its only client */
 };
 
 pyn_status pyn_server_new(const struct pyn_server_config *config, struct pyn_server **out);
@@ -72,6 +73,12 @@ void pyn_server_unlisten(struct pyn_server *server);
 /* With the link's lock held: an admitted call for this link; the link is over. */
 void pyn_server_enqueue(struct pyn_server *server, struct pyn_link *link, struct pyn_call *call);
 void pyn_server_wants_sweep(struct pyn_server *server, struct pyn_link *link);
+/* The same: one that needs no turn, because the event loop runs it. */
+void pyn_server_count_call(struct pyn_server *server);
+/* The same: the call of this lane that waits for its turn is not to be run. */
+void pyn_server_cancel(struct pyn_server *server, struct pyn_link *link, uint64_t lane);
+/* Without a lock: a thread that takes no turns has answered a call of this link, which may let others run or be read. */
+void pyn_server_answered(struct pyn_server *server, struct pyn_link *link);
 /* With the link's lock held: its hello has come. An unknown root ends it. */
 void pyn_server_welcome(struct pyn_server *server, struct pyn_link *link, struct pyn_view root_name);
 

@@ -34,6 +34,42 @@ void pyn_server_enqueue(struct pyn_server *server, struct pyn_link *link, struct
     pyn_server_unlock(server);
 }
 
+void pyn_server_count_call(struct pyn_server *server)
+{
+    pyn_server_lock(server);
+    server->calls++;
+    pyn_server_unlock(server);
+}
+
+void pyn_server_cancel(struct pyn_server *server, struct pyn_link *link, uint64_t lane)
+{
+    struct pyn_call *call = NULL;
+
+    pyn_server_lock(server);
+    for (call = link->queue; call != NULL && call->lane != lane; call = call->next) {}
+    if (call != NULL) {
+        call->is_cancelled = true;
+    }
+    pyn_server_unlock(server);
+}
+
+void pyn_server_answered(struct pyn_server *server, struct pyn_link *link)
+{
+    bool is_due = false;
+
+    pyn_link_lock(link);
+    is_due = link->over == PYN_OK && link->was_paused && !link->is_paused;
+    pyn_link_unlock(link);
+    pyn_server_lock(server);
+    if (is_due) {
+        make_ready(server, link); /* whoever comes to it reads on */
+    }
+    if (server->ready != NULL && !server->is_turn_taken && server->idle > 0) {
+        (void)eventfd_write(server->wake, 1);
+    }
+    pyn_server_unlock(server);
+}
+
 void pyn_server_wants_sweep(struct pyn_server *server, struct pyn_link *link)
 {
     pyn_server_lock(server);
@@ -119,11 +155,15 @@ static void perform(struct pyn_server *server, const struct turn *turn)
     if (drop_if_over(turn)) {
         host->sweep(host->ctx, turn->link);
         pyn_server_drop(server, turn->link);
+    } else if (turn->call != NULL && turn->call->is_cancelled) {
+        pyn_link_answer_cancelled(turn->link, turn->call);
+        pyn_server_unpause(turn->link);
     } else if (turn->call != NULL) {
         host->run(host->ctx, turn->link, turn->call);
         pyn_server_unpause(turn->link);
     } else {
         host->sweep(host->ctx, turn->link);
+        pyn_server_unpause(turn->link);
     }
     pyn_link_unref(turn->link);
 }

@@ -191,13 +191,16 @@ static void push_output(struct pyn_link *link, uint64_t until)
 
 /*
  * What was sent goes out, and what it lets in comes in: a lane that waits, or output that has gone, may free messages that were held back.
- * A server's link never waits for its socket: the loop goes on writing when it can.
+ * A server's link never waits for its socket, and no link of an event loop's does: the loop goes on writing when it can.
  */
 static void write_out(struct pyn_link *link, uint64_t until)
 {
     pyn_link_dispatch(link);
-    if (link->server != NULL) {
+    if (link->server != NULL || link->box.inbox != NULL) {
         pyn_link_flush(link);
+        if (link->server == NULL && link->over == PYN_OK && pyn_link_has_output(link)) {
+            pyn_inbox_news(link); /* whoever this is: the loop writes the rest */
+        }
         return;
     }
     push_output(link, until);
@@ -391,6 +394,13 @@ pyn_status pyn_link_answer(struct pyn_link *link, struct pyn_call *call, const s
     }
     pyn_link_unlock(link);
     return st;
+}
+
+void pyn_link_answer_cancelled(struct pyn_link *link, struct pyn_call *call)
+{
+    const struct pyn_reply reply = {.type = pyn_view_of("Cancelled"), .text = pyn_view_of("cancelled")};
+
+    (void)pyn_link_answer(link, call, &reply);
 }
 
 /* ---- the background of a client ---- */

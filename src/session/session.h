@@ -67,6 +67,7 @@ struct pyn_call {
     uint64_t ends_at;     /* the instant until which its answer is wanted; 0: no matter when */
     bool is_oneway;       /* it is to be answered by a return of nil, of which nothing is sent */
     uint32_t ahead; /* not 0: it is a step of an iterator, to be run at most so often; pyn_session_send_items() takes the results */
+    bool is_cancelled; /* the host's, for a call that it has not begun */
 };
 
 /* The answer to a call of ours. Owned by the host from its event until pyn_session_answer_free(). */

@@ -17,6 +17,7 @@ import weakref
 from collections.abc import (
     AsyncGenerator,
     AsyncIterator,
+    Awaitable,
     Callable,
     Generator,
     Iterator,
@@ -24,12 +25,12 @@ from collections.abc import (
     MutableMapping,
     Sequence,
 )
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Literal, NamedTuple, NotRequired, Protocol, Self, TypedDict, overload
 
-from pynto import Copy
+from pynto import Copy, RemoteError
 
 # ---- data ----
 
@@ -664,6 +665,7 @@ class Root:
         self._running = 0
         self._most = 0
         self._arrived = 0
+        self._holding: dict[int, asyncio.Future[int]] = {}
         self._stopper: Callable[[], None] | None = None
         self._progress = 0
         self._noted = 0
@@ -1068,9 +1070,63 @@ class Root:
     async def on_loop(self) -> bool:
         return asyncio.get_running_loop().is_running()
 
-    async def call_soon(self, f: Callable[[int], int], value: int) -> int:
+    async def call_soon(self, f: Callable[[int], Awaitable[int]], value: int) -> int:
         await asyncio.sleep(0)
-        return f(value)
+        return await f(value)
+
+    async def call_together(self, f: Callable[[int], Awaitable[int]], count: int) -> tuple[int, ...]:
+        return tuple(await asyncio.gather(*(f(number) for number in range(count))))
+
+    async def call_within(self, f: Callable[[int], Awaitable[int]], seconds: float) -> str:
+        try:
+            async with asyncio.timeout(seconds):
+                return str(await f(1))
+        except TimeoutError:
+            return "too late"
+
+    async def wait_for(self, value: Awaitable[int]) -> int:
+        return await value + 1
+
+    async def hold(self, number: int) -> int:
+        """Until let_go() has been called with this number."""
+        self._holding[number] = asyncio.get_running_loop().create_future()
+        try:
+            return await self._holding[number]
+        except asyncio.CancelledError:
+            self._log.append(f"cancelled {number}")
+            raise
+        finally:
+            del self._holding[number]
+
+    async def let_go(self, number: int) -> None:
+        self._holding[number].set_result(number)
+
+    def holding(self) -> tuple[int, ...]:
+        return tuple(self._holding)
+
+    async def hold_on(self, number: int) -> int:
+        """Does not let itself be cancelled."""
+        try:
+            return await self.hold(number)
+        except asyncio.CancelledError:
+            return -number
+
+    async def add_all(self, numbers: Iterator[int]) -> int:
+        """Uses a client's iterator from a coroutine."""
+        found: Any = numbers
+        return sum([number async for number in found])
+
+    @asynccontextmanager
+    async def scope(self, name: str) -> AsyncIterator[str]:
+        self._log.append(f"enter {name}")
+        try:
+            yield name
+        except RemoteError as error:
+            self._log.append(f"{error.type} in {name}")
+            raise
+        finally:
+            await asyncio.sleep(0)
+            self._log.append(f"exit {name}")
 
     async def ticks(self, n: int) -> AsyncIterator[int]:
         for tick in range(n):
