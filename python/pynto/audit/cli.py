@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import report, tools
+from . import page, report, sarif, tools
 from .config import BadInput, Config, RootSpec, find, parse_root
 from .findings import ERROR, WARNING, Finding
 from .listing import findings_text
@@ -23,7 +23,12 @@ if TYPE_CHECKING:
 
 OK, FINDINGS, BAD_INPUT, INTERNAL = 0, 1, 2, 3
 
-_WRITERS = {"text": report.audit_text, "json": report.audit_json}
+_WRITERS = {
+    "text": report.audit_text,
+    "json": report.audit_json,
+    "sarif": sarif.audit_sarif,
+    "html": page.audit_html,
+}
 _EPILOG = "exit codes: 0 nothing found, 1 findings, 2 bad input, 3 a fault of ours"
 
 

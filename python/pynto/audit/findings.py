@@ -43,6 +43,7 @@ class Finding:
     file: str = ""
     line: int = 0
     trace: tuple[Trace, ...] = ()
+    interface: str = ""  # of the policy, of which the member is one
     fingerprint: str = ""  # stays when lines move: pynto.toml accepts a finding by it
     accepted: str = ""  # the reason that pynto.toml gives
 
@@ -65,8 +66,9 @@ def finding(
     file: str = "",
     line: int = 0,
     trace: tuple[Trace, ...] = (),
+    interface: str = "",
 ) -> Finding:
-    return Finding(id, severity or KINDS[id].severity, message, path, owner, member, file, line, trace)
+    return Finding(id, severity or KINDS[id].severity, message, path, owner, member, file, line, trace, interface)
 
 
 def fingerprinted(findings: Iterable[Finding]) -> list[Finding]:

@@ -40,7 +40,16 @@ def _member(walk: Walk, world: World, rule: str) -> Iterator[Finding]:
             for step in _steps(node, member):
                 file, line = walk.places.of(node.instance.type, member)
                 message = f"policy.never names {rule}: {node.path(step)} is offered"
-                yield finding("never", message, path=node.path(step), owner=owner, member=member, file=file, line=line)
+                yield finding(
+                    "never",
+                    message,
+                    path=node.path(step),
+                    owner=owner,
+                    member=member,
+                    file=file,
+                    line=line,
+                    interface=node.name,
+                )
 
 
 def _steps(node: Node, member: str) -> Iterator[str]:

@@ -182,7 +182,14 @@ class Powers:
         owner = class_name(operation.owner)
         if entries is None:
             message = f"{operation.label} is not in the catalogue, and has no source in a home package"
-            yield finding("unanalysable", message, path=operation.path, owner=owner, member=operation.member)
+            yield finding(
+                "unanalysable",
+                message,
+                path=operation.path,
+                owner=owner,
+                member=operation.member,
+                interface=operation.node.name,
+            )
         for entry in entries or ():
             severity = (entry.client or entry.reached) if entry.args - {"self"} else entry.reached
             if severity:
@@ -194,6 +201,7 @@ class Powers:
                     path=operation.path,
                     owner=owner,
                     member=operation.member,
+                    interface=operation.node.name,
                 )
 
     def _reach(self, operation: Operation, key: Key, distance: int) -> Reach | None:
@@ -246,6 +254,7 @@ class Powers:
             file=home.file,
             line=sink.line,
             trace=tuple(self._trace(reach, sink)),
+            interface=operation.node.name,
         )
 
     def _severity(self, sink: Sink, reach: Reach) -> str:

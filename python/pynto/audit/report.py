@@ -163,6 +163,7 @@ def _finding_object(found: Finding) -> dict[str, object]:
         "file": found.file,
         "line": found.line,
         "trace": [{"file": step.file, "line": step.line, "text": step.text} for step in found.trace],
+        "interface": found.interface,
         "fingerprint": found.fingerprint,
         "accepted": found.accepted,
     }

@@ -325,6 +325,7 @@ class Walk:
                 member=site.member,
                 file=file,
                 line=line or found_line,
+                interface=site.node.name,
             ),
         )
 
