@@ -7,11 +7,20 @@ import subprocess
 import sys
 from collections.abc import Iterable, Mapping
 from types import TracebackType
-from typing import BinaryIO, Self
+from typing import TYPE_CHECKING, Any, BinaryIO, Generic, Self
 
 from pynto import _core
 from pynto.deadlines import bounded
 from pynto.errors import Disconnected
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar  # type checkers bring it along: it is not needed at run time
+
+    Root = TypeVar("Root", default=Any)
+else:
+    from typing import TypeVar
+
+    Root = TypeVar("Root")
 
 __all__ = ["Connection", "Peer", "StdStreamConnection", "connect", "connection", "oneway", "release", "spawn"]
 
@@ -25,8 +34,16 @@ def _by_name(types: Iterable[type]) -> dict[str, type] | None:
     return {f"{each.__module__}:{each.__qualname__}": each for each in types} or None
 
 
-class Connection(_core.Connection):
-    """A connection to a server. ``root`` is what it serves; a context manager closes it."""
+class Connection(_core.Connection, Generic[Root]):
+    """A connection to a server. ``root`` is what it serves; a context manager closes it.
+
+    For type checkers, ``Connection[Room]`` is one whose root is a Room: ``pynto-policy stubs`` writes what that is.
+    """
+
+    if TYPE_CHECKING:
+
+        @property
+        def root(self) -> Root: ...
 
     def __enter__(self) -> Self:
         return self
@@ -46,7 +63,7 @@ def connect(
     timeout: float = 30.0,
     plain: bool = False,
     read_ahead: int = 64,
-) -> Connection:
+) -> Connection[Any]:
     """Connect to ``tcp://host:port``, ``unix:///path`` or ``fd://N``.
 
     root: which of the server's roots, when it has several. types: dataclasses, NamedTuples, enums and exceptions to be used
@@ -61,7 +78,7 @@ def connect(
     return Connection(fd, fd, peer, root=root, types=_by_name(types), quotas=quotas, read_ahead=read_ahead)
 
 
-class StdStreamConnection(Connection):
+class StdStreamConnection(Connection[Root]):
     """A connection over two streams, such as the stdin and stdout of a child process."""
 
     _process: subprocess.Popen[bytes] | None = None
@@ -100,7 +117,7 @@ def spawn(
     policy: str | os.PathLike[str],
     types: Iterable[type] = (),
     quotas: Mapping[str, float] | None = None,
-) -> StdStreamConnection:
+) -> StdStreamConnection[Any]:
     """Serve ``module:object`` in a child process, over its stdin and stdout. closing the connection ends the child.
 
     policy: the policy's file. Disconnected: the child did not start; its stderr says why.

@@ -7,14 +7,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from . import difference, engine, explain, picture
+from . import difference, engine, explain, picture, stubs
 from .config import BadInput
 
 _SAME, _GREW = 0, 1
 
 
 def add_to(commands: Any) -> None:
-    for add in (_add_diff, _add_explain, _add_who, _add_graph):
+    for add in (_add_diff, _add_explain, _add_who, _add_graph, _add_stubs):
         add(commands)
 
 
@@ -85,6 +85,29 @@ def _graph(arguments: argparse.Namespace) -> int:
     reach = engine.Reach(engine.load(arguments.policy))
     wanted = arguments.format or ("svg" if (arguments.output or "").endswith(".svg") else "dot")
     write(arguments.output, picture.svg(reach) if wanted == "svg" else picture.dot(reach).encode())
+    return 0
+
+
+def _add_stubs(commands: Any) -> None:
+    parser = _policy_parser(
+        commands,
+        "stubs",
+        "a .pyi for clients: what they can do, for mypy and pyright",
+        "exit codes: 0 written, 2 bad input, 3 a fault of ours",
+    )
+    parser.add_argument("-o", "--output", metavar="FILE", help="where to write it (default: stdout)")
+    parser.add_argument(
+        "--shared",
+        action="append",
+        default=[],
+        metavar="MODULE",
+        help="clients have this module, too: its records and enums are imported",
+    )
+    parser.set_defaults(run=_stubs)
+
+
+def _stubs(arguments: argparse.Namespace) -> int:
+    write(arguments.output, stubs.render(engine.load(arguments.policy).document, arguments.shared).encode("ascii"))
     return 0
 
 
