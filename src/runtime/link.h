@@ -15,6 +15,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/types.h>
 
 #include "../layer/stack.h"
 #include "../session/session.h"
@@ -129,6 +130,10 @@ void pyn_link_flush(struct pyn_link *link);
 
 /* What was read goes through the layers and the session, and its events to whom they belong. */
 void pyn_link_feed(struct pyn_link *link, const uint8_t *data, size_t len);
+
+/* The rest of a large message is due: it is read straight into the session, as far as it is there. The same result as of recv(). */
+bool pyn_link_is_large(const struct pyn_link *link);
+ssize_t pyn_link_read_large(struct pyn_link *link);
 
 /* Does anything stand there that could be written? Before the layers are open the session's does not count. */
 bool pyn_link_has_output(const struct pyn_link *link);

@@ -284,10 +284,18 @@ static bool drain(struct pyn_link *link, bool is_hung_up)
         if (link->over != PYN_OK || link->is_paused) {
             return false;
         }
-        pyn_link_unlock(link);
-        n = read_some(link, scratch);
-        error = errno;
-        pyn_link_lock(link);
+        if (pyn_link_is_large(link)) {
+            n = pyn_link_read_large(link);
+            error = errno;
+            if (n > 0) {
+                continue;
+            }
+        } else {
+            pyn_link_unlock(link);
+            n = read_some(link, scratch);
+            error = errno;
+            pyn_link_lock(link);
+        }
         if (n > 0) {
             pyn_link_feed(link, scratch, (size_t)n);
             if (n < READ_AT_ONCE && !is_hung_up) {

@@ -1,7 +1,11 @@
 /* stream.c - bytes between a link's descriptors and its session, through the layers where there are any. */
 #include <stdio.h>
 
+#include <sys/socket.h>
+
 #include "link.h"
+
+enum { LARGE_READ = 4 << 20 }; /* bytes that are read in a row while the lock is held */
 
 /* ---- in ---- */
 
@@ -50,6 +54,35 @@ void pyn_link_feed(struct pyn_link *link, const uint8_t *data, size_t len)
     } else {
         feed_stack(link, bytes);
     }
+}
+
+bool pyn_link_is_large(const struct pyn_link *link)
+{
+    return link->stack == NULL && link->is_socket && link->over == PYN_OK && pyn_session_is_large(link->session);
+}
+
+ssize_t pyn_link_read_large(struct pyn_link *link)
+{
+    ssize_t total = 0;
+
+    while (total < LARGE_READ && pyn_session_is_large(link->session)) {
+        uint8_t *space = NULL;
+        size_t room = 0;
+        ssize_t n = 0;
+        pyn_status st = pyn_session_space(link->session, &space, &room);
+        if (st != PYN_OK) {
+            pyn_link_end(link, st, pyn_status_name(st));
+            return total;
+        }
+        n = recv(link->in, space, room, MSG_DONTWAIT);
+        pyn_session_received(link->session, n > 0 ? (size_t)n : 0);
+        if (n <= 0) {
+            return total > 0 ? total : n;
+        }
+        total += n;
+    }
+    pyn_link_dispatch(link);
+    return total;
 }
 
 /* ---- out ---- */

@@ -114,16 +114,20 @@ static pyn_status leave_over(struct pyn_link *link, struct pyn_waiter *waiter)
 
 /* ---- reading ---- */
 
+/* scratch: NULL to wait alone, and then the result is 1. */
 static ssize_t read_some(struct pyn_link *link, uint8_t *scratch, uint64_t deadline, bool is_caching)
 {
     struct pollfd fd = {.fd = link->in, .events = POLLIN};
 
-    if (!link->is_socket || deadline != 0 || is_caching) {
+    if (!link->is_socket || deadline != 0 || is_caching || scratch == NULL) {
         int ready = poll(&fd, 1, poll_ms(deadline));
         if (ready <= 0) {
             errno = ready == 0 ? EAGAIN : errno;
             return -1;
         }
+    }
+    if (scratch == NULL) {
+        return 1;
     }
     atomic_store(&link->is_taking, true); /* ahead of it: who finds the socket empty, finds this */
     return link->is_socket ? recv(link->in, scratch, READ_AT_ONCE, 0) : read(link->in, scratch, READ_AT_ONCE);
@@ -134,21 +138,28 @@ static pyn_status read_once(struct pyn_link *link, uint64_t deadline)
 {
     uint8_t scratch[READ_AT_ONCE];
     bool is_caching = pyn_session_is_caching(link->session);
+    bool is_large = pyn_link_is_large(link);
     ssize_t n = 0;
     int error = 0;
 
     link->is_reading = true;
     pyn_link_unlock(link);
-    n = read_some(link, scratch, deadline, is_caching);
+    n = read_some(link, is_large ? NULL : scratch, deadline, is_caching);
     error = errno;
     pyn_link_lock(link);
+    if (is_large && n > 0 && link->over == PYN_OK) {
+        n = pyn_link_read_large(link);
+        error = errno;
+    }
     link->is_reading = false;
     atomic_store(&link->is_taking, false); /* nobody looks before the lock is given back */
     if (link->is_dropped) {
         pyn_link_close(link);
     }
     if (n > 0) {
-        pyn_link_feed(link, scratch, (size_t)n);
+        if (!is_large) {
+            pyn_link_feed(link, scratch, (size_t)n);
+        }
         if (link->over == PYN_OK) {
             pyn_link_flush(link);
         }

@@ -5,6 +5,7 @@
 struct block {
     struct pyn_answer answer; /* first: the host's pointer is a pointer to the block */
     bool is_small;
+    void *message;           /* owned: the message in which the value stands; NULL: it stands in bytes */
     struct pyn_items *items; /* that came ahead of it */
     struct pyn_holds holds;  /* what the value names of ours */
     uint8_t bytes[];
@@ -148,6 +149,7 @@ void pyn_session_answer_free(struct pyn_session *session, struct pyn_answer *ans
     }
     pyn_holds_drop(&session->exports, &block->holds);
     pyn_mem_free(session->mem, block->items);
+    pyn_mem_free(session->mem, block->message);
     if (block->is_small) {
         pyn_pool_give(&session->blocks, block);
     } else {
@@ -191,14 +193,17 @@ static struct pyn_answer *new_error(struct pyn_session *session, pyn_status fit,
 
 static struct pyn_answer *new_return(struct pyn_session *session, pyn_status fit, struct pyn_view value)
 {
-    struct block *block = take_block(session, value.len);
+    void *message = pyn_in_take(session, value);
+    struct block *block = take_block(session, message != NULL ? 0 : value.len);
     uint8_t *at = NULL;
 
     if (block == NULL) {
+        pyn_mem_free(session->mem, message);
         return NULL;
     }
     at = block->bytes;
-    block->answer = (struct pyn_answer){.status = fit, .value = copy(&at, value)};
+    block->message = message;
+    block->answer = (struct pyn_answer){.status = fit, .value = message != NULL ? value : copy(&at, value)};
     if (fit == PYN_OK && session->seen.count > 0) {
         pyn_holds_take(&session->seen, &block->holds);
     }

@@ -190,16 +190,19 @@ static struct pyn_turn *take_block(struct pyn_session *session, size_t len, bool
     return *is_small ? pyn_pool_take(&session->blocks) : pyn_mem_resize(session->mem, NULL, 1, size);
 }
 
-static struct pyn_turn *new_turn(struct pyn_session *session, uint64_t lane, struct pyn_view body,
+/* block: the turn's from now on, body stands there; NULL: body is copied. */
+static struct pyn_turn *new_turn(struct pyn_session *session, uint64_t lane, struct pyn_view body, void *block,
                                  const struct decision *decision)
 {
     bool is_small = false;
-    struct pyn_turn *turn = take_block(session, body.len, &is_small);
+    struct pyn_turn *turn = take_block(session, block != NULL ? 0 : body.len, &is_small);
 
     if (turn == NULL) {
+        pyn_mem_free(session->mem, block);
         return NULL;
     }
     *turn = (struct pyn_turn){
+        .block = block,
         .call = {.lane = lane, .verdict = decision->verdict, .ahead = decision->ahead, .is_oneway = decision->is_oneway},
         .verdict = decision->st,
         .quota = decision->quota,
@@ -212,8 +215,11 @@ static struct pyn_turn *new_turn(struct pyn_session *session, uint64_t lane, str
     if (decision->st != PYN_OK) {
         return turn;
     }
-    memcpy(turn + 1, body.data, body.len);
-    turn->call.body = (struct pyn_view){(uint8_t *)(turn + 1), body.len};
+    turn->call.body = body;
+    if (block == NULL) {
+        memcpy(turn + 1, body.data, body.len);
+        turn->call.body.data = (uint8_t *)(turn + 1);
+    }
     if (decision->target != NULL) { /* else a promise is called */
         turn->call.iface = decision->target->iface;
         turn->call.object = decision->target->object;
@@ -229,7 +235,9 @@ static struct pyn_turn *new_turn(struct pyn_session *session, uint64_t lane, str
 static pyn_status arrive(struct pyn_session *session, const struct pyn_arrival *arrival,
                          const struct decision *decision, struct pyn_turn **out)
 {
-    struct pyn_turn *turn = new_turn(session, session->in_lane, copied(arrival, decision), decision);
+    struct pyn_view body = copied(arrival, decision);
+    void *block = arrival->step == NULL ? pyn_in_take(session, body) : NULL;
+    struct pyn_turn *turn = new_turn(session, session->in_lane, body, block, decision);
 
     *out = turn;
     if (turn == NULL) {
@@ -328,7 +336,7 @@ static pyn_status replace_turn(struct pyn_session *session, struct pyn_view body
                                struct pyn_turn **at)
 {
     struct pyn_turn *old = *at;
-    struct pyn_turn *turn = new_turn(session, old->call.lane, body, decision);
+    struct pyn_turn *turn = new_turn(session, old->call.lane, body, NULL, decision);
 
     if (turn == NULL) {
         pyn_ledger_refund(&session->ledger, PYN_Q_QUEUED, decision->charged);

@@ -9,6 +9,8 @@ enum {
     SPACE = 16 * 1024,    /* bytes that are asked for when there is no room */
     SPACE_MIN = 2 * 1024, /* less than this is not worth a read */
     SLACK = 128 * 1024,   /* bytes that a host may have read already when the peer has to wait */
+    LARGE = 64 * 1024,    /* bytes that are not copied if that can be avoided */
+    STEP_MAX = 4 << 20,   /* bytes that are asked for at the most, however much has come */
 };
 
 /* ---- bytes ---- */
@@ -33,6 +35,17 @@ static size_t in_max(const struct pyn_session *session)
     return session->quotas->limits.message_max + SLACK;
 }
 
+/* Half as much again as has come of a message that lacks so much: what is only announced makes no room. */
+static size_t wanted(const struct pyn_session *session, size_t held)
+{
+    size_t want = held / 2 < STEP_MAX ? held / 2 : STEP_MAX;
+
+    if (want > session->missing) {
+        want = session->missing + 1; /* its newline */
+    }
+    return want > SPACE ? want : SPACE;
+}
+
 pyn_status pyn_session_space(struct pyn_session *session, uint8_t **out, size_t *room)
 {
     struct pyn_buf *in = &session->in;
@@ -49,7 +62,10 @@ pyn_status pyn_session_space(struct pyn_session *session, uint8_t **out, size_t 
     if (held >= in_max(session)) {
         return PYN_EWAIT; /* pyn_session_wants_input() has said so */
     }
-    *room = in_max(session) - held < SPACE ? in_max(session) - held : SPACE;
+    *room = wanted(session, held);
+    if (*room > in_max(session) - held) {
+        *room = in_max(session) - held;
+    }
     if (in->block != NULL && in->room - in->end >= SPACE_MIN && in->room - in->end < *room) {
         *room = in->room - in->end;
     }
@@ -59,9 +75,29 @@ pyn_status pyn_session_space(struct pyn_session *session, uint8_t **out, size_t 
 void pyn_session_received(struct pyn_session *session, size_t len)
 {
     pyn_buf_commit(&session->in, len);
+    session->missing -= len < session->missing ? len : session->missing;
     if (len == 0) {
         give_back_if_empty(session);
     }
+}
+
+bool pyn_session_is_large(const struct pyn_session *session)
+{
+    return session->missing >= LARGE && pyn_buf_len(&session->in) >= LARGE;
+}
+
+void *pyn_in_take(struct pyn_session *session, struct pyn_view part)
+{
+    struct pyn_buf *in = &session->in;
+    void *block = in->block;
+    bool is_inside = block != NULL && (uintptr_t)part.data - (uintptr_t)in->block < in->room;
+
+    if (part.len < LARGE || !is_inside || session->whole != pyn_buf_len(in)) {
+        return NULL;
+    }
+    pyn_buf_init(in, in->mem, in->max);
+    session->whole = 0;
+    return block;
 }
 
 /* No more is taken from a peer that has sent or left unread so much, unless a lane waits for its answer. */
@@ -178,6 +214,7 @@ static pyn_status scan(struct pyn_session *session)
             return PYN_EWAIT;
         }
         st = pyn_scan_feed(&session->scan, held, &len, &need);
+        session->missing = need;
         if (st == PYN_OK) {
             session->whole = len + 1; /* its newline */
         }

@@ -40,11 +40,14 @@ void pyn_session_free(struct pyn_session *session);
 
 /* ---- bytes ---- */
 
-/* Where the next bytes are to be put: at least 1 and at most *room of them. Never more memory than what has come asks for, plus 16 KiB.
+/* Where the next bytes are to be put: at least 1 and at most *room of them: 16 KiB, or half as much again as has come of a message that lacks so much.
  * An idle session holds no input block. The place is good until the next call that is not const; nothing came after all: received 0.
  * PYN_EWAIT: the buffer is full, and pyn_session_wants_input() has been false for long. */
 pyn_status pyn_session_space(struct pyn_session *session, uint8_t **out, size_t *room);
 void pyn_session_received(struct pyn_session *session, size_t len);
+
+/* Much of a message has come and much of it is still to come: bytes are best read straight into pyn_session_space(). */
+bool pyn_session_is_large(const struct pyn_session *session);
 
 /* False while the peer has sent or left unread so much that no more should be read from it (and no lane waits for its answer). */
 bool pyn_session_wants_input(const struct pyn_session *session);

@@ -48,6 +48,7 @@ struct pyn_session {
     struct pyn_buf in;
     struct pyn_scan scan;
     size_t whole;   /* bytes of a message that was scanned and not taken yet, with its newline */
+    size_t missing; /* bytes that the message which is coming still lacks, as far as it has said */
     size_t taken;   /* bytes of a message that an event still looks at */
     size_t stalled; /* bytes that the call which stands at the front would be charged with, when they were not there */
     uint64_t stalled_calls; /* the same for a batch: how many calls it has */
@@ -77,6 +78,14 @@ struct pyn_session {
     struct pyn_policy *policy;          /* SERVER */
     struct pyn_cache cache;             /* CLIENT: answers that are kept */
 };
+
+/* ---- input.c ---- */
+
+/*
+ * The block in which part of the message at the front stands, when that is large and nothing is behind the message: the caller's from now on, to be
+ * freed with session->mem; the message stays where it is. NULL: part has to be copied.
+ */
+void *pyn_in_take(struct pyn_session *session, struct pyn_view part);
 
 /* ---- output.c ---- */
 
