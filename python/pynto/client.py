@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, BinaryIO, Generic, Self
@@ -54,8 +56,16 @@ class Connection(_core.Connection, Generic[Root]):
         self.close()
 
 
+def _fd_of(stream: socket.socket) -> int:
+    """The descriptor of a socket whose bytes are nobody else's."""
+    ssl = sys.modules.get("ssl")
+    if ssl is not None and isinstance(stream, ssl.SSLSocket):
+        raise TypeError("a TLS socket cannot be taken over: beneath it there is only its ciphertext")
+    return stream.fileno()
+
+
 def connect(
-    address: str,
+    address: str | socket.socket,
     *,
     root: str = "",
     types: Iterable[type] = (),
@@ -64,18 +74,36 @@ def connect(
     plain: bool = False,
     read_ahead: int = 64,
 ) -> Connection[Any]:
-    """Connect to ``tcp://host:port``, ``unix:///path`` or ``fd://N``.
+    """Connect to ``tcp://host:port``, ``ws://host:port/path``, ``unix:///path`` or ``fd://N``, or over a connected socket.
+
+    A socket, such as one end of ``socket.socketpair()``, is taken over: it is detached, and closed with the connection.
 
     root: which of the server's roots, when it has several. types: dataclasses, NamedTuples, enums and exceptions to be used
     where the server sends its own of the same ``module:name``. quotas: what the server may cost us. timeout: seconds until
-    the transport is there, or fewer if there is a deadline. plain: plain TCP to an address that is not this machine's is wanted. read_ahead: how many items of an
+    the transport is there, a WebSocket's handshake included, or fewer if there is a deadline. plain: plain TCP or a plain WebSocket to an
+    address that is not this machine's is wanted. read_ahead: how many items of an
     ``Iterator`` of data may be fetched at once while nothing else goes on; 0: never more than one.
 
     ValueError: no address. Disconnected: nobody there. ProtocolError: not a Pynto server. Refused: not permitted.
     """
+    until = time.monotonic() + timeout
     with bounded(timeout) as seconds:
-        fd, peer = _core.dial(address, seconds, plain)
-    return Connection(fd, fd, peer, root=root, types=_by_name(types), quotas=quotas, read_ahead=read_ahead)
+        if isinstance(address, socket.socket):
+            fd, peer = _core.dial(f"fd://{_fd_of(address)}", seconds, plain)
+            address.detach()
+        else:
+            fd, peer = _core.dial(address, seconds, plain)
+    return Connection(
+        fd,
+        fd,
+        peer,
+        root=root,
+        types=_by_name(types),
+        quotas=quotas,
+        read_ahead=read_ahead,
+        address=peer,
+        timeout=max(until - time.monotonic(), 1e-3) if timeout > 0 else 0.0,
+    )
 
 
 class StdStreamConnection(Connection[Root]):

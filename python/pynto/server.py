@@ -15,7 +15,7 @@ from types import FrameType, TracebackType
 from typing import Any
 
 from pynto import _core
-from pynto.client import Connection, _by_name
+from pynto.client import Connection, _by_name, _fd_of
 from pynto.errors import escaped
 from pynto.policy import Policy, as_policy
 from pynto.threads import shared_loop, start_thread
@@ -36,8 +36,10 @@ class Server:
 
     target: the object; with several roots in the policy, a mapping of their names to objects. policy: a Policy, or its file.
     listen: one address or several (``tcp://127.0.0.1:0`` picks a port). quotas: changes to the limits of each connection.
-    plain: plain TCP beyond this machine is wanted. connections: how many at once. ends_deserted: run() returns when the
-    last connection is gone. loop: the event loop that runs what is declared ``async``; None: one in a thread of its own.
+    plain: plain TCP beyond this machine is wanted. hosts: names by which a WebSocket may be called, beside those of loopback, such as
+    that of the proxy in front. origins: web pages that may connect to it, such as ``https://chat.example``. connections: how many
+    at once. ends_deserted: run() returns when the last connection is gone. loop: the event loop that runs what is declared
+    ``async``; None: one in a thread of its own.
 
     ValueError: the policy is unsound, has no such root, or the code has drifted from it (Drifted). TypeError: the object is
     not what the policy says. OSError: an address cannot be bound.
@@ -51,6 +53,8 @@ class Server:
         listen: str | Iterable[str] = (),
         quotas: Mapping[str, float] | None = None,
         plain: bool = False,
+        hosts: Iterable[str] = (),
+        origins: Iterable[str] = (),
         connections: int = 1000,
         ends_deserted: bool = False,
         loop: asyncio.AbstractEventLoop | None = None,
@@ -70,7 +74,9 @@ class Server:
             ends_deserted=ends_deserted,
         )
         addresses = [listen] if isinstance(listen, str) else list(listen)
-        self.addresses = [self._core.listen(each, plain) for each in addresses]
+        self._plain = plain
+        hosts, origins = _strings("hosts", hosts), _strings("origins", origins)
+        self.addresses = [self._core.listen(each, plain, hosts, origins) for each in addresses]
         self._closed = False
         self._loop: asyncio.AbstractEventLoop | None = loop
         self._is_attached = False
@@ -114,9 +120,17 @@ class Server:
         self._core.close_log()
         self._detach()
 
-    def adopt(self, in_fd: int, out_fd: int, peer: str) -> None:
-        """Serve a connection that is open already; the descriptors are the server's from now on."""
-        self._core.adopt(in_fd, out_fd, peer)
+    def adopt(self, stream: socket.socket | int, out_fd: int = -1, peer: str = "adopted") -> None:
+        """Serve a connection that is open already: a connected socket, which is detached, or two descriptors.
+
+        They are the server's from now on. A socket that leads beyond this machine needs ``plain``, as an address does.
+        """
+        if isinstance(stream, socket.socket):
+            in_fd, _ = _core.dial(f"fd://{_fd_of(stream)}", 0.0, self._plain)
+            stream.detach()
+            self._core.adopt(in_fd, in_fd, peer)
+        else:
+            self._core.adopt(stream, stream if out_fd < 0 else out_fd, peer)
 
     def stats(self) -> dict[str, int]:
         """Connections, threads, calls."""
@@ -183,6 +197,12 @@ class _Logger:
                 _log.warning("%d lines were not logged", dropped)
 
 
+def _strings(name: str, values: Iterable[str]) -> tuple[str, ...]:
+    if isinstance(values, str):
+        raise TypeError(f"{name} is a list of strings, not one")
+    return tuple(values)
+
+
 def _roots(policy: Policy, target: Any) -> dict[str, Any]:
     names = list(policy.roots)
     if len(names) == 1:
@@ -199,10 +219,12 @@ def serve(
     listen: str | Iterable[str],
     quotas: Mapping[str, float] | None = None,
     plain: bool = False,
+    hosts: Iterable[str] = (),
+    origins: Iterable[str] = (),
 ) -> None:
     """Serve target until interrupted (Ctrl-C or SIGTERM, when called in the main thread). See Server."""
     with StoppedBySignals() as signals:
-        server = Server(target, policy=policy, listen=listen, quotas=quotas, plain=plain)
+        server = Server(target, policy=policy, listen=listen, quotas=quotas, plain=plain, hosts=hosts, origins=origins)
         for address in server.addresses:
             print(f"serving at {address}", file=sys.stderr, flush=True)
         signals.run(server)
@@ -268,8 +290,8 @@ def pair(
     """Serve target to this very process, through every byte of the protocol: for tests. Closing the connection ends it."""
     server = Server(target, policy=policy, quotas=quotas).start()
     ours, theirs = socket.socketpair()
-    theirs_fd, fd = theirs.detach(), ours.detach()
-    server.adopt(theirs_fd, theirs_fd, "pair")
+    server.adopt(theirs, peer="pair")
+    fd = ours.detach()
     made = _PairConnection(fd, fd, "pair", types=_by_name(types))
     made._server = server
     return made

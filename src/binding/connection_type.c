@@ -5,6 +5,7 @@
 #include "ahead.h"
 #include "deadline.h"
 #include "endings.h"
+#include "layers.h"
 #include "quotas.h"
 
 struct connection {
@@ -115,59 +116,106 @@ static PyObject *fetch_root(struct connection *connection, uint64_t deadline)
     return pyn_wait_for_value(link, &waiter, NULL, NULL, NULL);
 }
 
-static int open_link(struct connection *connection, int in, int out, const char *peer, struct pyn_view root_name,
-                     PyObject *quotas, uint32_t read_ahead)
+/* What stands between the descriptors and the session, by the address that was dialled. */
+static int add_layers(struct pyn_link *link, struct pyn_view text)
+{
+    struct pyn_address address;
+    struct pyn_fault fault = {{0}};
+    struct pyn_layering *layering = NULL;
+    pyn_status st = PYN_EINTERNAL;
+
+    if (!pyn_address_parse(text, &address, &fault)) {
+        PyErr_SetString(PyExc_ValueError, fault.text);
+        return -1;
+    }
+    layering = pyn_layering_client(&address, link->quotas.limits.message_max);
+    if (layering == NULL) {
+        return -1;
+    }
+    st = pyn_stack_new(pyn_mem_default(), &layering->sources, &link->stack);
+    pyn_layering_free(layering);
+    if (st != PYN_OK) {
+        (void)pyn_raise(st, pyn_status_name(st));
+        return -1;
+    }
+    return 0;
+}
+
+struct opening {
+    int in;
+    int out;
+    const char *peer;
+    struct pyn_view root_name;
+    struct pyn_view address; /* that was dialled; empty: none */
+    double timeout;          /* seconds for the handshakes of the layers; 0: as long as it takes */
+    int read_ahead;
+};
+
+static int open_link(struct connection *connection, const struct opening *opening, PyObject *quotas)
 {
     struct pyn_quotas limits;
 
     if (pyn_quotas_from(quotas, PYN_ROLE_CLIENT, &limits) != 0) {
         return -1;
     }
-    connection->link = pyn_link_client(&limits, root_name, in, out, peer);
+    connection->link = pyn_link_client(&limits, opening->root_name, opening->in, opening->out, opening->peer);
     if (connection->link == NULL) {
         PyErr_NoMemory();
         return -1;
     }
     connection->link->host = connection;
-    connection->link->read_ahead = read_ahead;
+    connection->link->read_ahead = (uint32_t)opening->read_ahead;
+    return opening->address.len > 0 ? add_layers(connection->link, opening->address) : 0;
+}
+
+static int check_opening(const struct opening *opening)
+{
+    if (opening->in < 0 || opening->out < 0) {
+        PyErr_SetString(PyExc_ValueError, "a descriptor is not negative");
+        return -1;
+    }
+    if (opening->read_ahead < 0 || opening->read_ahead > PYN_AHEAD_MAX) {
+        PyErr_Format(PyExc_ValueError, "read_ahead is 0 to %d", PYN_AHEAD_MAX);
+        return -1;
+    }
+    if (!(opening->timeout >= 0 && opening->timeout <= 1e9)) {
+        PyErr_SetString(PyExc_ValueError, "timeout is not negative");
+        return -1;
+    }
     return 0;
 }
 
 static PyObject *connection_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = {"in_fd", "out_fd", "peer", "root", "types", "quotas", "read_ahead", NULL};
+    static char *names[] = {"in_fd",  "out_fd",     "peer",    "root",    "types",
+                            "quotas", "read_ahead", "address", "timeout", NULL};
     struct connection *self = NULL;
-    const char *peer = NULL;
+    struct opening opening = {.in = -1, .out = -1, .read_ahead = PYN_AHEAD_MAX};
     const char *root = NULL;
+    const char *address = NULL;
     Py_ssize_t root_len = 0;
+    Py_ssize_t address_len = 0;
     PyObject *types = Py_None;
     PyObject *quotas = Py_None;
-    int read_ahead = PYN_AHEAD_MAX;
-    int in = -1;
-    int out = -1;
+    uint64_t deadline = 0;
 
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "iis|s#OOi:Connection", names, &in, &out, &peer, &root, &root_len,
-                                     &types, &quotas, &read_ahead)) {
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "iis|s#OOis#d:Connection", names, &opening.in, &opening.out,
+                                     &opening.peer, &root, &root_len, &types, &quotas, &opening.read_ahead, &address,
+                                     &address_len, &opening.timeout) ||
+        check_opening(&opening) != 0) {
         return NULL;
     }
-    if (in < 0 || out < 0) {
-        PyErr_SetString(PyExc_ValueError, "a descriptor is not negative");
-        return NULL;
-    }
-    if (read_ahead < 0 || read_ahead > PYN_AHEAD_MAX) {
-        PyErr_Format(PyExc_ValueError, "read_ahead is 0 to %d", PYN_AHEAD_MAX);
-        return NULL;
-    }
+    opening.root_name = (struct pyn_view){(const uint8_t *)root, (size_t)root_len};
+    opening.address = (struct pyn_view){(const uint8_t *)address, (size_t)address_len};
+    deadline = opening.timeout > 0 ? pyn_now() + (uint64_t)(opening.timeout * 1e9) : 0;
     self = of(type->tp_alloc(type, 0));
     if (self == NULL) {
         return NULL;
     }
     self->party.types = types != Py_None ? Py_NewRef(types) : NULL;
     self->party.books = PyDict_New();
-    if (self->party.books == NULL ||
-        open_link(self, in, out, peer, (struct pyn_view){(const uint8_t *)root, (size_t)root_len}, quotas,
-                  (uint32_t)read_ahead) != 0 ||
-        (self->root = fetch_root(self, 0)) == NULL) {
+    if (self->party.books == NULL || open_link(self, &opening, quotas) != 0 ||
+        (self->root = fetch_root(self, deadline)) == NULL) {
         Py_DECREF(self);
         return NULL;
     }
@@ -335,7 +383,8 @@ static PyGetSetDef connection_getset[] = {
 };
 
 static PyType_Slot connection_slots[] = {
-    {Py_tp_doc, (void *)(uintptr_t) "Connection(in_fd, out_fd, peer, root='', types=None, quotas=None)\n--\n\nA "
+    {Py_tp_doc, (void *)(uintptr_t) "Connection(in_fd, out_fd, peer, root='', types=None, quotas=None, read_ahead=64, "
+                                    "address='', timeout=0.0)\n--\n\nA "
                                     "client's end of a connection. It owns the descriptors."},
     {Py_tp_new, connection_new},
     {Py_tp_traverse, connection_traverse},

@@ -2,6 +2,7 @@
 #include "call.h"
 
 #include "endings.h"
+#include "layers.h"
 #include "loop.h"
 #include "policy_type.h"
 #include "quotas.h"
@@ -25,9 +26,10 @@ struct server_object {
     struct pyn_server *server;
     struct pyn_server_root *roots;
     uint32_t root_count;
-    PyObject *root_names; /* tuple, holds the names */
-    PyObject *spawn;      /* callable: one more thread in run() */
-    struct pyn_loop loop; /* that runs what is declared async */
+    PyObject *root_names;           /* tuple, holds the names */
+    PyObject *spawn;                /* callable: one more thread in run() */
+    struct pyn_loop loop;           /* that runs what is declared async */
+    struct pyn_layering *layerings; /* owned: one for each listener */
     struct log_queue log;
     struct pyn_notified notified;
 };
@@ -291,6 +293,11 @@ static void server_dealloc(PyObject *self)
     pyn_notified_leave(&server->notified);
     pyn_server_free(server->server); /* every thread in run() holds self: there is none */
     pyn_book_free(server->party.book);
+    while (server->layerings != NULL) {
+        struct pyn_layering *layering = server->layerings;
+        server->layerings = layering->next;
+        pyn_layering_free(layering);
+    }
     (void)server_clear(self);
     pyn_loop_fini(&server->loop);
     Py_CLEAR(server->party.roots);
@@ -304,35 +311,60 @@ static void server_dealloc(PyObject *self)
 
 /* ---- using ---- */
 
-static PyObject *server_listen(PyObject *self, PyObject *args)
+/* Listens there; what it is then called. */
+static PyObject *listen_at(struct server_object *self, const struct pyn_address *address, bool is_open,
+                           struct pyn_layering *layering)
 {
-    const char *text = NULL;
-    Py_ssize_t len = 0;
-    int is_open = 0;
-    struct pyn_address address;
     struct pyn_listener listener;
     struct pyn_fault fault = {{0}};
-    const struct pyn_layer_sources layers = {.count = 0};
     char spelled[PYN_ADDRESS_MAX];
 
-    if (!PyArg_ParseTuple(args, "s#|p:listen", &text, &len, &is_open)) {
-        return NULL;
-    }
-    if (!pyn_address_parse((struct pyn_view){(const uint8_t *)text, (size_t)len}, &address, &fault)) {
-        PyErr_SetString(PyExc_ValueError, fault.text);
-        return NULL;
-    }
-    if (!pyn_listen(&address, is_open != 0, &listener, &fault)) {
+    if (!pyn_listen(address, is_open, &listener, &fault)) {
         PyErr_SetString(PyExc_OSError, fault.text);
         return NULL;
     }
-    if (!pyn_server_listen(of(self)->server, &listener, &layers)) {
+    if (!pyn_server_listen(self->server, &listener, &layering->sources)) {
         pyn_listener_close(&listener);
         PyErr_SetString(PyExc_OSError, "too many listeners, or one that cannot be watched");
         return NULL;
     }
     pyn_address_text(&listener.address, spelled, sizeof spelled);
     return PyUnicode_FromString(spelled);
+}
+
+static PyObject *server_listen(PyObject *self, PyObject *args)
+{
+    const char *text = NULL;
+    Py_ssize_t len = 0;
+    int is_open = 0;
+    PyObject *empty = PyTuple_New(0);
+    PyObject *hosts = empty;
+    PyObject *origins = empty;
+    struct pyn_address address;
+    struct pyn_fault fault = {{0}};
+    struct pyn_layering *layering = NULL;
+    PyObject *spelled = NULL;
+
+    if (empty == NULL || !PyArg_ParseTuple(args, "s#|pOO:listen", &text, &len, &is_open, &hosts, &origins)) {
+        goto out;
+    }
+    if (!pyn_address_parse((struct pyn_view){(const uint8_t *)text, (size_t)len}, &address, &fault)) {
+        PyErr_SetString(PyExc_ValueError, fault.text);
+        goto out;
+    }
+    layering = pyn_layering_server(&address, pyn_server_quotas(of(self)->server)->limits.message_max, hosts, origins);
+    if (layering != NULL) {
+        spelled = listen_at(of(self), &address, is_open != 0, layering);
+    }
+    if (spelled == NULL) {
+        pyn_layering_free(layering);
+    } else {
+        layering->next = of(self)->layerings;
+        of(self)->layerings = layering;
+    }
+out:
+    Py_XDECREF(empty);
+    return spelled;
 }
 
 static PyObject *server_adopt(PyObject *self, PyObject *args)
@@ -444,7 +476,9 @@ static PyMethodDef server_methods[] = {
      "on_wake() when the descriptor that this returns is readable."},
     {"on_wake", server_on_wake, METH_NOARGS, "on_wake()\n--\n\nStarts, cancels and answers what waits for the loop."},
     {"listen", server_listen, METH_VARARGS,
-     "listen(address, open=False)\n--\n\nThe address that was bound. open: plain TCP beyond loopback is wanted."},
+     "listen(address, open=False, hosts=(), origins=())\n--\n\nThe address that was bound. open: plain TCP beyond "
+     "loopback is "
+     "wanted. hosts, origins: who may call a WebSocket, by which names."},
     {"adopt", server_adopt, METH_VARARGS,
      "adopt(in_fd, out_fd, peer)\n--\n\nServes a connection that is open already, and owns it."},
     {"run", server_run, METH_VARARGS,

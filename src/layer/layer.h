@@ -8,7 +8,7 @@
  *           that are complete go up at once.
  * Borrows:  every view and buffer, for the one call.
  * Errors:   PYN_EGONE: the peer has ended it in an orderly way. Any other class close or broken: it has failed. Both are final, layer->reason
- *           says why, and what went up in the same call still counts. PYN_ESIZE and PYN_ENOMEM of a buffer are passed on.
+ *           says why, and what went up in the same call still counts. PYN_ESIZE and PYN_ENOMEM of a buffer are passed on without a reason.
  * Threads:  one at a time.
  * Tests:    tests/unit/test_layer.c, and those of each layer
  */
@@ -35,7 +35,7 @@ struct pyn_layer_ops {
 struct pyn_layer {
     const struct pyn_layer_ops *ops;
     bool is_open;       /* the layer sets it when the handshake is done, and it stays so */
-    const char *reason; /* static text: why it has ended or failed */
+    const char *reason; /* its own text: why it has ended or failed */
 };
 
 enum { PYN_LAYER_CHUNK = 64 * 1024 }; /* bytes of the session's that are wrapped at once */

@@ -27,15 +27,20 @@ static struct pyn_buf *below(struct pyn_stack *stack, uint32_t at)
 static pyn_status fail(struct pyn_stack *stack, pyn_status st, const char *reason)
 {
     if (stack->over == PYN_OK) {
-        stack->over = st == PYN_ESIZE ? PYN_EFLOOD : st;
-        stack->reason = st == PYN_ESIZE ? "more has to be answered than the peer reads" : reason;
+        stack->over = st;
+        stack->reason = reason;
     }
     return stack->over;
 }
 
+/* A layer that gives no reason has passed on what a buffer said. */
 static pyn_status fail_of(struct pyn_stack *stack, const struct pyn_layer *layer, pyn_status st)
 {
-    return fail(stack, st, layer->reason != NULL ? layer->reason : pyn_status_name(st));
+    if (layer->reason != NULL) {
+        return fail(stack, st, layer->reason);
+    }
+    return st == PYN_ESIZE ? fail(stack, PYN_EFLOOD, "more has to be answered than the peer reads")
+                           : fail(stack, st, pyn_status_name(st));
 }
 
 /* What layer at has written below itself goes through all those below. */

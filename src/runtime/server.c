@@ -95,6 +95,11 @@ void pyn_server_log(struct pyn_server *server, const char *peer, const char *tex
     server->config.host.log(server->config.host.ctx, peer, text);
 }
 
+const struct pyn_quotas *pyn_server_quotas(const struct pyn_server *server)
+{
+    return &server->config.quotas;
+}
+
 bool pyn_server_listen(struct pyn_server *server, const struct pyn_listener *listener,
                        const struct pyn_layer_sources *layers)
 {

@@ -51,6 +51,9 @@ struct pyn_server_config {
 pyn_status pyn_server_new(const struct pyn_server_config *config, struct pyn_server **out);
 void pyn_server_free(struct pyn_server *server); /* after the last pyn_server_run() has returned */
 
+/* Of each of its connections. */
+const struct pyn_quotas *pyn_server_quotas(const struct pyn_server *server);
+
 /* Takes the listener over. layers: of each of its connections; what their ctx point at must outlive the server. */
 bool pyn_server_listen(struct pyn_server *server, const struct pyn_listener *listener,
                        const struct pyn_layer_sources *layers);

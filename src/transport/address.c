@@ -126,7 +126,7 @@ static bool is_host(const char *host)
     return !is_numeric(label) || inet_pton(AF_INET, host, &ip) == 1;
 }
 
-static bool parse_tcp(struct pyn_view text, struct pyn_address *out, struct pyn_fault *fault)
+static bool parse_host_and_port(struct pyn_view text, struct pyn_address *out, struct pyn_fault *fault)
 {
     bool is_bracketed = text.len > 0 && text.data[0] == '[';
     struct pyn_view host = {text.data, text.len};
@@ -134,39 +134,85 @@ static bool parse_tcp(struct pyn_view text, struct pyn_address *out, struct pyn_
     uint32_t number = 0;
 
     if (text.len > 0 && memchr(text.data, '@', text.len) != NULL) {
-        return refuse(fault, "user info does not belong into tcp://host:port");
+        return refuse(fault, "user info does not belong into host:port");
     }
     while (host.len > 0 && host.data[host.len - 1] != ':') {
         host.len--;
     }
     if (host.len == 0) {
-        return refuse(fault, "no port in tcp://host:port");
+        return refuse(fault, "no port in host:port");
     }
     port = (struct pyn_view){host.data + host.len, text.len - host.len};
     host.len--;
     if (is_bracketed) {
         if (host.len < 2 || host.data[host.len - 1] != ']') {
-            return refuse(fault, "no ']' ahead of the port in tcp://[host]:port");
+            return refuse(fault, "no ']' ahead of the port in [host]:port");
         }
         host = (struct pyn_view){host.data + 1, host.len - 2};
     }
     if (!parse_number(port, UINT16_MAX, &number)) {
-        return refuse(fault, "the port in tcp://host:port is not a plain number from 0 to 65535");
+        return refuse(fault, "the port in host:port is not a plain number from 0 to 65535");
     }
     if (host.len == 0) {
-        return refuse(fault, "no host in tcp://host:port");
+        return refuse(fault, "no host in host:port");
     }
     if (host.len >= sizeof(out->host)) {
-        return refuse(fault, "the host in tcp://host:port is longer than 255 bytes");
+        return refuse(fault, "the host in host:port is longer than 255 bytes");
     }
     copy_lower(host, out->host);
     if (is_bracketed ? !spell_ipv6(out) : !is_host(out->host)) {
         return refuse(fault, is_bracketed ? "what stands in [ ] is not an IPv6 address"
-                                          : "the host in tcp://host:port is neither a name nor an IPv4 address "
+                                          : "the host in host:port is neither a name nor an IPv4 address "
                                             "(an IPv6 address stands in [ ])");
     }
     out->port = (uint16_t)number;
+    return true;
+}
+
+static bool parse_tcp(struct pyn_view text, struct pyn_address *out, struct pyn_fault *fault)
+{
     out->scheme = PYN_SCHEME_TCP;
+    return parse_host_and_port(text, out, fault);
+}
+
+/* "/", or parts that each begin with a slash and are neither empty nor of dots alone. No percent signs: every path has one spelling only. */
+static bool is_web_path(struct pyn_view path)
+{
+    bool is_named = path.len == 1; /* this part, by something that is no dot */
+
+    for (size_t i = 1; i < path.len; i++) {
+        char c = lower((char)path.data[i]);
+        if (c == '/' ? !is_named : !is_name_char(c) && c != '~') {
+            return false;
+        }
+        is_named = c != '/' && (is_named || c != '.');
+    }
+    return is_named;
+}
+
+static bool parse_ws(struct pyn_view text, struct pyn_address *out, struct pyn_fault *fault)
+{
+    const uint8_t *slash = text.len > 0 ? memchr(text.data, '/', text.len) : NULL;
+    struct pyn_view path = pyn_view_of("/");
+
+    if (slash != NULL) {
+        path = (struct pyn_view){slash, text.len - (size_t)(slash - text.data)};
+        text.len -= path.len;
+    }
+    if (memchr(path.data, '?', path.len) != NULL) {
+        return refuse(fault, "a query in ws://host:port/path: whatever is secret does not belong into an address");
+    }
+    if (path.len >= sizeof(out->path) || !is_web_path(path)) {
+        return refuse(fault,
+                      "the path in ws://host:port/path is longer than 107 bytes, or not of letters, digits and -._~ "
+                      "between slashes");
+    }
+    if (!parse_host_and_port(text, out, fault)) {
+        return false;
+    }
+    memcpy(out->path, path.data, path.len);
+    out->path[path.len] = '\0';
+    out->scheme = PYN_SCHEME_WS;
     return true;
 }
 
@@ -218,12 +264,14 @@ bool pyn_address_parse(struct pyn_view text, struct pyn_address *out, struct pyn
     }
     if (take_prefix(&text, "tcp://")) {
         is_good = parse_tcp(text, &address, fault);
+    } else if (take_prefix(&text, "ws://")) {
+        is_good = parse_ws(text, &address, fault);
     } else if (take_prefix(&text, "unix://")) {
         is_good = parse_unix(text, &address, fault);
     } else if (take_prefix(&text, "fd://")) {
         is_good = parse_fd(text, &address, fault);
     } else {
-        is_good = refuse(fault, "it begins neither with tcp:// nor with unix:// nor with fd://");
+        is_good = refuse(fault, "it begins neither with tcp:// nor with ws:// nor with unix:// nor with fd://");
     }
     if (is_good) {
         *out = address;
@@ -243,6 +291,10 @@ void pyn_address_text(const struct pyn_address *address, char *text, size_t room
     case PYN_SCHEME_TCP:
         (void)snprintf(text, room, strchr(address->host, ':') != NULL ? "tcp://[%s]:%u" : "tcp://%s:%u", address->host,
                        (unsigned)address->port);
+        break;
+    case PYN_SCHEME_WS:
+        (void)snprintf(text, room, strchr(address->host, ':') != NULL ? "ws://[%s]:%u%s" : "ws://%s:%u%s",
+                       address->host, (unsigned)address->port, address->path);
         break;
     case PYN_SCHEME_UNIX:
         (void)snprintf(text, room, "unix://%s", address->path);

@@ -226,6 +226,7 @@ int pyn_dial(const struct pyn_address *address, bool is_open_allowed, uint64_t t
 
     switch (address->scheme) {
     case PYN_SCHEME_TCP:
+    case PYN_SCHEME_WS:
         fd = dial_tcp(address, is_open_allowed, deadline, fault);
         break;
     case PYN_SCHEME_UNIX:

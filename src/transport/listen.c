@@ -293,6 +293,7 @@ bool pyn_listen(const struct pyn_address *address, bool is_open_allowed, struct 
     *out = (struct pyn_listener){.fd = -1};
     switch (address->scheme) {
     case PYN_SCHEME_TCP:
+    case PYN_SCHEME_WS:
         return listen_tcp(address, is_open_allowed, out, fault);
     case PYN_SCHEME_UNIX:
         return listen_unix(address, out, fault);

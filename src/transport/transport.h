@@ -2,6 +2,7 @@
  * transport.h - addresses, and the file descriptors behind them: byte streams in and out.
  *
  *   tcp://host:port        port 0: any that is free; an IPv6 host stands in brackets
+ *   ws://host:port/path    the same as tcp for this room: what a WebSocket begins with is not its business
  *   unix:///path           a socket file, mode 0600 from its first moment
  *   fd://N                 a descriptor that is already open: a connected stream socket, or for listening a listening one
  *
@@ -25,17 +26,20 @@ struct pyn_fault {
     char text[512]; /* printable, one line */
 };
 
-enum pyn_scheme { PYN_SCHEME_NONE = 0, PYN_SCHEME_TCP, PYN_SCHEME_UNIX, PYN_SCHEME_FD };
+enum pyn_scheme { PYN_SCHEME_NONE = 0, PYN_SCHEME_TCP, PYN_SCHEME_UNIX, PYN_SCHEME_FD, PYN_SCHEME_WS };
 
 struct pyn_address {
     enum pyn_scheme scheme;
-    char host[256]; /* TCP; without brackets */
-    uint16_t port;  /* TCP */
-    char path[108]; /* UNIX: absolute, terminated */
+    char host[256]; /* TCP, WS; without brackets */
+    uint16_t port;  /* TCP, WS */
+    char path[108]; /* UNIX, WS: absolute, terminated */
     int fd;         /* FD */
 };
 
-/* Strict: no user info, query or fragment, no relative, abstract or over-long path, no control character, port 0 to 65535. */
+/*
+ * Strict: no user info, query or fragment, no relative, abstract or over-long path, no control character, port 0 to 65535. A WebSocket's path is of
+ * letters, digits and -._~ between its slashes, without empty or dotted parts; none is "/".
+ */
 bool pyn_address_parse(struct pyn_view text, struct pyn_address *out, struct pyn_fault *fault);
 
 /* The canonical spelling; always terminated. */
@@ -50,7 +54,7 @@ struct pyn_listener {
 };
 
 /*
- * TCP: every address that the host resolves to must be loopback unless is_open_allowed: plain text beyond loopback is refused.
+ * TCP, WS: every address that the host resolves to must be loopback unless is_open_allowed: plain text beyond loopback is refused.
  * UNIX: the file is made 0600 from the start; one that a dead server left behind is replaced, one that is alive ("already in use"), not a
  * socket, or a symbolic link is refused. Non-blocking, SO_REUSEADDR.
  */

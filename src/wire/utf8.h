@@ -1,7 +1,7 @@
 /*
  * utf8.h - whether bytes are UTF-8 as RFC 3629 has it: no surrogates, no over-long forms, nothing beyond U+10FFFF.
  *
- * Private to src/wire. Cost: linear. Tests: tests/unit/test_utf8.c
+ * Cost: linear. Tests: tests/unit/test_utf8.c
  */
 #ifndef PYN_UTF8_H
 #define PYN_UTF8_H

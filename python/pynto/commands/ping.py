@@ -15,7 +15,7 @@ def add_to(commands: Any) -> None:
         description="Measure round trips. A ping is answered without running any Python at the server: it says that the "
         "server is there, not that its objects have time.",
     )
-    parser.add_argument("address", metavar="ADDRESS", help="tcp://host:port or unix:///path")
+    parser.add_argument("address", metavar="ADDRESS", help="tcp://host:port, ws://host:port/path or unix:///path")
     parser.add_argument("--count", "-c", type=int, default=4, metavar="N", help="how many (default: 4)")
     parser.add_argument("--root", default="", metavar="NAME", help="when the server has several")
     parser.add_argument("--plain", action="store_true", help="allow plain TCP beyond this machine")

@@ -18,9 +18,10 @@ Serve objects under a policy. TARGET is module:object; a class is instantiated w
 served as it is. When the policy has several roots, give each: lobby=chat:Room lines=chat:lines.
 
 addresses:
-  tcp://127.0.0.1:7117    plain TCP, on this machine; beyond it only with --plain
-  unix:///run/chat.sock   a Unix socket, mode 0600
-  fd://3                  a listening socket that was handed over
+  tcp://127.0.0.1:7117       plain TCP, on this machine; beyond it only with --plain
+  ws://127.0.0.1:8080/chat   a WebSocket, for a proxy with TLS in front
+  unix:///run/chat.sock      a Unix socket, mode 0600
+  fd://3                     a listening socket that was handed over
 """
 
 
@@ -37,6 +38,16 @@ def add_to(commands: Any) -> None:
     where.add_argument("--listen", action="append", metavar="ADDRESS", help="may be given several times")
     where.add_argument("--stdio", action="store_true", help="one client, on stdin and stdout")
     parser.add_argument("--quota", action="append", default=[], metavar="NAME=VALUE", help="a limit of each connection")
+    parser.add_argument(
+        "--ws-host",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a name by which ws:// may be called; loopback's may",
+    )
+    parser.add_argument(
+        "--ws-origin", action="append", default=[], metavar="ORIGIN", help="a web page that may connect to ws://"
+    )
     parser.add_argument(
         "--plain", action="store_true", help="allow plain TCP beyond this machine: nothing is encrypted"
     )
@@ -108,7 +119,13 @@ def _serve_stdio(target: list[str], policy: Policy, quotas: dict[str, float], si
 
 def _serve(arguments: argparse.Namespace, policy: Policy, quotas: dict[str, float], signals: StoppedBySignals) -> None:
     server = Server(
-        _targets(arguments.target, policy), policy=policy, listen=arguments.listen, quotas=quotas, plain=arguments.plain
+        _targets(arguments.target, policy),
+        policy=policy,
+        listen=arguments.listen,
+        quotas=quotas,
+        plain=arguments.plain,
+        hosts=arguments.ws_host,
+        origins=arguments.ws_origin,
     )
     for address in server.addresses:
         print(f"serving {', '.join(policy.roots.values())} at {address}", flush=True)

@@ -1,0 +1,34 @@
+/*
+ * layers.h - which layers stand under the session, by the address: none, or a WebSocket.
+ *
+ * Owns:     a layering holds copies of its strings.
+ * Errors:   -1 or NULL with a Python error set.
+ * Threads:  made and freed with the interpreter's lock; read by any.
+ * Tests:    tests/python/test_websocket.py
+ */
+#ifndef PYN_BINDING_LAYERS_H
+#define PYN_BINDING_LAYERS_H
+
+#include "core.h"
+
+#include "../layer/stack.h"
+#include "../transport/transport.h"
+#include "../websocket/upgrade.h"
+
+struct pyn_layering {
+    struct pyn_layering *next; /* the owner's, for a list */
+    struct pyn_layer_sources sources;
+    struct pyn_websocket_config websocket;
+    struct pyn_address address;
+    char host[sizeof((struct pyn_address *)0)->host + 16]; /* for the field Host */
+    PyObject *hosts;                                       /* tuple[str, ...], holds the names */
+    PyObject *origins;
+};
+
+/* hosts, origins: sequences of str; of a server on ws:// alone. */
+struct pyn_layering *pyn_layering_server(const struct pyn_address *address, uint64_t message_max, PyObject *hosts,
+                                         PyObject *origins);
+struct pyn_layering *pyn_layering_client(const struct pyn_address *address, uint64_t message_max);
+void pyn_layering_free(struct pyn_layering *layering); /* accepts NULL */
+
+#endif
