@@ -264,7 +264,7 @@ type = ["chat:Full"]
         ("[polcy]", "unknown key polcy; did you mean policy?"),
         ("[policy]\nhom = []", "unknown key policy.hom; did you mean policy.home?"),
         ("[errors]\ntexts = []", "unknown key errors.texts; did you mean errors.text?"),
-        ("[policy]\nzzz = 1", "unknown key policy.zzz (known: home, allow, set, deny, never, python_path)"),
+        ("[policy]\nzzz = 1", "unknown key policy.zzz (known: home, allow, set, deny, copy, never, python_path)"),
         ("[roots]\nx = 1", "roots.x is neither a string nor a table"),
         ("[roots]\nx = 'chat'", "is not a root"),
         ("[roots]\nx = {object = 'chat:Room', typ = 'int'}", "did you mean roots.x.type?"),

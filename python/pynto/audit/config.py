@@ -40,6 +40,7 @@ class Config:
     allow: dict[str, tuple[str, ...]] = field(default_factory=dict)  # class -> members
     set: frozenset[str] = frozenset()  # "module:Class.attribute"
     deny: frozenset[str] = frozenset()  # "module:Class.member"
+    copy: frozenset[str] = frozenset()  # "module:Class", whose instances travel by value, and "module:Class.member"
     python_path: tuple[str, ...] = ()
     errors: dict[str, str] = field(default_factory=dict)  # class -> "type" or "text"
     error_fields: frozenset[str] = frozenset()  # those whose declared fields leave as well
@@ -83,7 +84,7 @@ def find(explicit: str | None, directory: Path) -> Config:
 def _config(document: dict[str, object], base: Path) -> Config:
     _known(document, ("roots", "policy", "errors", "accept"), "")
     policy = _table(document, "policy")
-    _known(policy, ("home", "allow", "set", "deny", "never", "python_path"), "policy.")
+    _known(policy, ("home", "allow", "set", "deny", "copy", "never", "python_path"), "policy.")
     errors = _table(document, "errors")
     _known(errors, ("text", "type", "fields"), "errors.")
     fields = frozenset(_classes(errors, "fields"))
@@ -93,6 +94,7 @@ def _config(document: dict[str, object], base: Path) -> Config:
         allow=_allow(_table(policy, "allow")),
         set=frozenset(_members(policy, "set")),
         deny=frozenset(_members(policy, "deny")),
+        copy=_copy(policy),
         python_path=tuple(str(base / entry) for entry in _strings(policy, "python_path", "policy.python_path")),
         errors=dict.fromkeys(sorted(fields), "type") | _errors(errors),
         error_fields=fields,
@@ -139,6 +141,14 @@ def _members(policy: dict[str, object], key: str) -> list[str]:
         if not (is_class(owner) and is_member(member)):
             raise BadInput(f"policy.{key}: {entry!r} is not a member: module:Class.member is expected")
     return entries
+
+
+def _copy(policy: dict[str, object]) -> frozenset[str]:
+    entries = _strings(policy, "copy", "policy.copy")
+    for entry in entries:
+        if not is_class(entry):  # module:Class.member is spelled as a class inside of a class is
+            raise BadInput(f"policy.copy: {entry!r} is neither module:Class nor module:Class.member")
+    return frozenset(entries)
 
 
 def _never(policy: dict[str, object]) -> tuple[str, ...]:

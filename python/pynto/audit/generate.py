@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from mypy.nodes import TypeInfo
 from mypy.types import Instance, get_proper_type
 
-from . import build, exceptions, never, roots
+from . import build, exceptions, kinds, never, roots
 from .build import Target, World
 from .config import BadInput, Config, RootSpec
 from .declared import BASES, is_value
@@ -48,7 +48,7 @@ def generate(specs: Iterable[RootSpec], config: Config, target: Target) -> Outco
     found = roots.resolve(world, specs, build.PROBE)
     if target.bodies is not None and not set(home_of(found, config).packages) <= set(target.bodies):
         return generate(specs, config, replace(target, bodies=home_of(found, config).packages))
-    with build.strictly():
+    with build.strictly(), kinds.copying(config.copy):
         return from_world(world, found, config, target)
 
 
@@ -128,6 +128,7 @@ def _module_findings(world: World, home: Home) -> Iterator[Finding]:
 
 def _unused(walk: Walk) -> Iterator[Finding]:
     rules = [f"set {rule}" for rule in walk.config.set] + [f"deny {rule}" for rule in walk.config.deny]
+    rules += [f"copy {rule}" for rule in walk.config.copy - walk.records.keys()]
     rules += [f"allow {name}.{member}" for name, listed in walk.config.allow.items() for member in listed]
     for rule in sorted(set(rules) - walk.used):
         kind, _, name = rule.partition(" ")

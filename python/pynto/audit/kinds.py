@@ -6,12 +6,14 @@ import importlib
 import sys
 import threading  # noqa: F401  (see exists_at_run_time)
 from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 
-from mypy.nodes import TypeInfo, Var
+from mypy.nodes import FuncDef, TypeInfo, Var
 from mypy.types import Instance, Type, TypedDictType, get_proper_type
 
-from .members import Refusal
+from .members import Refusal, class_name
 
 SCALARS = {
     "builtins.bool": "bool",
@@ -79,11 +81,29 @@ def is_copy(info: TypeInfo) -> bool:
     return info.name == "Copy" and info.module_name.partition(".")[0] == "pynto"
 
 
+_copied: ContextVar[frozenset[str]] = ContextVar("copied", default=frozenset())
+
+
+@contextmanager
+def copying(rules: frozenset[str]) -> Iterator[None]:
+    """Inside, instances of the classes that are named there travel by value."""
+    token = _copied.set(rules)
+    try:
+        yield
+    finally:
+        _copied.reset(token)
+
+
 def is_record(info: TypeInfo) -> bool:
-    """A frozen dataclass, a NamedTuple or a TypedDict."""
+    """A frozen dataclass, a NamedTuple, a TypedDict, or a class that the config has copied."""
     if info.is_named_tuple or info.typeddict_type is not None:
         return True
-    return bool(_dataclass(info).get("frozen"))
+    return bool(_dataclass(info).get("frozen")) or is_copied(info)
+
+
+def is_copied(info: TypeInfo) -> bool:
+    """By the config, not by itself."""
+    return class_name(info) in _copied.get() and not (info.is_enum or is_forbidden(info))
 
 
 def _dataclass(info: TypeInfo) -> dict[str, object]:
@@ -100,8 +120,10 @@ def fields(info: TypeInfo) -> list[Field]:
         found = list(_of_typeddict(info.typeddict_type))
     elif info.is_named_tuple:
         found = list(_of_namedtuple(info))
-    else:
+    elif _dataclass(info):
         found = list(_of_dataclass(info))
+    else:
+        found = list(_of_class(info))
     return sorted(found, key=lambda field: field.name)
 
 
@@ -124,6 +146,49 @@ def _of_dataclass(info: TypeInfo) -> Iterator[Field]:
         if attribute["is_init_var"] or not attribute["is_in_init"]:
             raise Refusal("unsupported-record", f"its field {name} is InitVar or init=False")
         yield Field(name, _variable(info, name))
+
+
+def _of_class(info: TypeInfo) -> Iterator[Field]:
+    """The public attributes that a class, or one that it derives from, declares."""
+    if info.is_protocol or any(base.module_name == "builtins" and base.name != "object" for base in info.mro):
+        raise Refusal(
+            "unsupported-record", "only a class of its own, not a Protocol or a builtin's subclass, is copied"
+        )
+    seen: set[str] = set()
+    for base in info.mro:
+        for name, symbol in base.names.items():
+            node = symbol.node
+            if name in seen or name.startswith("_") or not name.isidentifier():
+                continue
+            seen.add(name)
+            if isinstance(node, Var) and not (_is_guessed(node) or node.is_classvar or node.is_property):
+                yield Field(name, _variable(info, name))
+    if not seen:
+        raise Refusal("unsupported-record", "it declares no public attributes")
+
+
+def _is_guessed(node: Var) -> bool:
+    """``self.x: int = 1`` counts as inferred with mypy, and is declared all the same."""
+    return node.is_inferred and not node.explicit_self_type
+
+
+def check_constructor(info: TypeInfo) -> None:
+    """What a client sends is made anew by the class, from its fields by name: its constructor has to take them."""
+    if not is_copied(info) or _dataclass(info):
+        return
+    made = info.get_method("__init__")
+    if not isinstance(made, FuncDef):
+        raise Refusal("unsupported-record", f"{info.name} is not made from its fields: it has no plain __init__")
+    kinds = dict(zip(made.arg_names[1:], made.arg_kinds[1:], strict=True))
+    named = {
+        name
+        for name, kind in kinds.items()
+        if name is not None and not kind.is_star() and name not in made.arg_names[:1]
+    }
+    wanted = {field.name for field in fields(info)}
+    required = {name for name in named if not kinds[name].is_optional()}
+    if not required <= wanted <= named:
+        raise Refusal("unsupported-record", f"{info.name} is not made from its fields: its __init__ takes others")
 
 
 def _variable(info: TypeInfo, name: str) -> Type:

@@ -23,8 +23,8 @@ class Reading:
     dropped: list[Refusal] = field(default_factory=list)
 
 
-def read(member: Member, hint: CallableType, flow: Flow) -> Reading:
-    """``flow`` is where the result goes: out of our objects, in from a client's."""
+def read(member: Member, hint: CallableType, flow: Flow, *, copied: bool = False) -> Reading:
+    """``flow`` is where the result goes: out of our objects, in from a client's. copied: by the config."""
     if hint.unpack_kwargs:
         hint = hint.with_unpacked_kwargs()
     reader = _Reader(flow.flipped)
@@ -32,7 +32,7 @@ def read(member: Member, hint: CallableType, flow: Flow) -> Reading:
         reader.take(name, type_, kind)
     result, asynchronous = _result(member, hint)
     translator = Translator()
-    spelled = translator.type(result, flow)
+    spelled = translator.copied(result, flow) if copied else translator.type(result, flow)
     reader.draft.add(translator.draft)
     return Reading(reader.signature(spelled, asynchronous), reader.draft, reader.dropped)
 

@@ -147,6 +147,8 @@ class Translator:
         name = _named(info)
         key = (name, flow)
         if key not in self._records:
+            if flow is Flow.IN:
+                kinds.check_constructor(info)
             self._records.append(key)
             self.draft.records[name] = dict(self._field(info, field, flow) for field in kinds.fields(info))
             self.draft.values[name] = info
@@ -180,6 +182,21 @@ class Translator:
         if not isinstance(inner, Instance) or inner.type.fullname.removeprefix("builtins.") not in spelling.COPY_ARITY:
             raise Refusal("unsupported-copy", f"Copy of {inner}")
         return spelling.Copy(inner.type.name, tuple(self.type(arg, flow) for arg in inner.args))
+
+    def copied(self, hint: Type, flow: Flow) -> spelling.Type:
+        """What the config has copied: the lists, dicts and sets among the alternatives of a hint."""
+        proper = get_proper_type(hint)
+        items = proper.items if isinstance(proper, UnionType) else [proper]
+        found = [get_proper_type(item) for item in items]
+        if not any(_is_copyable(item) for item in found):
+            raise Refusal("unsupported-copy", f"{proper} is no list, dict or set, which policy.copy would copy")
+        return spelling.union(
+            self._copy_of(item, flow) if _is_copyable(item) else self.type(item, flow) for item in found
+        )
+
+    def _copy_of(self, hint: Type, flow: Flow) -> spelling.Type:
+        assert isinstance(hint, Instance)
+        return spelling.Copy(hint.type.name, tuple(self.type(arg, flow) for arg in hint.args))
 
     # Alternatives
 
@@ -295,6 +312,10 @@ _BY_KIND: tuple[tuple[type[Type] | tuple[type[Type], ...], Callable[..., spellin
     ((ParamSpecType, TypeVarTupleType, UnpackType), Translator.variadic),
     (Instance, Translator.instance),
 )
+
+
+def _is_copyable(hint: Type) -> bool:
+    return isinstance(hint, Instance) and hint.type.fullname.removeprefix("builtins.") in spelling.COPY_ARITY
 
 
 def awaited(hint: Type, *, also_awaitable: bool = False) -> tuple[Type, bool]:

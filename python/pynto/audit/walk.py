@@ -176,6 +176,11 @@ class Walk:
         self.used |= {f"deny {rule}" for rule in rules}
         return bool(rules)
 
+    def _is_copied(self, site: Site, name: str) -> bool:
+        rules = {f"{class_name(base)}.{name}" for base in site.node.instance.type.mro} & self.config.copy
+        self.used |= {f"copy {rule}" for rule in rules}
+        return bool(rules)
+
     def _from_bases(self, node: Node, own: dict[str, Member | None]) -> None:
         """What home classes inherit from the standard ABCs that they name among their bases.
 
@@ -199,7 +204,9 @@ class Walk:
 
     def _attribute(self, site: Site, member: Member) -> bool:
         node, translator = site.node, Translator()
-        type_ = translator.type(members.attribute(member, node.instance), node.flow)
+        hint = members.attribute(member, node.instance)
+        is_copied = self._is_copied(site, member.name)
+        type_ = translator.copied(hint, node.flow) if is_copied else translator.type(hint, node.flow)
         self._refuse_opaque(translator.draft)
         node.get[member.name] = str(type_)
         self._commit(translator.draft, site)
@@ -230,8 +237,9 @@ class Walk:
         if hint is None:
             return  # the rule meets nothing, and is reported as such
         self.used |= {f"set {rule}" for rule in rules}
-        translator = Translator()
-        site.node.set[member.name] = str(translator.type(hint, site.node.flow.flipped))
+        translator, flow = Translator(), site.node.flow.flipped
+        is_copied = self._is_copied(site, member.name)
+        site.node.set[member.name] = str(translator.copied(hint, flow) if is_copied else translator.type(hint, flow))
         self._commit(translator.draft, site)
 
     def _method(self, site: Site, member: Member) -> bool:
@@ -242,7 +250,8 @@ class Walk:
         readings = []
         for hint in hints:
             try:
-                readings.append(signatures.read(member, hint, site.node.flow))
+                copied = self._is_copied(site, member.name)
+                readings.append(signatures.read(member, hint, site.node.flow, copied=copied))
             except Refusal as refusal:
                 self._withhold(site, refusal, "an overload of " if len(hints) > 1 else "")
         return self._grant(site, readings)
