@@ -32,11 +32,15 @@ def test_eight_threads_call_with_callbacks_on_one_connection(root: Any, in_threa
 
 
 def test_each_thread_gets_its_own_answers_and_its_own_callbacks(root: Any, in_thread: Callable[..., Any]) -> None:
+    all_are_there = threading.Barrier(4)  # an ident is given out again when its thread has ended
+
     def work() -> set[int]:
         seen = set()
+        all_are_there.wait(60)
         for value in range(100):
             assert root.apply(lambda x: seen.add(threading.get_ident()) or x, value) == value
         assert seen == {threading.get_ident()}
+        all_are_there.wait(60)
         return seen
 
     tasks = [in_thread(work) for _ in range(4)]
@@ -214,6 +218,7 @@ def interrupt():
     time.sleep(0.2)  # into the call; wherever it strikes, KeyboardInterrupt is due
     os.kill(os.getpid(), signal.SIGINT)
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever has started us may ignore it
 threading.Thread(target=interrupt, daemon=True).start()
 began = time.monotonic()
 try:
