@@ -52,6 +52,7 @@ class AsyncConnection:
         root: str = "",
         types: dict[str, type] | None = None,
         quotas: Mapping[str, float] | None = None,
+        address: str = "",
     ) -> Self: ...
     @property
     def peer(self) -> str: ...

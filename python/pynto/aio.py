@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 import inspect
 import os
+import socket
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
 from pynto import _core, server
-from pynto.client import _by_name
+from pynto.client import _by_name, _fd_of
 from pynto.errors import DeadlineExceeded, Disconnected, ProtocolError
 from pynto.policy import Policy
 
@@ -100,7 +101,7 @@ def _tell(loop: asyncio.AbstractEventLoop, callback: Callable[[str], object], re
 
 
 async def connect(
-    address: str,
+    address: str | socket.socket,
     *,
     root: str = "",
     types: Iterable[type] = (),
@@ -108,13 +109,17 @@ async def connect(
     timeout: float = 30.0,
     plain: bool = False,
 ) -> Connection:
-    """Connect as pynto.connect() does, for use by the running event loop.
+    """Connect as pynto.connect() does, for use by the running event loop; ssh:// is not for it.
 
     Names are looked up, and the transport is made, in the loop's executor; from then on there is no thread.
     """
     loop = asyncio.get_running_loop()
-    fd, peer = await _dialled(loop, partial(_core.dial, address, timeout, plain))
-    made = Connection(loop, fd, fd, peer, root=root, types=_by_name(types), quotas=quotas)
+    if isinstance(address, socket.socket):
+        fd, peer = _core.dial(f"fd://{_fd_of(address)}", timeout, plain)
+        address.detach()
+    else:
+        fd, peer = await _dialled(loop, partial(_core.dial, address, timeout, plain))
+    made = Connection(loop, fd, fd, peer, root=root, types=_by_name(types), quotas=quotas, address=peer)
     try:
         async with asyncio.timeout(_core.quotas(quotas, True)["hello"]):
             made._root = await made._begin()

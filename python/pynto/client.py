@@ -77,6 +77,7 @@ def connect(
     """Connect to ``tcp://host:port``, ``ws://host:port/path``, ``unix:///path`` or ``fd://N``, or over a connected socket.
 
     A socket, such as one end of ``socket.socketpair()``, is taken over: it is detached, and closed with the connection.
+    ``ssh://user@host/module:object`` starts a server there, which ends with the connection: see ``docs/transports.md``.
 
     root: which of the server's roots, when it has several. types: dataclasses, NamedTuples, enums and exceptions to be used
     where the server sends its own of the same ``module:name``. quotas: what the server may cost us. timeout: seconds until
@@ -86,6 +87,10 @@ def connect(
 
     ValueError: no address. Disconnected: nobody there. ProtocolError: not a Pynto server. Refused: not permitted.
     """
+    if isinstance(address, str) and address.startswith("ssh://"):
+        from pynto.ssh import connect_by_ssh
+
+        return connect_by_ssh(address, root=root, types=types, quotas=quotas, timeout=timeout, read_ahead=read_ahead)
     until = time.monotonic() + timeout
     with bounded(timeout) as seconds:
         if isinstance(address, socket.socket):
@@ -119,11 +124,20 @@ class StdStreamConnection(Connection[Root]):
         root: str = "",
         types: Iterable[type] = (),
         quotas: Mapping[str, float] | None = None,
+        read_ahead: int = 64,
+        peer: str = "",
     ) -> Self:
         in_fd, out_fd = os.dup(reader.fileno()), os.dup(writer.fileno())
         os.set_blocking(out_fd, False)
         return super().__new__(
-            cls, in_fd, out_fd, f"stream {in_fd},{out_fd}", root=root, types=_by_name(types), quotas=quotas
+            cls,
+            in_fd,
+            out_fd,
+            peer or f"stream {in_fd},{out_fd}",
+            root=root,
+            types=_by_name(types),
+            quotas=quotas,
+            read_ahead=read_ahead,
         )
 
     def close(self) -> None:

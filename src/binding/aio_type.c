@@ -1,5 +1,6 @@
 /* aio_type.c - pynto._core.AsyncConnection: a client's end that an event loop drives, on the descriptors themselves and without a thread. */
 #include "endings.h"
+#include "layers.h"
 #include "loop.h"
 #include "quotas.h"
 
@@ -299,26 +300,33 @@ static void connection_dealloc(PyObject *self)
 
 /* ---- the beginning ---- */
 
-static int open_link(struct connection *connection, int in, int out, const char *peer, struct pyn_view root_name,
-                     PyObject *quotas)
+struct opening {
+    int in;
+    int out;
+    const char *peer;
+    struct pyn_view root_name;
+    struct pyn_view address; /* that was dialled; empty: none */
+};
+
+static int open_link(struct connection *connection, const struct opening *opening, PyObject *quotas)
 {
     struct pyn_quotas limits;
 
     if (pyn_quotas_from(quotas, PYN_ROLE_CLIENT, &limits) != 0) {
         return -1;
     }
-    if (!pyn_set_blocking(in, false) || !pyn_set_blocking(out, false)) {
+    if (!pyn_set_blocking(opening->in, false) || !pyn_set_blocking(opening->out, false)) {
         PyErr_SetFromErrno(PyExc_OSError);
         return -1;
     }
-    connection->link = pyn_link_client(&limits, root_name, in, out, peer);
+    connection->link = pyn_link_client(&limits, opening->root_name, opening->in, opening->out, opening->peer);
     if (connection->link == NULL) {
         PyErr_NoMemory();
         return -1;
     }
     connection->link->host = connection;
     connection->link->box.inbox = &connection->loop.inbox;
-    return 0;
+    return pyn_layers_add(connection->link, opening->address);
 }
 
 static int attach(struct connection *connection)
@@ -334,22 +342,24 @@ static int attach(struct connection *connection)
 
 static PyObject *connection_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = {"loop", "in_fd", "out_fd", "peer", "root", "types", "quotas", NULL};
+    static char *names[] = {"loop", "in_fd", "out_fd", "peer", "root", "types", "quotas", "address", NULL};
     struct connection *self = NULL;
-    const char *peer = NULL;
+    struct opening opening = {.in = -1, .out = -1};
     const char *root = NULL;
+    const char *address = NULL;
     Py_ssize_t root_len = 0;
+    Py_ssize_t address_len = 0;
     PyObject *loop = NULL;
     PyObject *types = Py_None;
     PyObject *quotas = Py_None;
-    int in = -1;
-    int out = -1;
 
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "Oiis|s#OO:AsyncConnection", names, &loop, &in, &out, &peer, &root,
-                                     &root_len, &types, &quotas)) {
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "Oiis|s#OOs#:AsyncConnection", names, &loop, &opening.in, &opening.out,
+                                     &opening.peer, &root, &root_len, &types, &quotas, &address, &address_len)) {
         return NULL;
     }
-    if (in < 0 || out < 0) {
+    opening.root_name = (struct pyn_view){(const uint8_t *)root, (size_t)root_len};
+    opening.address = (struct pyn_view){(const uint8_t *)address, (size_t)address_len};
+    if (opening.in < 0 || opening.out < 0) {
         PyErr_SetString(PyExc_ValueError, "a descriptor is not negative");
         return NULL;
     }
@@ -368,8 +378,7 @@ static PyObject *connection_new(PyTypeObject *type, PyObject *args, PyObject *kw
         return NULL;
     }
     self->loop.loop = Py_NewRef(loop);
-    if (open_link(self, in, out, peer, (struct pyn_view){(const uint8_t *)root, (size_t)root_len}, quotas) != 0 ||
-        attach(self) != 0) {
+    if (open_link(self, &opening, quotas) != 0 || attach(self) != 0) {
         Py_DECREF(self);
         return NULL;
     }

@@ -116,31 +116,6 @@ static PyObject *fetch_root(struct connection *connection, uint64_t deadline)
     return pyn_wait_for_value(link, &waiter, NULL, NULL, NULL);
 }
 
-/* What stands between the descriptors and the session, by the address that was dialled. */
-static int add_layers(struct pyn_link *link, struct pyn_view text)
-{
-    struct pyn_address address;
-    struct pyn_fault fault = {{0}};
-    struct pyn_layering *layering = NULL;
-    pyn_status st = PYN_EINTERNAL;
-
-    if (!pyn_address_parse(text, &address, &fault)) {
-        PyErr_SetString(PyExc_ValueError, fault.text);
-        return -1;
-    }
-    layering = pyn_layering_client(&address, link->quotas.limits.message_max);
-    if (layering == NULL) {
-        return -1;
-    }
-    st = pyn_stack_new(pyn_mem_default(), &layering->sources, &link->stack);
-    pyn_layering_free(layering);
-    if (st != PYN_OK) {
-        (void)pyn_raise(st, pyn_status_name(st));
-        return -1;
-    }
-    return 0;
-}
-
 struct opening {
     int in;
     int out;
@@ -165,7 +140,7 @@ static int open_link(struct connection *connection, const struct opening *openin
     }
     connection->link->host = connection;
     connection->link->read_ahead = (uint32_t)opening->read_ahead;
-    return opening->address.len > 0 ? add_layers(connection->link, opening->address) : 0;
+    return pyn_layers_add(connection->link, opening->address);
 }
 
 static int check_opening(const struct opening *opening)

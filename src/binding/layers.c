@@ -79,9 +79,36 @@ struct pyn_layering *pyn_layering_server(const struct pyn_address *address, uint
     return made;
 }
 
-struct pyn_layering *pyn_layering_client(const struct pyn_address *address, uint64_t message_max)
+static int add_to(struct pyn_link *link, const struct pyn_address *address)
 {
-    return make(address, message_max, false);
+    struct pyn_layering *layering = make(address, link->quotas.limits.message_max, false);
+    pyn_status st = PYN_EINTERNAL;
+
+    if (layering == NULL) {
+        return -1;
+    }
+    st = pyn_stack_new(pyn_mem_default(), &layering->sources, &link->stack);
+    pyn_layering_free(layering);
+    if (st != PYN_OK) {
+        (void)pyn_raise(st, pyn_status_name(st));
+        return -1;
+    }
+    return 0;
+}
+
+int pyn_layers_add(struct pyn_link *link, struct pyn_view text)
+{
+    struct pyn_address address;
+    struct pyn_fault fault = {{0}};
+
+    if (text.len == 0) {
+        return 0;
+    }
+    if (!pyn_address_parse(text, &address, &fault)) {
+        PyErr_SetString(PyExc_ValueError, fault.text);
+        return -1;
+    }
+    return add_to(link, &address);
 }
 
 void pyn_layering_free(struct pyn_layering *layering)

@@ -11,7 +11,7 @@
 
 #include "core.h"
 
-#include "../layer/stack.h"
+#include "../runtime/link.h"
 #include "../transport/transport.h"
 #include "../websocket/upgrade.h"
 
@@ -28,7 +28,9 @@ struct pyn_layering {
 /* hosts, origins: sequences of str; of a server on ws:// alone. */
 struct pyn_layering *pyn_layering_server(const struct pyn_address *address, uint64_t message_max, PyObject *hosts,
                                          PyObject *origins);
-struct pyn_layering *pyn_layering_client(const struct pyn_address *address, uint64_t message_max);
 void pyn_layering_free(struct pyn_layering *layering); /* accepts NULL */
+
+/* Gives a client's link what stands under its session, by the address that was dialled; empty: nothing. Ahead of its first byte. */
+int pyn_layers_add(struct pyn_link *link, struct pyn_view text);
 
 #endif

@@ -2,6 +2,7 @@
 #include "link.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -202,13 +203,37 @@ void pyn_link_end(struct pyn_link *link, pyn_status why, const char *reason)
     }
 }
 
+/* A pipe whose reader is gone must not end a program that has SIGPIPE as the system sets it: the signal is kept from this thread, and taken out. */
+static ssize_t write_pipe(int fd, struct pyn_view bytes)
+{
+    const struct timespec at_once = {0};
+    sigset_t pipe_signal;
+    sigset_t before;
+    sigset_t pending;
+    ssize_t n = 0;
+    int error = 0;
+
+    (void)sigemptyset(&pipe_signal);
+    (void)sigaddset(&pipe_signal, SIGPIPE);
+    (void)sigpending(&pending);
+    (void)pthread_sigmask(SIG_BLOCK, &pipe_signal, &before);
+    n = write(fd, bytes.data, bytes.len);
+    error = errno;
+    if (n < 0 && error == EPIPE && sigismember(&pending, SIGPIPE) == 0) {
+        (void)sigtimedwait(&pipe_signal, NULL, &at_once);
+    }
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    errno = error;
+    return n;
+}
+
 static ssize_t write_some(const struct pyn_link *link, struct pyn_view bytes)
 {
     ssize_t n = 0;
 
     do {
         n = link->is_socket ? send(link->out, bytes.data, bytes.len, MSG_DONTWAIT | MSG_NOSIGNAL)
-                            : write(link->out, bytes.data, bytes.len);
+                            : write_pipe(link->out, bytes);
     } while (n < 0 && errno == EINTR);
     return n;
 }

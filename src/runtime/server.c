@@ -361,6 +361,23 @@ void pyn_server_unpause(struct pyn_link *link)
     }
 }
 
+/* Once a second: whoever causes it can do so all the time. */
+static void complain(struct pyn_server *server, const char *text)
+{
+    const uint64_t now = pyn_now();
+    bool is_due = false;
+
+    pyn_server_lock(server);
+    is_due = now >= server->next_complaint;
+    if (is_due) {
+        server->next_complaint = now + UINT64_C(1000000000);
+    }
+    pyn_server_unlock(server);
+    if (is_due) {
+        pyn_server_log(server, "", text);
+    }
+}
+
 static void accept_all(struct pyn_server *server, uint32_t index)
 {
     char peer[160];
@@ -369,7 +386,7 @@ static void accept_all(struct pyn_server *server, uint32_t index)
         int fd = pyn_accept(&server->listeners[index], peer, sizeof peer);
         if (fd < 0) {
             if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-                pyn_server_log(server, "", "no descriptor is left for another connection");
+                complain(server, "no descriptor is left for another connection");
                 (void)usleep(10000); /* the listener stays readable: do not spin */
             }
             return;

@@ -27,6 +27,7 @@ struct pyn_server {
     uint64_t accepted;
     uint64_t calls;
     uint64_t next_tick;
+    uint64_t next_complaint; /* about what every peer can cause */
 
     uint32_t threads;   /* in pyn_server_run() */
     uint32_t idle;      /* of those, in epoll_wait() */

@@ -292,10 +292,13 @@ void pyn_net_tune(int fd)
         int name;
         int value;
     } options[] = {
-        {IPPROTO_TCP, TCP_NODELAY, 1},    {SOL_SOCKET, SO_KEEPALIVE, 1},
+        {IPPROTO_TCP, TCP_NODELAY, 1},           {SOL_SOCKET, SO_KEEPALIVE, 1},
         {IPPROTO_TCP, TCP_KEEPIDLE, 60},  /* seconds of silence until the first probe */
         {IPPROTO_TCP, TCP_KEEPINTVL, 15}, /* seconds between probes */
         {IPPROTO_TCP, TCP_KEEPCNT, 4},    /* probes without an answer */
+#ifdef TCP_USER_TIMEOUT
+        {IPPROTO_TCP, TCP_USER_TIMEOUT, 120000}, /* milliseconds that what was sent may go unacknowledged: nothing probes meanwhile */
+#endif
     };
 
     if (pyn_net_option(fd, SO_DOMAIN) == AF_UNIX) {

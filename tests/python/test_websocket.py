@@ -153,6 +153,43 @@ def test_a_connection_takes_its_place_before_its_handshake(
         assert connection.root.add(1) == 2
 
 
+# ---- the async client ----
+
+
+def test_the_async_client_goes_over_it(site: Any) -> None:
+    data = os.urandom(2_000_000)
+
+    async def main() -> None:
+        async with await pynto.aio.connect(site.address) as connection:
+            values = await connection.root.values()
+            assert await asyncio.gather(*(connection.root.add(n) for n in range(50))) == list(range(1, 51))
+            assert await values.echo_bytes(data) == data
+            assert connection.peer == site.address
+
+    asyncio.run(main())
+
+
+def test_the_async_client_says_what_is_wrong(site: Any) -> None:
+    async def main(address: str, **more: Any) -> None:
+        await pynto.aio.connect(address, **more)
+
+    with pytest.raises(pynto.ProtocolError, match="HTTP status 404"):
+        asyncio.run(main(site.address + "x"))
+    with hostile(lambda stream, head: None) as address, pytest.raises(pynto.ProtocolError, match="no hello in time"):
+        asyncio.run(main(address, quotas={"hello": 0.3}))
+
+
+def test_the_async_client_takes_a_socket_over(site: Any) -> None:
+    async def main() -> None:
+        ours, theirs = socket.socketpair()
+        site.server.adopt(theirs)
+        async with await pynto.aio.connect(ours) as connection:
+            assert ours.fileno() == -1
+            assert await connection.root.add(1) == 2
+
+    asyncio.run(main())
+
+
 # ---- peers that others have written ----
 
 

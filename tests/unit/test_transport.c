@@ -254,6 +254,11 @@ static void connections_have_the_flags_that_the_card_says(void **state)
     assert_int_equal(option(near, IPPROTO_TCP, TCP_NODELAY), 1);
     assert_int_equal(option(far, IPPROTO_TCP, TCP_NODELAY), 1);
     assert_int_equal(option(near, SOL_SOCKET, SO_KEEPALIVE), 1);
+    assert_int_equal(option(near, IPPROTO_TCP, TCP_USER_TIMEOUT), 120000);
+    assert_int_equal(option(far, IPPROTO_TCP, TCP_USER_TIMEOUT), 120000);
+    assert_int_equal(option(near, IPPROTO_TCP, TCP_KEEPIDLE) +
+                         option(near, IPPROTO_TCP, TCP_KEEPINTVL) * option(near, IPPROTO_TCP, TCP_KEEPCNT),
+                     120);
     assert_int_equal(option(far, SOL_SOCKET, SO_KEEPALIVE), 1);
     close(near);
     close(far);

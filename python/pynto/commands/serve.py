@@ -34,6 +34,9 @@ def add_to(commands: Any) -> None:
     )
     parser.add_argument("target", nargs="+", metavar="TARGET", help="module:object, or root=module:object")
     parser.add_argument("--policy", required=True, metavar="FILE", help="made by pynto-policy generate")
+    parser.add_argument(
+        "--folder", metavar="FOLDER", help="where modules and relative paths are looked for; usual: the current one"
+    )
     where = parser.add_mutually_exclusive_group(required=True)
     where.add_argument("--listen", action="append", metavar="ADDRESS", help="may be given several times")
     where.add_argument("--stdio", action="store_true", help="one client, on stdin and stdout")
@@ -137,6 +140,8 @@ def _run(arguments: argparse.Namespace) -> int:
         level=logging.INFO if arguments.verbose else logging.WARNING, format="%(asctime)s %(levelname)s %(message)s"
     )
     quotas = _quotas(arguments.quota)
+    if arguments.folder is not None:
+        os.chdir(arguments.folder)
     policy = Policy.load(arguments.policy)
     _import_from_here()
     with StoppedBySignals() as signals:
