@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 from pynto import aio
+from pynto._core import Pipeline, Promise
 from pynto.caching import cached, stale
 from pynto.client import Connection, Peer, StdStreamConnection, connect, connection, oneway, release, spawn
 from pynto.deadlines import deadline
@@ -22,7 +23,9 @@ __all__ = [
     "DeadlineExceeded",
     "Disconnected",
     "Peer",
+    "Pipeline",
     "Policy",
+    "Promise",
     "ProtocolError",
     "QuotaExceeded",
     "Refused",

@@ -302,8 +302,8 @@ int pyn_book_fits(struct pyn_book *book, const struct pyn_iface *iface, PyObject
     struct pyn_book_iface *entry = &book->ifaces[iface->index];
     PyTypeObject *type = Py_TYPE(value);
 
-    if (PyModule_Check(value) || PyType_Check(value) || PyFrame_Check(value) || PyTraceBack_Check(value) ||
-        PyCode_Check(value)) {
+    if (pyn_promise_is(value) || PyModule_Check(value) || PyType_Check(value) || PyFrame_Check(value) ||
+        PyTraceBack_Check(value) || PyCode_Check(value)) {
         return 0; /* never, under any interface */
     }
     if (iface->is_fn) {

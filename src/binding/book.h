@@ -22,9 +22,10 @@ struct pyn_book_record {
 };
 
 struct pyn_book_iface {
-    PyObject *type;       /* a class: subtypes of it fit; NULL for a facet */
-    PyTypeObject *netref; /* made when first needed */
-    PyObject *checked;    /* facet: the type that was last found to have every member */
+    PyObject *type;                    /* a class: subtypes of it fit; NULL for a facet */
+    PyTypeObject *netref;              /* made when first needed */
+    const struct pyn_iface *described; /* of a client's, external: what the server has described under its name */
+    PyObject *checked;                 /* facet: the type that was last found to have every member */
 };
 
 struct pyn_book {

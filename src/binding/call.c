@@ -324,6 +324,55 @@ static PyObject *exchange(struct pyn_encoder *encoder, const struct pyn_type *ex
     return value;
 }
 
+PyObject *pyn_answer_value(struct pyn_link *link, struct pyn_answer *answer, const struct pyn_type *type,
+                           const struct pyn_op *op, struct pyn_book *book)
+{
+    return finish(link, answer, type, op, book, NULL);
+}
+
+static int take_all(struct pyn_link *link, struct pyn_waiter *waiter, struct pyn_server *server, uint32_t count,
+                    uint64_t until, const struct pyn_taker *taker)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        struct pyn_answer *answer = wait_for_answer(link, waiter, server, until);
+        if (answer == NULL) {
+            return -1;
+        }
+        taker->take(taker->ctx, i, answer);
+    }
+    return 0;
+}
+
+int pyn_call_all(struct pyn_link *link, struct pyn_view message, const struct pyn_expect *expects, uint32_t count,
+                 uint64_t until, const struct pyn_taker *taker, bool *was_sent)
+{
+    struct pyn_server *server = top_frame != NULL ? top_frame->server : NULL;
+    struct pyn_waiter waiter;
+    pyn_status st = PYN_EINTERNAL;
+    int result = -1;
+
+    *was_sent = false;
+    if (server != NULL && !pyn_server_suspend(server, runner())) {
+        (void)pyn_raise(PYN_EQUOTA, "threads: too many calls wait for their peers");
+        return -1;
+    }
+    Py_BEGIN_ALLOW_THREADS
+    st = pyn_link_call(link, &waiter, own_lane(link), message, expects, count, until);
+    Py_END_ALLOW_THREADS
+    *was_sent = st == PYN_OK;
+    if (st == PYN_OK) {
+        result = take_all(link, &waiter, server, count, until, taker);
+    } else {
+        (void)pyn_raise(st, st == PYN_EQUOTA ? "output: the peer does not read" : link->reason);
+    }
+    if (server != NULL) {
+        Py_BEGIN_ALLOW_THREADS
+        pyn_server_resume(server, runner());
+        Py_END_ALLOW_THREADS
+    }
+    return result;
+}
+
 PyObject *pyn_call_peer(PyObject *netref, const struct pyn_op *op, PyObject *const *args, Py_ssize_t nargs,
                         PyObject *kwnames, bool *was_sent)
 {

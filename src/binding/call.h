@@ -60,6 +60,22 @@ PyObject *pyn_ask_peer(PyObject *netref, const struct pyn_op *op, struct pyn_rea
 PyObject *pyn_oneway(PyObject *module, PyObject *function);
 int pyn_oneway_init(void);
 
+/* What is done with the answers of a batch, in their order: the index-th is the taker's. It runs no code of the user's but that of values. */
+struct pyn_taker {
+    void (*take)(void *ctx, uint32_t index, struct pyn_answer *answer);
+    void *ctx;
+};
+
+/*
+ * Sends a batch and takes count answers, until a deadline, or 0. -1 with an exception: it was not sent, the link is over, or this thread was interrupted; no more answers come.
+ */
+int pyn_call_all(struct pyn_link *link, struct pyn_view message, const struct pyn_expect *expects, uint32_t count,
+                 uint64_t until, const struct pyn_taker *taker, bool *was_sent);
+
+/* The value of an answer, which is freed, or NULL with the exception that it is. */
+PyObject *pyn_answer_value(struct pyn_link *link, struct pyn_answer *answer, const struct pyn_type *type,
+                           const struct pyn_op *op, struct pyn_book *book);
+
 /* Waits for the answer in a waiter that was entered, and gives its value as type; runs nested calls meanwhile. op: for the exceptions, or NULL. */
 PyObject *pyn_wait_for_value(struct pyn_link *link, struct pyn_waiter *waiter, const struct pyn_type *type,
                              const struct pyn_op *op, struct pyn_book *book);

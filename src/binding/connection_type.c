@@ -6,6 +6,7 @@
 #include "deadline.h"
 #include "endings.h"
 #include "layers.h"
+#include "pipeline.h"
 #include "quotas.h"
 
 struct connection {
@@ -227,6 +228,11 @@ static PyObject *connection_usage(PyObject *self, PyObject *Py_UNUSED(ignored))
     return pyn_usage_of_link(of(self)->link);
 }
 
+static PyObject *connection_pipeline(PyObject *self, PyObject *Py_UNUSED(ignored))
+{
+    return pyn_pipeline_new(self, of(self)->link);
+}
+
 static PyObject *connection_on_disconnect(PyObject *self, PyObject *callback)
 {
     return pyn_endings_add(of(self)->link, callback);
@@ -343,6 +349,10 @@ static PyMethodDef connection_methods[] = {
      "on_disconnect(callback)\n--\n\nCalls callback(reason) once, when the connection has ended, in a thread of its "
      "own; at once if "
      "it has. The result's cancel() takes it back."},
+    {"pipeline", connection_pipeline, METH_NOARGS,
+     "pipeline()\n--\n\nA context manager: calls on what it is called with are sent together when its block ends, and "
+     "give promises at "
+     "once, which can be called and passed on in there. result() gives what a promise stands for."},
     {"ping", connection_ping, METH_VARARGS,
      "ping(timeout=10.0)\n--\n\nThe seconds of a round trip that runs no Python at the other side."},
     {"usage", connection_usage, METH_NOARGS,

@@ -21,6 +21,8 @@ struct core {
     PyTypeObject *connection;
     PyTypeObject *server;
     PyTypeObject *peer;
+    PyTypeObject *pipeline;
+    PyTypeObject *promise;
 
     PyObject *refused; /* exceptions, from pynto.errors */
     PyObject *quota_exceeded;
@@ -51,6 +53,9 @@ struct core {
 };
 
 extern struct core pyn_core;
+
+/* A pipeline, a promise of one, or a method of that: none leaves, but a promise in a step of its pipeline. */
+bool pyn_promise_is(PyObject *value);
 
 /* Each room adds its type to the module. -1 with an exception. */
 int pyn_policy_type_init(PyObject *module);

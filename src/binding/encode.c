@@ -2,7 +2,7 @@
 #include "encode.h"
 
 #include "../wire/pack.h"
-#include "call.h"
+#include "pipeline.h"
 
 int pyn_packed(const struct pyn_encoder *encoder, pyn_status st)
 {
@@ -20,8 +20,10 @@ int pyn_packed(const struct pyn_encoder *encoder, pyn_status st)
 /* ---- the encoder ---- */
 
 enum {
-    AROUND = 2,        /* containers around a value: the message, and the arguments */
-    AROUND_OBJECTS = 9 /* objects, at most: both of them, the kind, reference, name, keywords, options, one of these */
+    AROUND = 2,         /* containers around a value: the message, and the arguments */
+    AROUND_OBJECTS = 9, /* objects, at most: both of them, the kind, reference, name, keywords, options, one of these */
+    AROUND_STEP = 4,    /* containers in a batch: the steps, and the step, as well */
+    BATCH_ROOM = 32,    /* bytes of a batch that belong to no step */
 };
 
 void pyn_encoder_init(struct pyn_encoder *encoder, struct pyn_link *link, struct pyn_book *book, size_t ahead)
@@ -38,6 +40,14 @@ void pyn_encoder_init(struct pyn_encoder *encoder, struct pyn_link *link, struct
     }
     encoder->message_max = most;
     pyn_buf_init(&encoder->buf, pyn_mem_default(), most > ahead ? most - ahead : 0);
+}
+
+void pyn_encoder_init_step(struct pyn_encoder *encoder, struct pyn_link *link, struct pyn_book *book,
+                           struct pyn_draft *draft)
+{
+    pyn_encoder_init(encoder, link, book, BATCH_ROOM);
+    encoder->depth = AROUND_STEP;
+    encoder->draft = draft;
 }
 
 static void unexport(struct pyn_encoder *encoder, size_t keep)
@@ -73,6 +83,9 @@ void pyn_encoder_rewind(struct pyn_encoder *encoder, struct pyn_mark mark)
 {
     pyn_buf_truncate(&encoder->buf, mark.len);
     encoder->element_count = mark.element_count > AROUND_OBJECTS ? mark.element_count : AROUND_OBJECTS;
+    if (encoder->draft != NULL) {
+        pyn_draft_rewind(encoder->draft, mark.len);
+    }
     unexport(encoder, mark.id_count);
 }
 
@@ -166,6 +179,9 @@ static int enter(struct pyn_encoder *encoder)
 
 static int encode_as(struct pyn_encoder *encoder, PyObject *value, const struct pyn_type *type)
 {
+    if (encoder->draft != NULL && pyn_promise_is(value)) {
+        return pyn_encode_promise(encoder, value, type);
+    }
     switch (type->kind) {
     case PYN_T_LITERAL_STR:
     case PYN_T_LITERAL_INT:
@@ -212,7 +228,8 @@ int pyn_encode_data(struct pyn_encoder *encoder, PyObject *value)
     int result = enter(encoder);
 
     if (result == 0) {
-        result = pyn_encode_bare_data(encoder, value);
+        result = encoder->draft != NULL && pyn_promise_is(value) ? pyn_encode_promise(encoder, value, NULL)
+                                                                 : pyn_encode_bare_data(encoder, value);
         encoder->depth--;
     }
     return result;

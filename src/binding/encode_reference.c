@@ -1,7 +1,7 @@
 /* encode_reference.c - an object leaves as a reference; see encode.h. */
 #include "../wire/pack.h"
-#include "call.h"
 #include "encode.h"
+#include "pipeline.h"
 
 static int export_value(struct pyn_encoder *encoder, PyObject *value, const struct pyn_iface *iface)
 {
@@ -54,8 +54,10 @@ int pyn_encode_reference(struct pyn_encoder *encoder, PyObject *value, const str
         return does < 0 ? -1 : PYN_MISFIT;
     }
     if (pyn_netref_is_of(value, encoder->link)) { /* it goes home */
-        return pyn_netref_check(value) != 0 ? -1
-                                            : pyn_packed(encoder, pyn_pack_yours(&encoder->buf, pyn_netref_id(value)));
+        if (pyn_netref_check(value) != 0 || (encoder->draft != NULL && pyn_draft_hold(encoder->draft, value) != 0)) {
+            return -1;
+        }
+        return pyn_packed(encoder, pyn_pack_yours(&encoder->buf, pyn_netref_id(value)));
     }
     return export_value(encoder, value, leaving_iface(encoder, type));
 }

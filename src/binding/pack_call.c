@@ -1,5 +1,5 @@
 /* pack_call.c - what a call says: the operation by its name, and the arguments as its signature has them; see call.h. */
-#include "call.h"
+#include "pipeline.h"
 
 #include "../wire/pack.h"
 
@@ -7,12 +7,14 @@ static int misfit(const struct pyn_op *op, const struct pyn_type *type, PyObject
 {
     PyObject *name = pyn_str(op->name);
     PyObject *wanted = pyn_str(type->spelling);
+    PyObject *got = pyn_promised(value);
 
-    if (name != NULL && wanted != NULL && !PyErr_Occurred()) {
-        PyErr_Format(PyExc_TypeError, "%U() %s%R must be %U, not %s", name, what, which, wanted, Py_TYPE(value)->tp_name);
+    if (name != NULL && wanted != NULL && got != NULL && !PyErr_Occurred()) {
+        PyErr_Format(PyExc_TypeError, "%U() %s%R must be %U, not %U", name, what, which, wanted, got);
     }
     Py_XDECREF(name);
     Py_XDECREF(wanted);
+    Py_XDECREF(got);
     return -1;
 }
 
@@ -107,6 +109,38 @@ static int pack_name(struct pyn_encoder *encoder, struct pyn_view name)
     return pyn_packed(encoder, pyn_pack_str(&encoder->buf, name.data, name.len));
 }
 
+static bool is_given(const struct pyn_param *param, PyObject *kwnames)
+{
+    for (Py_ssize_t i = 0; kwnames != NULL && i < PyTuple_GET_SIZE(kwnames); i++) {
+        Py_ssize_t len = 0;
+        const char *text = PyUnicode_AsUTF8AndSize(PyTuple_GET_ITEM(kwnames, i), &len);
+        if (text != NULL && pyn_view_is_equal(param->name, (struct pyn_view){(const uint8_t *)text, (size_t)len})) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What a step lacks is found here and now; of a call the other side says it. */
+static int check_given(const struct pyn_op *op, const struct pyn_signature *signature, Py_ssize_t nargs, PyObject *kwnames)
+{
+    for (uint32_t i = 0; i < signature->param_count; i++) {
+        const struct pyn_param *param = &signature->params[i];
+        bool has_place = i < signature->place_count && (Py_ssize_t)i < nargs;
+        bool has_name = param->kind != PYN_P_POSITIONAL && is_given(param, kwnames);
+        if (has_place ? has_name
+                      : !has_name && !param->is_optional && param->kind != PYN_P_REST && param->kind != PYN_P_OPTIONS) {
+            struct pyn_verdict verdict = {
+                .why = has_place ? PYN_WHY_TWICE : PYN_WHY_MISSING, .op = op, .signature = signature, .param = param};
+            char text[512];
+            pyn_verdict_text(&verdict, text, sizeof text);
+            PyErr_SetString(PyExc_TypeError, text);
+            return -1;
+        }
+    }
+    return 0;
+}
+
 /* The first signature that takes the arguments; *expect is its result. */
 static int pack_overloads(struct pyn_encoder *encoder, const struct pyn_op *op, PyObject *const *args, Py_ssize_t nargs,
                           PyObject *kwnames, const struct pyn_type **expect)
@@ -120,6 +154,9 @@ static int pack_overloads(struct pyn_encoder *encoder, const struct pyn_op *op, 
         result = pack_positional(encoder, op, signature, args, nargs);
         if (result == 0) {
             result = pack_keywords(encoder, op, signature, args + nargs, kwnames);
+        }
+        if (result == 0 && encoder->draft != NULL) {
+            result = check_given(op, signature, nargs, kwnames);
         }
         if (result == 0 || !PyErr_ExceptionMatches(PyExc_TypeError)) {
             *expect = signature->result;

@@ -30,6 +30,8 @@ bool pyn_party_is_root(const struct pyn_party *party, const PyObject *object);
 
 enum { PYN_FITS = 0, PYN_MISFIT = 1 };
 
+struct pyn_draft;
+
 struct pyn_encoder {
     struct pyn_link *link;
     struct pyn_party *party;
@@ -39,13 +41,17 @@ struct pyn_encoder {
     struct pyn_limits peer; /* what the peer takes in one message */
     size_t element_count;
     uint32_t depth;
-    uint64_t *ids; /* exported for these bytes */
+    struct pyn_draft *draft; /* a step of a pipeline, in which promises may stand; else NULL */
+    uint64_t *ids;           /* exported for these bytes */
     size_t id_count;
     size_t id_room;
 };
 
 /* ahead: bytes of the message that are not packed here. */
 void pyn_encoder_init(struct pyn_encoder *encoder, struct pyn_link *link, struct pyn_book *book, size_t ahead);
+/* For a step of a pipeline, or some of them. */
+void pyn_encoder_init_step(struct pyn_encoder *encoder, struct pyn_link *link, struct pyn_book *book,
+                           struct pyn_draft *draft);
 /* Gives the bytes back, and the exports unless they were sent. */
 void pyn_encoder_fini(struct pyn_encoder *encoder, bool was_sent);
 

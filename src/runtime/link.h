@@ -29,7 +29,7 @@ struct pyn_waiter {
     struct pyn_waiter *next;
     uint64_t lane;
     bool is_asleep; /* waits until another thread hands it something, or the task of reading */
-    bool is_busy;   /* runs a call that came meanwhile: it reads for nobody */
+    bool is_busy;   /* runs a call that came meanwhile, or takes an answer: it reads for nobody */
     pthread_cond_t wake;
     struct pyn_call *calls;     /* nested calls to be run by this thread, oldest first */
     struct pyn_answer *answers; /* that have come, oldest first */
@@ -223,6 +223,13 @@ pyn_status pyn_link_background(struct pyn_link *link, struct pyn_call **call);
 
 /* There is something for the background thread. */
 void pyn_link_poke(struct pyn_link *link);
+
+/*
+ * How the server describes the interface called name, which a result of from's is. PYN_OK, and *found is NULL: it does not. PYN_EWAIT: a signal came, or the
+ * deadline: call it again. is_asked: false at first, and then what it was left as.
+ */
+pyn_status pyn_link_look(struct pyn_link *link, const struct pyn_iface *from, struct pyn_view name, uint64_t deadline,
+                         bool *is_asked, const struct pyn_iface **found);
 
 /* ---- for an event loop; without the lock, and without waiting ---- */
 

@@ -345,17 +345,18 @@ pyn_status pyn_link_wait(struct pyn_link *link, struct pyn_waiter *waiter, uint6
     pyn_link_lock(link);
     waiter->is_busy = false;
     while (st == PYN_OK) {
+        if (waiter->answers != NULL) { /* a call comes behind those that are here: none comes ahead of its own */
+            *answer = take_answer(waiter);
+            waiter->is_busy = true;
+            if (waiter->due == 0 && waiter->answers == NULL) {
+                remove_waiter(link, waiter);
+            }
+            break;
+        }
         if (waiter->calls != NULL) {
             *call = waiter->calls;
             waiter->calls = (*call)->next;
             waiter->is_busy = true;
-            break;
-        }
-        if (waiter->answers != NULL) {
-            *answer = take_answer(waiter);
-            if (waiter->due == 0 && waiter->answers == NULL) {
-                remove_waiter(link, waiter);
-            }
             break;
         }
         if (link->over != PYN_OK) {
@@ -513,5 +514,39 @@ pyn_status pyn_link_ping(struct pyn_link *link, uint64_t deadline)
     }
     hand_over(link);
     pyn_link_unlock(link);
+    return st;
+}
+
+/* With the lock held. */
+static pyn_status find_described(struct pyn_link *link, struct pyn_view name, const struct pyn_iface **found)
+{
+    if (link->over == PYN_OK) {
+        *found = pyn_session_described(link->session, name);
+    }
+    return link->over;
+}
+
+pyn_status pyn_link_look(struct pyn_link *link, const struct pyn_iface *from, struct pyn_view name, uint64_t deadline,
+                         bool *is_asked, const struct pyn_iface **found)
+{
+    pyn_status st = PYN_EINTERNAL;
+
+    *found = NULL;
+    pyn_link_lock(link);
+    st = find_described(link, name, found);
+    if (st == PYN_OK && *found == NULL && !*is_asked) {
+        st = pyn_session_look(link->session, from, name);
+        *is_asked = st == PYN_OK;
+    }
+    pyn_link_unlock(link);
+    if (st != PYN_OK || *found != NULL) {
+        return st;
+    }
+    st = pyn_link_ping(link, deadline);
+    if (st == PYN_OK) {
+        pyn_link_lock(link);
+        st = find_described(link, name, found);
+        pyn_link_unlock(link);
+    }
     return st;
 }

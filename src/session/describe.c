@@ -202,29 +202,28 @@ static const struct pyn_described *find_described(const struct pyn_session *sess
     return entry;
 }
 
-pyn_status pyn_session_look(struct pyn_session *session, const struct pyn_iface *from, struct pyn_view name,
-                            const struct pyn_iface **found)
+const struct pyn_iface *pyn_session_described(const struct pyn_session *session, struct pyn_view name)
 {
     const struct pyn_described *entry = find_described(session, name);
-    const struct pyn_described *asked = find_described(session, from->name);
+
+    return entry != NULL ? entry->iface : NULL;
+}
+
+pyn_status pyn_session_look(struct pyn_session *session, const struct pyn_iface *from, struct pyn_view name)
+{
+    const struct pyn_described *entry = find_described(session, from->name);
     struct pyn_writing writing;
     pyn_status st = session->state;
 
-    *found = NULL;
     if (st != PYN_OK) {
         return st;
     }
-    if (entry != NULL) {
-        *found = entry->iface;
-        return PYN_OK;
-    }
-    if (asked == NULL) {
+    if (entry == NULL) {
         return PYN_EINTERNAL;
     }
     st = pyn_out_begin(session, NULL, &writing);
     if (st == PYN_OK) {
-        st = pyn_message_look(&session->out, (uint32_t)asked->node.id, name);
+        st = pyn_message_look(&session->out, (uint32_t)entry->node.id, name);
     }
-    st = pyn_out_end(session, &writing, st);
-    return st == PYN_OK ? PYN_EWAIT : st;
+    return pyn_out_end(session, &writing, st);
 }

@@ -227,12 +227,12 @@ void pyn_session_set_proxy(struct pyn_session *session, uint64_t id, const struc
 /* The proxy is gone: a free with the whole count goes out with the next output. Never fails, allocates nothing. */
 void pyn_session_release(struct pyn_session *session, uint64_t id, const struct pyn_iface *iface);
 
-/*
- * CLIENT: the interface called name, which a result of from's is, as the server described it. PYN_EWAIT: it has not, and was asked; when a ping that is sent
- * behind this has been answered, it has, or never will. PYN_EQUOTA: nothing was sent. from: one that was described.
- */
-pyn_status pyn_session_look(struct pyn_session *session, const struct pyn_iface *from, struct pyn_view name,
-                            const struct pyn_iface **found);
+/* CLIENT: what the server has described under this name; NULL: nothing. */
+const struct pyn_iface *pyn_session_described(const struct pyn_session *session, struct pyn_view name);
+
+/* CLIENT: asks for that of a result of from's, which was described. When a ping that is sent behind this has been answered, it was described, or never
+ * will be. PYN_EQUOTA: nothing was sent. */
+pyn_status pyn_session_look(struct pyn_session *session, const struct pyn_iface *from, struct pyn_view name);
 
 /* A value that will not be decoded: every reference of the peer's in it is given back. Any run of whole items will do, so the rest of a value too. */
 void pyn_session_discard(struct pyn_session *session, struct pyn_view value);
