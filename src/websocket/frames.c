@@ -32,7 +32,14 @@ static ssize_t take_bytes(const uint8_t *bytes, size_t len, int flags, void *ctx
 
 static int make_mask(uint8_t *out, size_t len, void *ctx)
 {
-    ((struct pyn_frames *)ctx)->config->random(out, len);
+    struct pyn_frames *frames = ctx;
+
+    if (frames->mask_left < len) {
+        frames->config->random(frames->masks, sizeof frames->masks);
+        frames->mask_left = sizeof frames->masks;
+    }
+    frames->mask_left -= len;
+    memcpy(out, frames->masks + frames->mask_left, len);
     return 0;
 }
 

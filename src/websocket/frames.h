@@ -16,7 +16,7 @@
 #include "../wire/buf.h"
 #include "upgrade.h"
 
-enum { PYN_CONTROL_MAX = 125 };
+enum { PYN_CONTROL_MAX = 125, PYN_MASKS_LEN = 256 };
 
 struct pyn_frames {
     const struct pyn_websocket_config *config;
@@ -25,6 +25,9 @@ struct pyn_frames {
     struct pyn_view in;   /* what is being read */
     struct pyn_buf *out;  /* where is being written to */
     pyn_status out_state; /* why that did not work */
+
+    uint8_t masks[PYN_MASKS_LEN]; /* CLIENT: fetched at once for so many frames */
+    size_t mask_left;             /* bytes of them that were not used yet */
 
     bool is_in_message;   /* of several frames: a continuation has to come */
     uint64_t message_len; /* of the message so far */

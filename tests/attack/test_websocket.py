@@ -349,6 +349,7 @@ def test_a_bad_frame_ends_it_with_its_code_and_is_not_processed(web: Web, wire: 
 # ---- floods, and peers that vanish ----
 
 
+@pytest.mark.memory
 def test_pings_that_nobody_reads_the_answers_of_end_it_and_cost_nobody_else(web: Web) -> None:
     before = web.rss()
     with Honest(web), WebPeer(web) as peer:
@@ -383,8 +384,26 @@ def test_who_vanishes_at_any_byte_of_the_upgrade_takes_nobody_along(web: Web) ->
     web.is_sound()
 
 
+@pytest.mark.memory
+def test_connections_that_come_and_go_leave_nothing_behind(web: Web) -> None:
+    def churn(count: int) -> None:
+        for number in range(count):
+            with WebPeer(web) as peer:
+                if number % 3 == 0:
+                    peer.hello()
+                elif number % 3 == 1:
+                    peer.socket.sendall(frame(b"x" * 20000, fin=0)[:-5])  # in the middle of a frame
+
+    churn(60)
+    until(lambda: web.fd_count() < 40, "the first ones are gone")
+    fds, memory = web.fd_count(), web.rss()
+    churn(600)
+    until(lambda: web.fd_count() <= fds, "every descriptor is given back")
+    assert web.rss() - memory < 4 << 20
+
+
 def test_who_does_not_finish_its_upgrade_is_sent_away_in_time(tmp_path: Path) -> None:
-    web = Web(tmp_path, "--quota", "handshake=0.5")
+    web = Web(tmp_path, "--quota", "handshake=2")
     slow = []
     for request in (b"", b"G", head()[:-1], head()[:40]) * 10:
         stream = web.dial()

@@ -17,7 +17,7 @@ from typing import Any
 
 import pynto
 import pytest
-from rawpeer import RawPeer
+from rawpeer import RETURN, RawPeer, pack
 
 
 def test_both_ends_of_a_socketpair_are_taken_over(site: Any, until: Callable[..., Any]) -> None:
@@ -124,6 +124,24 @@ def test_no_connection_is_left_behind_when_a_socket_is_refused() -> None:
         with datagrams() as stream, pytest.raises(OSError):
             pynto.connect(stream)
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_descriptors_that_come_with_a_message_are_not_kept(site: Any, until: Callable[..., Any]) -> None:
+    stream = socket.socket(socket.AF_UNIX)
+    stream.connect(site.address.removeprefix("unix://"))
+    peer = RawPeer(stream)
+    with peer:
+        peer.hello()
+        before = len(os.listdir("/proc/self/fd"))
+        reader, writer = os.pipe()
+        call = pack([0, "add", [1], {}]) + b"\n"
+        for _ in range(50):
+            socket.send_fds(stream, [call], [writer] * 100)  # not a word of it in the message
+            assert peer.reply() == [RETURN, 2]
+        os.close(writer)
+        assert os.read(reader, 1) == b""  # nobody holds the other end any more
+        os.close(reader)
+        assert len(os.listdir("/proc/self/fd")) == before
 
 
 # ---- descriptors that run out ----

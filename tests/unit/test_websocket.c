@@ -139,6 +139,31 @@ static void what_a_client_sends_is_masked_each_frame_by_another_mask(void **stat
     pyn_stack_free(server);
 }
 
+static void no_mask_is_used_twice(void **state)
+{
+    enum { FRAMES = 200 };
+    static uint8_t masks[FRAMES][4];
+    struct pyn_stack *client = stack_of(&client_config, pyn_mem_default());
+    struct pyn_stack *server = stack_of(&server_config, pyn_mem_default());
+    struct pyn_buf got;
+    size_t taken = 0;
+
+    pyn_buf_init(&got, pyn_mem_default(), FRAMES);
+    assert_int_equal(carry(client, server, 0, &got), PYN_OK);
+    assert_int_equal(carry(server, client, 0, &got), PYN_OK);
+    for (size_t i = 0; i < FRAMES; i++) {
+        assert_int_equal(pyn_stack_send(client, pyn_view_of("x"), &taken), PYN_OK);
+        memcpy(masks[i], pyn_stack_output(client).data + 2, 4);
+        for (size_t j = 0; j < i; j++) {
+            assert_memory_not_equal(masks[i], masks[j], 4);
+        }
+        assert_int_equal(carry(client, server, 0, &got), PYN_OK);
+    }
+    pyn_buf_fini(&got);
+    pyn_stack_free(client);
+    pyn_stack_free(server);
+}
+
 /* ---- frames: masks of zeros, so that they can be read here ---- */
 
 struct frame_case {
@@ -405,6 +430,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bytes_pass_both_ways_in_whatever_pieces_they_come),
         cmocka_unit_test(what_a_client_sends_is_masked_each_frame_by_another_mask),
+        cmocka_unit_test(no_mask_is_used_twice),
         cmocka_unit_test(frames_are_taken_or_end_it_with_their_code),
         cmocka_unit_test(a_message_has_a_greatest_length),
         cmocka_unit_test(a_masked_frame_from_a_server_ends_it),

@@ -17,7 +17,11 @@ def add_to(commands: Any) -> None:
         description="Open a Python prompt where `root` is what the server serves and `connection` the connection. "
         "Tab completes the names that the policy grants; help(root) shows their signatures.",
     )
-    parser.add_argument("address", metavar="ADDRESS", help="tcp://host:port, ws://host:port/path or unix:///path")
+    parser.add_argument(
+        "address",
+        metavar="ADDRESS",
+        help="tcp://host:port, ws://host:port/path, unix:///path or ssh://host/module:object",
+    )
     parser.add_argument("--root", default="", metavar="NAME", help="when the server has several")
     parser.add_argument("--plain", action="store_true", help="allow plain TCP beyond this machine")
     parser.add_argument("-c", dest="code", metavar="CODE", help="run this, and leave")
