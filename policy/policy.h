@@ -260,4 +260,10 @@ pyn_status pyn_admit(const struct pyn_iface *iface, struct pyn_view name, struct
 /* The sentence of a PYN_EARGS for the caller, such as "post() is missing 'text'": made of the policy's words only. Always terminated. */
 void pyn_verdict_text(const struct pyn_verdict *verdict, char *text, size_t room);
 
+/*
+ * Where in the policy's file the rule stands that decided: "interfaces.chat:Room.methods.post", with "[1]" for the second of several signatures. Where no
+ * rule names the operation, the interface that does not. Empty without an interface. Cut off where there is no room; always terminated.
+ */
+void pyn_verdict_rule(const struct pyn_iface *iface, const struct pyn_verdict *verdict, char *text, size_t room);
+
 #endif

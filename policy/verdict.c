@@ -123,3 +123,36 @@ void pyn_verdict_text(const struct pyn_verdict *verdict, char *text, size_t room
     put(&to, verdict->op->kind == PYN_OP_METHOD ? "()" : "");
     put_why(&to, verdict);
 }
+
+/* ---- the rule ---- */
+
+static void put_op(struct sentence *to, const struct pyn_verdict *verdict)
+{
+    static const char *const sections[] = {[PYN_OP_METHOD] = ".methods.", [PYN_OP_GET] = ".get.", [PYN_OP_SET] = ".set."};
+    const struct pyn_op *op = verdict->op;
+    put(to, sections[op->kind]);
+    put_view(to, op->name);
+    if (op->signature_count > 1 && verdict->signature != NULL) {
+        put(to, "[");
+        put_number(to, (size_t)(verdict->signature - op->signatures));
+        put(to, "]");
+    }
+}
+
+void pyn_verdict_rule(const struct pyn_iface *iface, const struct pyn_verdict *verdict, char *text, size_t room)
+{
+    struct sentence to = {text, room, 0};
+    if (room != 0) {
+        text[0] = '\0';
+    }
+    if (iface == NULL) {
+        return;
+    }
+    if (!iface->is_fn) { /* a fn stands where its type is spelled */
+        put(&to, iface->is_import ? "imports." : "interfaces.");
+    }
+    put_view(&to, iface->name);
+    if (verdict->op != NULL && !iface->is_fn) {
+        put_op(&to, verdict);
+    }
+}

@@ -15,6 +15,7 @@ from types import FrameType, TracebackType
 from typing import Any
 
 from pynto import _core
+from pynto.auditlog import AuditLog
 from pynto.client import Connection, _by_name, _fd_of
 from pynto.errors import escaped
 from pynto.policy import Policy, as_policy
@@ -39,10 +40,10 @@ class Server:
     plain: plain TCP beyond this machine is wanted. hosts: names by which a WebSocket may be called, beside those of loopback, such as
     that of the proxy in front. origins: web pages that may connect to it, such as ``https://chat.example``. connections: how many
     at once. ends_deserted: run() returns when the last connection is gone. loop: the event loop that runs what is declared
-    ``async``; None: one in a thread of its own.
+    ``async``; None: one in a thread of its own. audit_log: the file that every decision on a call is written to.
 
     ValueError: the policy is unsound, has no such root, or the code has drifted from it (Drifted). TypeError: the object is
-    not what the policy says. OSError: an address cannot be bound.
+    not what the policy says. OSError: an address cannot be bound, or the audit log not be opened.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class Server:
         connections: int = 1000,
         ends_deserted: bool = False,
         loop: asyncio.AbstractEventLoop | None = None,
+        audit_log: AuditLog | str | os.PathLike[str] | None = None,
     ) -> None:
         self.policy = as_policy(policy)
         drift = self.policy.drift()
@@ -65,6 +67,8 @@ class Server:
             raise Drifted("the code has drifted from the policy: " + "; ".join(drift))
         self._threads: list[threading.Thread] = []
         self._lock = threading.Lock()
+        self._audit_log = _as_audit_log(audit_log)
+        self._auditor: threading.Thread | None = None
         self._core = _core.Server(
             self.policy,
             _roots(self.policy, target),
@@ -72,6 +76,7 @@ class Server:
             quotas=quotas,
             connections=connections,
             ends_deserted=ends_deserted,
+            audit=self._audit_log is not None,
         )
         addresses = [listen] if isinstance(listen, str) else list(listen)
         self._plain = plain
@@ -119,6 +124,17 @@ class Server:
         self._core.unlisten()
         self._core.close_log()
         self._detach()
+        if self._auditor is not None:
+            self._auditor.join(timeout=10.0)
+
+    @property
+    def has_audit_log(self) -> bool:
+        return self._audit_log is not None
+
+    def reopen_audit_log(self) -> None:
+        """Go on in the file of that name, as after it was moved away; may be called from a signal handler."""
+        if self._audit_log is not None:
+            self._audit_log.reopen()
 
     def adopt(self, stream: socket.socket | int, out_fd: int = -1, peer: str = "adopted") -> None:
         """Serve a connection that is open already: a connected socket, which is detached, or two descriptors.
@@ -181,6 +197,8 @@ class Server:
 
     def _start_log(self) -> None:
         start_thread(_Logger(self._core), "pynto-log")
+        if self._audit_log is not None:
+            self._auditor = start_thread(partial(_audit, self._core, self._audit_log), "pynto-audit")
 
 
 class _Logger:
@@ -203,6 +221,17 @@ def _strings(name: str, values: Iterable[str]) -> tuple[str, ...]:
     return tuple(values)
 
 
+def _as_audit_log(audit_log: AuditLog | str | os.PathLike[str] | None) -> AuditLog | None:
+    return audit_log if audit_log is None or isinstance(audit_log, AuditLog) else AuditLog(audit_log)
+
+
+def _audit(core: _core.Server, audit_log: AuditLog) -> None:
+    """Carries decisions to the audit log, until there will be no more."""
+    while (taken := core.next_decisions()) is not None:
+        audit_log.write(*taken)
+    audit_log.close()
+
+
 def _roots(policy: Policy, target: Any) -> dict[str, Any]:
     names = list(policy.roots)
     if len(names) == 1:
@@ -221,10 +250,20 @@ def serve(
     plain: bool = False,
     hosts: Iterable[str] = (),
     origins: Iterable[str] = (),
+    audit_log: AuditLog | str | os.PathLike[str] | None = None,
 ) -> None:
     """Serve target until interrupted (Ctrl-C or SIGTERM, when called in the main thread). See Server."""
     with StoppedBySignals() as signals:
-        server = Server(target, policy=policy, listen=listen, quotas=quotas, plain=plain, hosts=hosts, origins=origins)
+        server = Server(
+            target,
+            policy=policy,
+            listen=listen,
+            quotas=quotas,
+            plain=plain,
+            hosts=hosts,
+            origins=origins,
+            audit_log=audit_log,
+        )
         for address in server.addresses:
             print(f"serving at {address}", file=sys.stderr, flush=True)
         signals.run(server)
@@ -232,6 +271,8 @@ def serve(
 
 class StoppedBySignals:
     """SIGINT and SIGTERM end a server in an orderly way, never in the middle of a call, from the moment that this is entered.
+
+    SIGHUP makes one that has an audit log open that anew.
 
     In another thread than the main one, which alone gets signals, it changes nothing.
     """
@@ -260,6 +301,8 @@ class StoppedBySignals:
     def run(self, server: Server) -> None:
         """Run it in this thread; it is closed afterwards."""
         self._server = server
+        if self._before and server.has_audit_log:
+            self._before[signal.SIGHUP] = signal.signal(signal.SIGHUP, lambda *_: server.reopen_audit_log())
         if self._is_stopped:
             server.stop()
         try:

@@ -4,6 +4,7 @@
 #include "policy_type.h"
 
 #include "../../policy/diff.h"
+#include "../../policy/shape.h"
 
 static const char *hand_word(enum pyn_hand hand)
 {
@@ -210,11 +211,49 @@ static PyObject *reach_changes(PyObject *self, PyObject *other)
     return list;
 }
 
+/* ---- logged calls ---- */
+
+static bool read_kind(const char *word, enum pyn_op_kind *out)
+{
+    *out = strcmp(word, "get") == 0 ? PYN_OP_GET : strcmp(word, "set") == 0 ? PYN_OP_SET : PYN_OP_METHOD;
+    return *out != PYN_OP_METHOD || strcmp(word, "method") == 0;
+}
+
+static PyObject *reach_judge(PyObject *self, PyObject *args)
+{
+    static const char *const words[] = {[PYN_JUDGE_NO] = "deny", [PYN_JUDGE_MAYBE] = "maybe", [PYN_JUDGE_YES] = "allow"};
+    const char *text[5] = {NULL};
+    Py_ssize_t len[5] = {0};
+    struct pyn_view views[5];
+    struct pyn_shape shape;
+    enum pyn_op_kind kind = PYN_OP_METHOD;
+    const struct pyn_iface *iface = NULL;
+
+    if (!PyArg_ParseTuple(args, "s#s#s#s#s#:judge", &text[0], &len[0], &text[1], &len[1], &text[2], &len[2], &text[3],
+                          &len[3], &text[4], &len[4])) {
+        return NULL;
+    }
+    for (size_t i = 0; i < 5; i++) {
+        views[i] = (struct pyn_view){(const uint8_t *)text[i], (size_t)len[i]};
+    }
+    if (!read_kind(text[1], &kind) || !pyn_shape_read(views[3], &shape)) {
+        PyErr_SetString(PyExc_ValueError, "not what an audit log says of a call");
+        return NULL;
+    }
+    iface = pyn_policy_find(pyn_policy_of(self), views[0]);
+    if (iface == NULL) {
+        return PyUnicode_FromString(words[PYN_JUDGE_NO]);
+    }
+    return PyUnicode_FromString(words[pyn_judge(iface, kind, views[2], &shape, views[4])]);
+}
+
 PyMethodDef pyn_reach_methods[] = {
     {"_graph", reach_graph, METH_NOARGS,
      "_graph()\n--\n\n(nodes, edges): who hands what to whom. See pynto.audit.engine."},
     {"_walk", reach_walk, METH_VARARGS,
      "_walk(to=-1)\n--\n\nFor each node its distance from the roots, or to a node, and the edge of a shortest way."},
+    {"_judge", reach_judge,
+     METH_VARARGS, "_judge(interface, kind, name, arguments, signature)\n--\n\nWould such a call be admitted: 'allow', 'maybe' or 'deny'?"},
     {"_changes", reach_changes, METH_O, "_changes(new)\n--\n\nWhat a client can do under one and not under the other."},
     {NULL, NULL, 0, NULL},
 };

@@ -31,6 +31,7 @@ struct server_object {
     struct pyn_loop loop;           /* that runs what is declared async */
     struct pyn_layering *layerings; /* owned: one for each listener */
     struct log_queue log;
+    struct pyn_trail *trail; /* owned; NULL: no decisions are logged */
     struct pyn_notified notified;
 };
 
@@ -97,7 +98,34 @@ static PyObject *server_close_log(PyObject *self, PyObject *Py_UNUSED(ignored))
     log->is_closed = true;
     (void)pthread_cond_broadcast(&log->filled);
     (void)pthread_mutex_unlock(&log->lock);
+    if (of(self)->trail != NULL) {
+        pyn_trail_close(of(self)->trail);
+    }
     Py_RETURN_NONE;
+}
+
+static PyObject *server_next_decisions(PyObject *self, PyObject *Py_UNUSED(ignored))
+{
+    struct pyn_trail *trail = of(self)->trail;
+    struct pyn_buf lines;
+    struct pyn_view text;
+    uint64_t dropped = 0;
+    bool is_there = false;
+    PyObject *result = NULL;
+
+    if (trail == NULL) {
+        Py_RETURN_NONE;
+    }
+    pyn_buf_init(&lines, pyn_mem_default(), SIZE_MAX);
+    Py_BEGIN_ALLOW_THREADS
+    is_there = pyn_trail_take(trail, &lines, &dropped);
+    Py_END_ALLOW_THREADS
+    text = pyn_buf_view(&lines);
+    result = is_there ? Py_BuildValue("y#K", text.len != 0 ? (const char *)text.data : "", (Py_ssize_t)text.len,
+                                      (unsigned long long)dropped)
+                      : Py_NewRef(Py_None);
+    pyn_buf_fini(&lines);
+    return result;
 }
 
 /* ---- what the runtime asks of us ---- */
@@ -218,6 +246,7 @@ static int start(struct server_object *self, PyObject *quotas, unsigned connecti
         .connection_max = connections,
         .thread_max = threads,
         .suspended_max = threads / 8 + 1,
+        .trail = self->trail,
         .ends_deserted = ends_deserted,
         .inbox = &self->loop.inbox,
     };
@@ -235,7 +264,8 @@ static int start(struct server_object *self, PyObject *quotas, unsigned connecti
 
 static PyObject *server_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = {"policy", "roots", "spawn", "quotas", "connections", "threads", "ends_deserted", NULL};
+    static char *names[] = {"policy",  "roots",         "spawn", "quotas", "connections",
+                            "threads", "ends_deserted", "audit", NULL};
     struct server_object *self = NULL;
     PyObject *policy = NULL;
     PyObject *roots = NULL;
@@ -244,9 +274,10 @@ static PyObject *server_new(PyTypeObject *type, PyObject *args, PyObject *kwargs
     unsigned connections = 1000;
     unsigned threads = 256;
     int ends_deserted = 0;
+    int is_audited = 0;
 
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O!O!O|OIIp:Server", names, pyn_core.policy, &policy, &PyDict_Type,
-                                     &roots, &spawn, &quotas, &connections, &threads, &ends_deserted)) {
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O!O!O|OIIpp:Server", names, pyn_core.policy, &policy, &PyDict_Type,
+                                     &roots, &spawn, &quotas, &connections, &threads, &ends_deserted, &is_audited)) {
         return NULL;
     }
     if (connections < 1 || connections > 1000000 || threads < 3 || threads > 4096) {
@@ -259,6 +290,11 @@ static PyObject *server_new(PyTypeObject *type, PyObject *args, PyObject *kwargs
     }
     (void)pthread_mutex_init(&self->log.lock, NULL);
     (void)pthread_cond_init(&self->log.filled, NULL);
+    self->trail = is_audited ? pyn_trail_new() : NULL;
+    if (is_audited && self->trail == NULL) {
+        Py_DECREF(self);
+        return PyErr_NoMemory();
+    }
     self->party.is_server = true;
     self->spawn = Py_NewRef(spawn);
     self->party.book = pyn_policy_resolve(policy);
@@ -292,6 +328,7 @@ static void server_dealloc(PyObject *self)
     PyObject_GC_UnTrack(self);
     pyn_notified_leave(&server->notified);
     pyn_server_free(server->server); /* every thread in run() holds self: there is none */
+    pyn_trail_free(server->trail);
     pyn_book_free(server->party.book);
     while (server->layerings != NULL) {
         struct pyn_layering *layering = server->layerings;
@@ -489,7 +526,9 @@ static PyMethodDef server_methods[] = {
     {"stats", server_stats, METH_NOARGS, "stats()\n--\n\ndict[str, int]"},
     {"next_line", server_next_line, METH_NOARGS,
      "next_line()\n--\n\n(line, dropped) for the log, or None when it is closed. Waits."},
-    {"close_log", server_close_log, METH_NOARGS, "close_log()\n--\n\nEnds next_line()."},
+    {"next_decisions", server_next_decisions, METH_NOARGS,
+     "next_decisions()\n--\n\n(lines, dropped) for the audit log, or None when it is closed. Waits."},
+    {"close_log", server_close_log, METH_NOARGS, "close_log()\n--\n\nEnds next_line() and next_decisions()."},
     {NULL, NULL, 0, NULL},
 };
 

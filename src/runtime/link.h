@@ -90,6 +90,7 @@ struct pyn_link {
     bool is_dropped; /* over, and let go of: its descriptors are to be closed */
     bool was_paused; /* and what came meanwhile has not been read yet */
     uint64_t accepted_at;
+    uint64_t serial;   /* among all that this server has accepted, from 1; set before anything is read */
     uint64_t moved_at; /* when output last moved, or was empty */
 };
 

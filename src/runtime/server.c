@@ -139,12 +139,21 @@ static bool enroll(struct pyn_server *server, struct pyn_link *link)
         server->link_count++;
         server->accepted++;
         link->slot = slot;
+        link->serial = server->accepted;
         link->generation = ++server->generation & 0x0fffffff;
     } else {
         slot = server->config.connection_max;
     }
     pyn_server_unlock(server);
     return slot < server->config.connection_max;
+}
+
+static void saw(void *ctx, const struct pyn_decided *decided)
+{
+    const struct pyn_link *link = ctx;
+    const struct pyn_trail_peer peer = {link->serial, link->peer};
+
+    pyn_trail_put(link->server->config.trail, &peer, decided);
 }
 
 static struct pyn_link *make_link(struct pyn_server *server, int in, int out, const char *peer,
@@ -157,6 +166,9 @@ static struct pyn_link *make_link(struct pyn_server *server, int in, int out, co
         return NULL;
     }
     config.quotas = &link->quotas;
+    if (server->config.trail != NULL) {
+        config.witness = (struct pyn_witness){saw, link};
+    }
     if (pyn_session_new(&config, &link->session) != PYN_OK || pyn_stack_new(config.mem, layers, &link->stack) != PYN_OK) {
         link->in = link->out = -1;
         pyn_link_unref(link);

@@ -14,6 +14,7 @@
 
 #include "../transport/transport.h"
 #include "link.h"
+#include "trail.h"
 
 struct pyn_server;
 
@@ -45,6 +46,7 @@ struct pyn_server_config {
     uint32_t thread_max;
     uint32_t suspended_max;  /* calls of one link that wait for a peer */
     struct pyn_inbox *inbox; /* of the event loop that runs what is declared async; borrowed */
+    struct pyn_trail *trail; /* borrowed; NULL: nobody keeps a log of decisions */
     bool ends_deserted;      /* stops when its last link is gone: a server on stdio ends with its only client */
 };
 

@@ -75,6 +75,22 @@ static void admit(struct pyn_session *session, const struct pyn_message *message
     note_shortage(session, decision);
 }
 
+/* Behind everything that may put a decision off: it is told once. */
+static void tell_witness(const struct pyn_session *session, const struct pyn_message *message,
+                         const struct decision *decision)
+{
+    if (session->witness.saw == NULL || (decision->st == PYN_OK && decision->is_open)) {
+        return;
+    }
+    session->witness.saw(session->witness.ctx,
+                         &(struct pyn_decided){.st = decision->st,
+                                               .quota = decision->quota,
+                                               .iface = decision->target != NULL ? decision->target->iface : NULL,
+                                               .name = message->name,
+                                               .body = message->body,
+                                               .verdict = &decision->verdict});
+}
+
 /* The references that a step names by themselves have to be there when it comes, and are held until its turn. */
 static void look_ahead(struct pyn_session *session, const struct pyn_step *step, struct decision *decision)
 {
@@ -365,6 +381,7 @@ pyn_status pyn_call_decide_step(struct pyn_session *session, const struct pyn_me
     if (decision.st == PYN_OK) {
         charge_filled(session, message->body.len, &decision);
     }
+    tell_witness(session, message, &decision);
     if (decision.st == PYN_OK) {
         return replace_turn(session, message->body, &decision, at);
     }
@@ -412,6 +429,7 @@ pyn_status pyn_call_place(struct pyn_session *session, const struct pyn_arrival 
     if (st != PYN_OK) {
         return st;
     }
+    tell_witness(session, arrival->message, &decision);
     if (decision.st != PYN_OK && decision.is_oneway) {
         return pass_over(session, arrival, &decision);
     }

@@ -29,6 +29,7 @@ static void init(struct pyn_session *session, const struct pyn_session_config *c
     session->quotas = config->quotas;
     session->peer_limits = (struct pyn_limits){.message_max = SIZE_MAX, .element_max = SIZE_MAX, .depth_max = UINT32_MAX};
     session->role = config->role;
+    session->witness = config->witness;
     session->state = PYN_OK;
     session->now = config->now;
     pyn_ledger_init(&session->ledger, config->quotas, config->now);

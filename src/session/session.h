@@ -24,11 +24,28 @@ struct pyn_session;
 
 enum pyn_role { PYN_ROLE_CLIENT = 0, PYN_ROLE_SERVER };
 
+/* One decision on a call of the peer's. Everything in it is good until saw() returns. */
+struct pyn_decided {
+    pyn_status st;                 /* PYN_OK: admitted; else why not */
+    enum pyn_quota quota;          /* PYN_EQUOTA */
+    const struct pyn_iface *iface; /* of the reference; NULL: there is none such */
+    struct pyn_view name;          /* as the peer wrote it */
+    struct pyn_view body;
+    const struct pyn_verdict *verdict;
+};
+
+/* Is told of every decision, once; it must neither wait nor call the session. */
+struct pyn_witness {
+    void (*saw)(void *ctx, const struct pyn_decided *decided); /* NULL: there is no witness */
+    void *ctx;
+};
+
 struct pyn_session_config {
     const struct pyn_mem *mem;
     enum pyn_role role;
     const struct pyn_quotas *quotas;
     struct pyn_view root_name; /* CLIENT: which root; empty for the only one */
+    struct pyn_witness witness;
     uint64_t now;
 };
 

@@ -36,6 +36,7 @@ enum { PYN_SMALL_BLOCK = 512 }; /* of a call or an answer, with its copy */
 struct pyn_session {
     const struct pyn_mem *mem;
     const struct pyn_quotas *quotas;
+    struct pyn_witness witness;
     enum pyn_role role;
     enum pyn_phase phase;
     pyn_status state; /* PYN_OK, or why it is over */

@@ -3,7 +3,7 @@
  *
  * The first byte chooses the interface, the second the operation's name, or that the name comes from the input as well.
  */
-#include "../../policy/policy.h"
+#include "../../policy/shape.h"
 
 #include <stdlib.h>
 
@@ -177,6 +177,27 @@ static void check_verdict(const struct pyn_iface *iface, pyn_status st, const st
     }
 }
 
+/* A line for the log, whatever the bytes are; and by it the same verdict, where there is one. */
+static void check_shape(const struct pyn_iface *iface, struct pyn_view name, struct pyn_view body, pyn_status st)
+{
+    char text[PYN_SHAPE_TEXT_MAX];
+    struct pyn_shape shape;
+    bool is_read = pyn_view_is_equal(name, pyn_view_of("__getattr__"));
+    bool is_written = pyn_view_is_equal(name, pyn_view_of("__setattr__"));
+    memset(text, 0x7f, sizeof text);
+    pyn_shape_write(body, 0, text);
+    size_t len = strnlen(text, sizeof text);
+    require(len < sizeof text && pyn_shape_read((struct pyn_view){(const uint8_t *)text, len}, &shape));
+    for (size_t i = 0; i < len; i++) {
+        require(text[i] >= 0x20 && text[i] <= 0x7e);
+    }
+    if (!is_read && !is_written && st != PYN_EFORMAT) {
+        enum pyn_judgement found = pyn_judge(iface, PYN_OP_METHOD, name, &shape, (struct pyn_view){0});
+        require(found == PYN_JUDGE_MAYBE || (found == PYN_JUDGE_YES) == (st == PYN_OK));
+    }
+    (void)pyn_shape_read(body, &shape); /* any bytes at all */
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size < 2) {
@@ -195,5 +216,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     require(first.why == second.why && first.op == second.op && first.signature == second.signature &&
             first.param == second.param);
     check_verdict(iface, st, &first);
+    check_shape(iface, name, rest, st);
     return 0;
 }

@@ -1,10 +1,12 @@
 /*
- * fuzz_diff.c - two signatures and a call made of bytes: what is said to be within the other admits nothing that the other refuses.
+ * fuzz_diff.c - two signatures and a call made of bytes: what is said to be within the other admits nothing that the other refuses, and what is
+ * said of a call by its shape is so.
  *
  * The bytes choose parameters from a small grammar, so that most inputs are two policies; the rest of them is a call. A file that is the input
  * itself is compared with a small policy as well: nothing in it may take the comparison out of its bounds.
  */
 #include "../../policy/diff.h"
+#include "../../policy/shape.h"
 #include "../../policy/within.h"
 #include "../../src/wire/pack.h"
 
@@ -180,6 +182,18 @@ static bool admits(const struct pyn_policy *policy, struct pyn_view body)
 
 /* ---- what must hold ---- */
 
+/* What is judged by the shape of a call is what is decided on the call. */
+static void judge(const struct pyn_policy *policy, struct pyn_view body, bool is_admitted)
+{
+    char text[PYN_SHAPE_TEXT_MAX];
+    struct pyn_shape shape;
+    const struct pyn_iface *iface = pyn_policy_find(policy, pyn_view_of("x:X"));
+    pyn_shape_write(body, 0, text);
+    require(pyn_shape_read(pyn_view_of(text), &shape));
+    enum pyn_judgement found = pyn_judge(iface, PYN_OP_METHOD, pyn_view_of("m"), &shape, (struct pyn_view){0});
+    require(found == PYN_JUDGE_MAYBE || (found == PYN_JUDGE_YES) == is_admitted);
+}
+
 static pyn_status note(void *ctx, const struct pyn_change *change)
 {
     bool *has_grown = ctx;
@@ -207,6 +221,8 @@ static void compare(const struct pyn_policy *one, const struct pyn_policy *two, 
         put_call(&buf, bytes);
         bool by_one = admits(one, pyn_buf_view(&buf));
         bool by_two = admits(two, pyn_buf_view(&buf));
+        judge(one, pyn_buf_view(&buf), by_one);
+        judge(two, pyn_buf_view(&buf), by_two);
         require(!two_is_within || !by_two || by_one);
         require(!one_is_within || !by_one || by_two);
     }

@@ -5,16 +5,19 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from . import difference, engine, explain, picture, stubs
+from . import difference, engine, explain, layout, picture, replay, stubs, trail
 from .config import BadInput
+
+if TYPE_CHECKING:
+    from . import shrink
 
 _SAME, _GREW = 0, 1
 
 
 def add_to(commands: Any) -> None:
-    for add in (_add_diff, _add_explain, _add_who, _add_graph, _add_stubs):
+    for add in (_add_diff, _add_explain, _add_who, _add_graph, _add_stubs, _add_simulate, _add_learn, _add_shrink):
         add(commands)
 
 
@@ -109,6 +112,63 @@ def _add_stubs(commands: Any) -> None:
 def _stubs(arguments: argparse.Namespace) -> int:
     write(arguments.output, stubs.render(engine.load(arguments.policy).document, arguments.shared).encode("ascii"))
     return 0
+
+
+def _log_parser(commands: Any, name: str, help: str, epilog: str) -> argparse.ArgumentParser:
+    parser = _policy_parser(commands, name, help, epilog)
+    parser.add_argument("logs", nargs="+", metavar="AUDIT.jsonl", help="what pynto serve --audit-log has written")
+    return parser
+
+
+def _add_simulate(commands: Any) -> None:
+    codes = "exit codes: 0 no verdict would change, 1 some would or may, 2 bad input, 3 a fault of ours"
+    parser = _log_parser(commands, "simulate", "which verdicts of an audit log would this policy change?", codes)
+    parser.add_argument("--format", choices=("text", "json"), default="text")
+    parser.set_defaults(run=_simulate)
+
+
+def _simulate(arguments: argparse.Namespace) -> int:
+    found = replay.Replay(engine.load(arguments.policy), trail.read(arguments.logs))
+    sys.stdout.write(found.json() if arguments.format == "json" else found.text())
+    return 1 if found.turns else 0
+
+
+def _add_learn(commands: Any) -> None:
+    codes = "exit codes: 0 told, 2 bad input, 3 a fault of ours"
+    parser = _log_parser(commands, "learn", "what is used of what this policy grants, and what was refused", codes)
+    parser.set_defaults(run=_learn)
+
+
+def _usage(arguments: argparse.Namespace) -> shrink.Usage:
+    from . import shrink  # needs the extension
+
+    return shrink.Usage(engine.Reach(engine.load(arguments.policy)), trail.read(arguments.logs))
+
+
+def _learn(arguments: argparse.Namespace) -> int:
+    sys.stdout.write(_usage(arguments).text())
+    return 0
+
+
+def _add_shrink(commands: Any) -> None:
+    codes = "exit codes: 0 every grant was used, 1 some were not, 2 bad input, 3 a fault of ours"
+    parser = _log_parser(commands, "shrink", "the smallest policy that allows what was used", codes)
+    parser.add_argument("-o", "--output", metavar="FILE", help="where to write it; what it takes is told either way")
+    parser.set_defaults(run=_shrink)
+
+
+def _shrink(arguments: argparse.Namespace) -> int:
+    usage = _usage(arguments)
+    unused = usage.unused()
+    print(f"{len(unused)} of {len(usage.granted())} operations were never used")
+    if usage.trail.dropped:
+        print(f"{usage.trail.dropped} decisions were not written down: what is not seen here may have been used")
+    if denied := usage.deny():
+        print("to keep it so when the policy is generated again, in pynto.toml:\n\n[policy]\ndeny = [")
+        print("".join(f'    "{name}",\n' for name in denied) + "]")
+    if arguments.output is not None:
+        write(arguments.output, layout.dumps(usage.smallest()).encode("ascii"))
+    return 1 if unused else 0
 
 
 def write(output: str | None, data: bytes) -> None:

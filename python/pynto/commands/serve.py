@@ -9,7 +9,7 @@ import os
 import sys
 from typing import Any
 
-from pynto import _core
+from pynto import _core, auditlog
 from pynto.policy import Policy
 from pynto.server import Server, StoppedBySignals
 
@@ -53,6 +53,13 @@ def add_to(commands: Any) -> None:
     )
     parser.add_argument(
         "--plain", action="store_true", help="allow plain TCP beyond this machine: nothing is encrypted"
+    )
+    parser.add_argument("--audit-log", metavar="FILE", help="write each decision on a call to this file, as JSON lines")
+    parser.add_argument(
+        "--audit-log-size", type=int, default=auditlog.SIZE_MAX, metavar="BYTES", help="no more in one file (1 GiB)"
+    )
+    parser.add_argument(
+        "--audit-log-rate", type=float, default=auditlog.RATE_MAX, metavar="N", help="no more lines a second (50000)"
     )
     parser.add_argument(
         "--verbose", "-v", action="store_true", help="log each connection; twice as useful with stderr in a file"
@@ -111,11 +118,20 @@ def _import_from_here() -> None:
     sys.path[:] = [path for path in sys.path if path not in ("", here)] + [here]
 
 
-def _serve_stdio(target: list[str], policy: Policy, quotas: dict[str, float], signals: StoppedBySignals) -> None:
+def _audit_log(arguments: argparse.Namespace) -> auditlog.AuditLog | None:
+    if arguments.audit_log is None:
+        return None
+    return auditlog.AuditLog(arguments.audit_log, size=arguments.audit_log_size, rate=arguments.audit_log_rate)
+
+
+def _serve_stdio(
+    arguments: argparse.Namespace, policy: Policy, quotas: dict[str, float], signals: StoppedBySignals
+) -> None:
     in_fd, out_fd = _core.take_stdio()  # before any module of the user's is imported
     sys.stdin = open(0, closefd=False)
     sys.stdout = open(1, "w", closefd=False, buffering=1)
-    server = Server(_targets(target, policy), policy=policy, quotas=quotas, ends_deserted=True)
+    target, audit_log = _targets(arguments.target, policy), _audit_log(arguments)
+    server = Server(target, policy=policy, quotas=quotas, ends_deserted=True, audit_log=audit_log)
     server.adopt(in_fd, out_fd, "stdio")
     signals.run(server)
 
@@ -129,6 +145,7 @@ def _serve(arguments: argparse.Namespace, policy: Policy, quotas: dict[str, floa
         plain=arguments.plain,
         hosts=arguments.ws_host,
         origins=arguments.ws_origin,
+        audit_log=_audit_log(arguments),
     )
     for address in server.addresses:
         print(f"serving {', '.join(policy.roots.values())} at {address}", flush=True)
@@ -146,7 +163,7 @@ def _run(arguments: argparse.Namespace) -> int:
     _import_from_here()
     with StoppedBySignals() as signals:
         if arguments.stdio:
-            _serve_stdio(arguments.target, policy, quotas, signals)
+            _serve_stdio(arguments, policy, quotas, signals)
         else:
             _serve(arguments, policy, quotas, signals)
     return 0

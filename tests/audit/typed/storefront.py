@@ -126,7 +126,7 @@ class Shop:
     @overload
     def find(self, key: str) -> bytes: ...
     def find(self, key: int | str) -> str | bytes:
-        return ""
+        return "" if isinstance(key, int) else b""
 
     def __len__(self) -> int:
         return 0
