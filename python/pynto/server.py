@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import re
 import signal
 import socket
 import sys
@@ -80,7 +81,7 @@ class Server:
         )
         addresses = [listen] if isinstance(listen, str) else list(listen)
         self._plain = plain
-        hosts, origins = _strings("hosts", hosts), _strings("origins", origins)
+        hosts, origins = _names("hosts", hosts, _HOST), _names("origins", origins, _ORIGIN)
         self.addresses = [self._core.listen(each, plain, hosts, origins) for each in addresses]
         self._closed = False
         self._loop: asyncio.AbstractEventLoop | None = loop
@@ -215,10 +216,20 @@ class _Logger:
                 _log.warning("%d lines were not logged", dropped)
 
 
-def _strings(name: str, values: Iterable[str]) -> tuple[str, ...]:
+# What can never be equal to what a browser sends is a mistake.
+_HOST = re.compile(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]")
+_ORIGIN = re.compile(r"null|[a-z][a-z0-9+.-]*://[^/?#@\s]+")
+
+
+def _names(name: str, values: Iterable[str], form: re.Pattern[str]) -> tuple[str, ...]:
     if isinstance(values, str):
         raise TypeError(f"{name} is a list of strings, not one")
-    return tuple(values)
+    names = tuple(values)
+    for each in names:
+        if not form.fullmatch(each):
+            what = "a host has no port" if form is _HOST else "an origin is scheme://host, without a path"
+            raise ValueError(f"{name}: {each!r}: {what}")
+    return names
 
 
 def _as_audit_log(audit_log: AuditLog | str | os.PathLike[str] | None) -> AuditLog | None:

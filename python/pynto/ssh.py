@@ -31,7 +31,9 @@ _ADDRESS = re.compile(
     rf"ssh://(?:(?P<user>{_USER})@)?(?P<host>{_HOST})(?::(?P<port>[1-9][0-9]{{0,4}}))?"
     rf"/(?P<target>{_TARGET})(?:\?(?P<query>.*))?"
 )
-_OPTION = re.compile(rf"(?P<key>policy|folder|command)=(?P<value>{_PATH})")
+_OPTION = re.compile(
+    rf"(?P<key>policy|folder)=(?P<value>{_PATH})|(?P<command>command)=(?P<program>(?:{_PATH}/|/)?pynto)"
+)
 
 # What ssh and the shell behind it end with, when it is not what the server ends with.
 _ENDS = {
@@ -66,12 +68,13 @@ class Destination:
         options: dict[str, str] = {}
         for part in found["query"].split("&") if found["query"] is not None else ():
             option = _OPTION.fullmatch(part)
-            if option is None or option["key"] in options:
+            key = None if option is None else option["key"] or option["command"]
+            if option is None or key is None or key in options:
                 raise ValueError(
                     "not an address: behind ? in ssh://host/module:object stand policy=, folder= and command=, once each, "
-                    "with paths of letters, digits and ._/@+,=-"
+                    "with paths of letters, digits and ._/@+,=-; the command's ends with pynto"
                 )
-            options[option["key"]] = option["value"]
+            options[key] = option["value"] or option["program"]
         return cls(found["user"], found["host"].strip("[]"), port, found["target"], **options)
 
     def arguments(self, timeout: float) -> list[str]:

@@ -93,6 +93,11 @@ def test_without_a_query_the_policy_is_policy_json_where_ssh_starts_its_commands
     assert there.arguments(0)[-8:-6] == ["--", "host"]
 
 
+def test_the_program_there_may_be_said_and_is_called_pynto() -> None:
+    for command in ("pynto", "/pynto", "./pynto", "bin/pynto", "/opt/chat/.venv/bin/pynto"):
+        assert Destination.parse(f"ssh://host/chat:Room?command={command}").remote()[0] == command
+
+
 HOSTILE = [
     "ssh://",
     "ssh://host",
@@ -160,6 +165,9 @@ HOSTILE = [
     "ssh://host/chat:Room?policy=a&",
     "ssh://host/chat:Room?policy=" + "a" * 1025,
     "ssh://host/chat:Room?command=sh -c id",
+    "ssh://host/chat:Room?command=/bin/sh",
+    "ssh://host/chat:Room?command=xpynto",
+    "ssh://host/chat:Room?command=/bin/pynto/sh",
     "ssh://host/chat:Room?command=-c",
     "ssh://host/chat:Room?folder=`id`",
     "ssh://host/chat:Room?other=x",

@@ -16,7 +16,8 @@ from typing import Any
 import pynto
 import pytest
 
-TRANSPORTS = ("tcp", "tcp6", "unix", "spawn", "stdio", "fd to listen", "fd to connect", "pair")
+SOCKETS = ("tcp", "tcp6", "ws", "ws6", "unix", "fd to listen", "fd to connect", "socket")
+TRANSPORTS = (*SOCKETS, "spawn", "stdio", "pair")
 
 
 @contextlib.contextmanager
@@ -71,8 +72,19 @@ def open_by(
                 server = serve_hall(listen="tcp://127.0.0.1:0")
                 made = socket.create_connection(("127.0.0.1", int(server.address.rpartition(":")[2])), timeout=10)
                 yield stack.enter_context(pynto.connect(f"fd://{made.detach()}"))
+            elif transport == "socket":
+                ours, theirs = socket.socketpair()
+                server = stack.enter_context(pynto.Server(module.Hall(), policy=hall.policy))
+                server.adopt(theirs)
+                yield stack.enter_context(pynto.connect(ours))
             else:
-                listen = {"tcp": "tcp://127.0.0.1:0", "tcp6": "tcp://[::1]:0", "unix": ""}[transport]
+                listen = {
+                    "tcp": "tcp://127.0.0.1:0",
+                    "tcp6": "tcp://[::1]:0",
+                    "ws": "ws://127.0.0.1:0/hall",
+                    "ws6": "ws://[::1]:0/hall",
+                    "unix": "",
+                }[transport]
                 yield stack.enter_context(pynto.connect(serve_hall(listen=listen).address))
 
     return opened
@@ -114,7 +126,7 @@ def has_ipv6() -> bool:
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
 def test_the_same_conversation_goes_over(transport: str, open_by: Callable[[str], Any]) -> None:
-    if transport == "tcp6" and not has_ipv6():
+    if transport in ("tcp6", "ws6") and not has_ipv6():
         pytest.skip("no IPv6 loopback here")
     with open_by(transport) as connection:
         converse(connection.root)
@@ -256,7 +268,9 @@ def test_a_server_that_was_closed_listens_no_more(has_run: bool, hall: Any, modu
 # ---- TCP beyond this machine ----
 
 
-@pytest.mark.parametrize("address", ["tcp://0.0.0.0:0", "tcp://[::]:0", "tcp://192.0.2.1:0"])
+@pytest.mark.parametrize(
+    "address", ["tcp://0.0.0.0:0", "tcp://[::]:0", "tcp://192.0.2.1:0", "ws://0.0.0.0:0/", "ws://[::]:0/"]
+)
 def test_plain_tcp_beyond_this_machine_is_not_listened_to(
     address: str, hall: Any, run_pynto: Callable[..., Any]
 ) -> None:

@@ -113,12 +113,26 @@ def test_beyond_loopback_it_has_to_be_asked_for_by_name(serve: Callable[..., Any
         assert connection.root.add(1) == 2
 
 
-def test_hosts_and_origins_are_lists_of_names(serve: Callable[..., Any]) -> None:
-    for wrong in ({"hosts": "chat.example"}, {"origins": "https://chat.example"}, {"hosts": [7]}):
-        with pytest.raises(TypeError):
-            serve(listen="ws://127.0.0.1:0", **wrong)
-    with pytest.raises(ValueError):
-        serve(listen="ws://127.0.0.1:0", hosts=[""])
+@pytest.mark.parametrize(
+    ("wrong", "error"),
+    [
+        ({"hosts": "chat.example"}, TypeError),
+        ({"origins": "https://chat.example"}, TypeError),
+        ({"hosts": [7]}, TypeError),
+        ({"hosts": [""]}, ValueError),
+        ({"hosts": ["chat.example:443"]}, ValueError),
+        ({"hosts": ["https://chat.example"]}, ValueError),
+        ({"hosts": ["*"]}, ValueError),
+        ({"origins": ["https://chat.example/"]}, ValueError),
+        ({"origins": ["chat.example"]}, ValueError),
+        ({"origins": ["*"]}, ValueError),
+    ],
+)
+def test_hosts_and_origins_that_nobody_could_send_are_refused(
+    wrong: dict[str, Any], error: type[Exception], serve: Callable[..., Any]
+) -> None:
+    with pytest.raises(error):
+        serve(listen="ws://127.0.0.1:0", **wrong)
 
 
 def test_another_path_is_not_served_and_the_client_says_so(site: Any) -> None:
