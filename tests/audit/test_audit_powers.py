@@ -348,11 +348,12 @@ def test_every_kind_of_expression_and_statement_is_looked_into() -> None:
     inner = "FakeExpression RefExpr RevealExpr TempNode".split()  # made by mypy itself, or abstract
     seen = {each.__name__ for each in evaluate.LOOKS}
     assert "CallExpr" in seen
-    assert seen | {*literals, *types, *inner} == kinds(nodes.Expression)
+    known = {*literals, *types, *inner}
+    assert seen <= kinds(nodes.Expression) <= seen | known  # older versions of mypy have fewer kinds
     idle = "BreakStmt ContinueStmt GlobalDecl NonlocalDecl PassStmt TypeAliasStmt".split()
     imports = "Import ImportAll ImportBase ImportFrom".split()
     seen = {each.__name__ for each in statements.LOOKS}
-    assert seen | {*idle, *imports, "OverloadedFuncDef"} == kinds(nodes.Statement)
+    assert seen <= kinds(nodes.Statement) <= seen | {*idle, *imports, "OverloadedFuncDef"}
 
 
 def test_the_corpus_is_as_large_as_it_is_said_to_be() -> None:

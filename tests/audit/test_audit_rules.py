@@ -195,6 +195,105 @@ def test_a_method_has_at_most_64_parameters(run: Run, count: int, fine: bool) ->
     assert ('"f"' in done.out) is fine
 
 
+def test_a_record_whose_name_a_decorator_loses_is_withheld(run: Run) -> None:
+    """mypy infers an anonymous TypedDict there, which nobody could find at run time."""
+    source = """
+from collections.abc import Callable
+from typing import NotRequired, ParamSpec, TypedDict, TypeVar
+P = ParamSpec("P")
+T = TypeVar("T")
+def kept(function: Callable[P, T]) -> Callable[P, T]: return function
+class Card(TypedDict):
+    name: str
+    note: NotRequired[str]
+class Root:
+    @kept
+    def decorated(self) -> Card: return {"name": ""}
+    def plain(self) -> Card: return {"name": ""}
+"""
+    done = run("generate", "chat:Root", chat_dot_py=source)
+    assert '"plain": "() -> rec chat:Card"' in done.out
+    assert done.code == 0 or "[unsupported-record]" in done.err
+
+
+def test_no_class_of_mypy_is_subclassed_or_given_attributes() -> None:
+    """Compiled builds of mypy refuse both."""
+    import ast
+
+    import mypy.nodes
+    import mypy.types
+    from pynto.audit import build as room
+
+    names = {
+        name for module in (mypy.nodes, mypy.types) for name, each in vars(module).items() if isinstance(each, type)
+    }
+    for path in Path(room.__file__).parent.glob("*.py"):
+        tree = ast.parse(path.read_text())
+        own = {node.name for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ClassDef):
+                bases = {ast.unparse(base).rpartition(".")[2] for base in node.bases}
+                assert not bases & (names - own - {"Enum", "Flag"}), f"{path.name}: {node.name}"
+
+
+def test_classes_of_attrs_go_by_reference(run: Run) -> None:
+    source = """
+import attrs
+@attrs.define
+class Task:
+    title: str
+    _secret: str = ""
+    def rename(self, title: str) -> None:
+        self.title = title
+@attrs.frozen
+class Point:
+    x: int
+class Root:
+    def task(self) -> Task: return Task("a")
+    def point(self) -> Point: return Point(1)
+"""
+    done = run("check", "chat:Root", "--format", "json", chat_dot_py=source)
+    assert json.loads(done.out)["audits"][0]["findings"] == []
+    interfaces = json.loads(run("generate", "chat:Root").out)["interfaces"]
+    assert interfaces["chat:Task"] == {
+        "class": "chat:Task",
+        "get": {"title": "str"},
+        "methods": {"rename": "(title: str) -> none"},
+    }
+    assert interfaces["chat:Point"] == {"class": "chat:Point", "get": {"x": "int"}}
+
+
+def test_a_typed_package_is_opaque_or_home(run: Run) -> None:
+    source = (
+        "import iniconfig\nclass Root:\n    def ini(self) -> iniconfig.IniConfig: return iniconfig.IniConfig('x')\n"
+    )
+    opaque = run("generate", "chat:Root", chat_dot_py=source)
+    assert json.loads(opaque.out)["interfaces"]["iniconfig:IniConfig"] == {"class": "iniconfig:IniConfig"}
+    assert "[opaque-class]" in opaque.err
+    home = run("generate", "chat:Root", pynto_dot_toml="[policy]\nhome = ['iniconfig']\n")
+    entry = json.loads(home.out)["interfaces"]["iniconfig:IniConfig"]
+    assert {"__contains__", "__iter__", "lineof"} <= entry["methods"].keys()
+    assert "[opaque-class]" not in home.err
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="the interpreter has no PEP 695")
+def test_type_parameters_of_pep_695(run: Run) -> None:
+    source = """
+type Names = tuple[str, ...]
+class Box[T]:
+    def get(self) -> T: raise NotImplementedError
+    def free[S](self, x: S) -> S: return x
+class Root:
+    def box(self) -> Box[int]: return Box()
+    def names(self) -> Names: return ()
+"""
+    done = run("generate", "chat:Root", chat_dot_py=source)
+    interfaces = json.loads(done.out)["interfaces"]
+    assert interfaces["chat:Box[int]"]["methods"] == {"get": "() -> int"}
+    assert interfaces["chat:Root"]["methods"]["names"] == "() -> (str*)"
+    assert "[free-typevar]" in done.err
+
+
 # What keeps the graph small
 
 

@@ -38,6 +38,7 @@ _FLAT = {
     "json": frozenset({"decoder", "encoder"}),
     "multiprocessing": frozenset({"context", "pool", "process", "managers", "queues", "synchronize"}),
     "importlib": frozenset({"_abc", "_bootstrap"}),
+    "sqlite3": frozenset({"dbapi2"}),
 }
 
 

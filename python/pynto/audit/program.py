@@ -140,8 +140,8 @@ class Program:
 
     def _function(self, node: SymbolNode, module: str, file: str, info: TypeInfo | None, suffix: str = "") -> None:
         function = node.func if isinstance(node, Decorator) else node
-        if not isinstance(function, FuncDef) or not file.endswith(".py"):
-            return
+        if not isinstance(function, FuncDef) or not file.endswith(".py") or not hasattr(function, "arguments"):
+            return  # nobody wrote it: a plugin of mypy made it up
         key = node.fullname + suffix
         name = key[len(module) + 1 :]
         decorators = list(node.original_decorators) if isinstance(node, Decorator) else []

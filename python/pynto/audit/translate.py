@@ -141,6 +141,8 @@ class Translator:
         return spelling.Tuple(tuple(self.type(item, flow) for item in hint.items))
 
     def typeddict(self, hint: TypedDictType, flow: Flow) -> spelling.Type:
+        if hint.fallback.type.typeddict_type is None:  # inferred, through a decorator for example: its name is lost
+            raise Refusal("unsupported-record", f"{hint} has no name")
         return self.record(hint.fallback.type, flow)
 
     def record(self, info: TypeInfo, flow: Flow) -> spelling.Type:

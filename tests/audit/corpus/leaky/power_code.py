@@ -1,8 +1,9 @@
 """Text that is run."""
 import importlib
 import sqlite3
+from collections.abc import Callable
 
-ACTIONS = {"eval": eval, "size": len}
+ACTIONS: dict[str, Callable[[str], object]] = {"eval": eval, "size": len}
 
 
 class Root:
@@ -25,4 +26,4 @@ class Root:
         self._base.execute("delete from t where name = ?", (name,))
 
     def chosen(self, name: str, text: str) -> None:
-        ACTIONS[name](text)  # ! power-code Root.chosen() ! mypy-error
+        ACTIONS[name](text)  # ! power-code Root.chosen()
