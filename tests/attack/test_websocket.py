@@ -362,6 +362,22 @@ def test_pings_that_nobody_reads_the_answers_of_end_it_and_cost_nobody_else(web:
     assert web.rss() - before < 16 << 20
 
 
+@pytest.mark.memory
+def test_who_does_not_read_its_answers_is_held_up_and_then_sent_away(tmp_path: Path) -> None:
+    web = Web(tmp_path, "--quota", "output=4194304", "--quota", "stall=1")
+    with Honest(web), WebPeer(web) as peer:
+        peer.hello()
+        before = web.rss()
+        calls = frame(call_bytes(0, "echo", "x" * 100_000))
+        peer.socket.settimeout(PATIENCE)
+        with pytest.raises(OSError):
+            for _ in range(2000):  # 200 MB, and as much to be answered
+                peer.socket.sendall(calls)
+        assert web.rss() - before < (4 << 20) + (24 << 20)
+    until(lambda: "the peer does not read" in web.log(), "why it ended is logged")
+    assert web.stop() == 0
+
+
 def test_pings_are_answered_in_order_while_they_are_read(web: Web) -> None:
     with WebPeer(web) as peer:
         peer.hello()
@@ -419,7 +435,7 @@ def test_who_does_not_finish_its_upgrade_is_sent_away_in_time(tmp_path: Path) ->
             assert came.startswith(b"HTTP/1.1 408 ")
             stream.close()
         peer.lives()  # its time was over long ago, but it is open
-    assert "no websocket handshake in time" in web.log()
+    until(lambda: "no websocket handshake in time" in web.log(), "why they ended is logged")
     assert web.stop() == 0
 
 
