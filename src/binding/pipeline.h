@@ -6,6 +6,7 @@
  *
  * pipeline.c   the block: steps are added, and what nobody can ask for is raised at its end
  * promise.c    what stands for a result: its operations are steps
+ * promise_fit.c    where it may be an argument
  * pipeline_send.c  messages of steps, their answers, and what breaks with what
  *
  * Owns:    a pipeline its steps, the promises of those, and whatever their bytes name, until they were sent. A promise its pipeline.

@@ -245,7 +245,7 @@ static int start(struct server_object *self, PyObject *quotas, unsigned connecti
         .root_count = self->root_count,
         .connection_max = connections,
         .thread_max = threads,
-        .suspended_max = threads / 8 + 1,
+        .suspended_max = threads / 4 + 1,
         .trail = self->trail,
         .ends_deserted = ends_deserted,
         .inbox = &self->loop.inbox,

@@ -10,7 +10,7 @@
 #include "link.h"
 #include "server.h"
 
-enum { READ_AT_ONCE = 64 * 1024 };
+enum { READ_AT_ONCE = 64 * 1024, ANSWERS_AT_ONCE = 16 * 1024 };
 
 static const uint64_t SECOND = UINT64_C(1000000000);
 static const uint64_t MILLISECOND = UINT64_C(1000000);
@@ -388,6 +388,13 @@ void pyn_link_leave(struct pyn_link *link, struct pyn_waiter *waiter)
     pyn_link_unlock(link);
 }
 
+/* The next call of the same batch is about to run: its answer takes this one along, unless there is much to be written. */
+static bool is_followed(const struct pyn_link *link, uint64_t lane)
+{
+    return link->server != NULL && pyn_session_is_in_batch(link->session, lane) &&
+           pyn_session_output(link->session).len < ANSWERS_AT_ONCE;
+}
+
 pyn_status pyn_link_answer(struct pyn_link *link, struct pyn_call *call, const struct pyn_reply *reply)
 {
     const uint64_t lane = call->lane;
@@ -400,6 +407,8 @@ pyn_status pyn_link_answer(struct pyn_link *link, struct pyn_call *call, const s
         st = pyn_link_reply(link, lane, reply);
         if (st != PYN_OK) {
             pyn_link_end(link, st, pyn_status_name(st));
+        } else if (is_followed(link, lane)) {
+            pyn_link_dispatch(link);
         } else {
             write_out(link, 0);
         }

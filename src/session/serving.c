@@ -237,6 +237,13 @@ static pyn_status find_running(struct pyn_session *session, uint64_t lane, struc
     return *found != NULL && (*found)->top->is_running ? PYN_OK : PYN_EINTERNAL;
 }
 
+bool pyn_session_is_in_batch(const struct pyn_session *session, uint64_t number)
+{
+    const struct pyn_lane *lane = pyn_lanes_find(&session->lanes, number);
+
+    return lane != NULL && lane->top->is_serving && lane->top->batch != NULL && lane->top->step > 0;
+}
+
 /* A reply that does not go out for want of memory may be tried again; one that the peer has left no room for ends it. */
 static pyn_status answered(struct pyn_session *session, struct pyn_lane *lane, pyn_status st)
 {

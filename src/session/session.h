@@ -187,6 +187,9 @@ pyn_status pyn_session_tell(struct pyn_session *session, uint64_t lane, struct p
 bool pyn_session_recall(struct pyn_session *session, const struct pyn_op *op, struct pyn_view object, uint64_t now,
                         struct pyn_view *value);
 
+/* Does the lane run a call that came in the same message as the one that was answered there before? */
+bool pyn_session_is_in_batch(const struct pyn_session *session, uint64_t lane);
+
 /* The answer to the call that the lane is serving. value: one packed object. The next call of the lane's queue becomes an event.
  * PYN_EQUOTA: value is too large for a message, PYN_ENOMEM: either way the call is still to be answered. Unread output beyond its quota ends
  * the connection with PYN_EFLOOD. */

@@ -887,3 +887,83 @@ def test_a_server_does_not_ask_for_descriptions() -> None:
 
     with against(script) as connection, pytest.raises((pynto.ProtocolError, pynto.Disconnected)):
         connection.root.number()
+
+
+# ---- batches ----
+
+
+def batched(*answers: Any, looks: Any = None) -> Script:
+    """A look is answered with these messages; the batch gets these answers."""
+
+    def script(peer: Attacker) -> None:
+        while (message := peer.reply()) is not None and message[0] != -12:
+            if message[0] == -15:
+                for each in looks or []:
+                    peer.send(each)
+            elif message[0] == -9:
+                peer.send([-10, message[1]])
+            elif message[0] == -7:
+                return
+        for each in answers:
+            peer.send(each)
+        peer.expect_close()
+
+    return script
+
+
+def test_an_answer_to_a_step_is_of_its_declared_type() -> None:
+    error = [ERROR, ["ValueError", "", None, None]]
+    with against(batched([RETURN, "no"], [RETURN, Mine(9, 0)], error, [RETURN, "yes"])) as connection:
+        with connection.pipeline() as p:
+            steps = [p.root.number(), p.root.number(), p.root.number(), p.root.text()]
+        for step in steps[:2]:
+            with pytest.raises(pynto.Refused, match="does not fit"):
+                step.result()
+        with pytest.raises(ValueError):
+            steps[2].result()
+        assert steps[3].result() == "yes"
+
+
+@pytest.mark.parametrize("more", [[RETURN, 3], [ERROR, ["ValueError", "", None, None]], [-13, [1]]], ids=repr)
+def test_more_answers_than_steps_end_the_connection(more: Any) -> None:
+    with against(batched([RETURN, 1], [RETURN, 2], more)) as connection:
+        with suppress(pynto.ProtocolError, pynto.Disconnected), connection.pipeline() as p:
+            steps = [p.root.number(), p.root.number()]
+        assert steps[0].result() == 1
+        with pytest.raises((pynto.ProtocolError, pynto.Disconnected)):
+            connection.root.number()
+
+
+def test_fewer_answers_than_steps_and_an_end() -> None:
+    with against(batched([RETURN, 1], [-7, 0, "bye"])) as connection:
+        with connection.pipeline() as p:
+            steps = [p.root.number() for _ in range(5)]
+        assert steps[0].result() == 1
+        for step in steps[1:]:
+            with pytest.raises((pynto.ProtocolError, pynto.Disconnected)):
+                step.result()
+
+
+def test_a_value_for_a_step_whose_promise_has_failed_is_no_more_than_that() -> None:
+    error = [ERROR, ["ValueError", "", None, None]]
+    thing = [-5, 2, THING]
+    with against(batched(error, [RETURN, 5], looks=[thing])) as connection:
+        with connection.pipeline() as p:
+            asked = p.root.ask()
+            ok = asked.ok()
+        with pytest.raises(ValueError):
+            asked.result()
+        assert ok.result() == 5
+
+
+@pytest.mark.parametrize(
+    "looks", [[], [[-5, 2, {"interfaces": {"evil:Other": {"methods": {"ok": "() -> int"}}}}]]], ids=["none", "another"]
+)
+def test_what_a_server_does_not_describe_has_no_operations(looks: Any) -> None:
+    with against(batched([RETURN, 1], looks=looks)) as connection, connection.pipeline() as p:
+        asked = p.root.ask()
+        with pytest.raises(pynto.Refused, match="does not say what evil:Thing is"):
+            asked.ok()
+        connection.close()
+    with pytest.raises(pynto.Disconnected):
+        asked.result()

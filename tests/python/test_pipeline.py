@@ -688,12 +688,10 @@ def test_a_deadline_is_that_of_every_step(connection: pynto.Connection) -> None:
     told.gate.clear()
     try:
         with pytest.raises(pynto.DeadlineExceeded), pynto.deadline(0.3), connection.pipeline() as p:
-            first = p.root.add(1)
             late = p.root.tell_when_open(1)
             behind = p.root.add(2)
     finally:
         told.gate.set()
-    assert first.result() == 2
     for promise in (late, behind):
         with pytest.raises(RuntimeError, match="left by an exception"):
             promise.result()

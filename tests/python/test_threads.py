@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pynto
@@ -306,3 +307,43 @@ def test_deadlock_between_two_clients_that_call_each_other_is_none(site: Any, in
     for task in [in_thread(lambda each=each: work(each.root)) for each in (a, b, a, b)]:
         task.result(60)
     assert time.monotonic() - began < 60
+
+
+PINNED = """
+import os, sys, threading
+cpu = min(os.sched_getaffinity(0))
+os.sched_setaffinity(0, {cpu})  # the server, a child, as well
+import pynto
+
+connection = pynto.spawn("served:Root", policy=sys.argv[1])
+root, sums, failed = connection.root, [0] * 50, []
+
+
+def work(number):
+    try:
+        for step in range(1000):
+            sums[number] += root.apply(lambda value: value + 1, step)
+    except BaseException as error:
+        failed.append(error)
+
+
+threads = [threading.Thread(target=work, args=(number,), daemon=True) for number in range(50)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+assert not failed, failed
+assert sums == [500_500] * 50, sums
+usage = connection.usage()
+connection.close()
+print("done", usage["calls"])
+"""
+
+
+def test_fifty_threads_with_callbacks_on_one_core_lose_no_reply(
+    start_child: Callable[..., Any], served_policy: Path
+) -> None:
+    """50,000 calls that call back. A deadlock would be seen as one: nothing in here has a time limit but the test."""
+    child = start_child(sys.executable, "-c", PINNED, str(served_policy))
+    assert child.line(timeout=600) == "done 0"
+    assert child.wait() == 0

@@ -204,6 +204,29 @@ static void calls_of_a_batch_run_and_are_answered_in_their_order(void **state)
     }
 }
 
+static void the_host_knows_that_another_call_of_the_batch_runs_next(void **state)
+{
+    struct peers p;
+    struct pyn_buf buf = batch_of(3);
+
+    (void)state;
+    begin(&p);
+    put_step(&buf, 0, "add", 2, "01 02");
+    put_step(&buf, 0, "add", 2, "03 04");
+    put_step(&buf, 0, "sub", 0, "");
+    send(&p, &buf);
+    assert_int_equal(peers_put(&p, p.server, support_bytes("94 00 a3 61 64 64 92 05 06 80 0a")), PYN_OK);
+    assert_int_equal(peers_return(p.server, expect_named(&p, "add", "92 01 02 80"), "03"), PYN_OK);
+    assert_true(pyn_session_is_in_batch(p.server, 0));
+    assert_int_equal(peers_return(p.server, expect_named(&p, "add", "92 03 04 80"), "07"), PYN_OK);
+    assert_false(pyn_session_is_in_batch(p.server, 0)); /* a call of its own */
+    assert_int_equal(peers_return(p.server, expect_named(&p, "add", "92 05 06 80"), "0b"), PYN_OK);
+    assert_false(pyn_session_is_in_batch(p.server, 0)); /* the lane is idle */
+    expect_output(&p, "92 ff 03 0a 92 ff 07 0a " REFUSED "92 ff 0b 0a");
+    expect_quiet(&p);
+    peers_fini(&p);
+}
+
 static void a_result_is_called_before_it_was_received(void **state)
 {
     struct peers p;
@@ -838,6 +861,7 @@ int main(void)
         cmocka_unit_test(the_time_of_a_batch_is_one_for_all_its_steps_from_its_arrival_on),
         cmocka_unit_test(no_time_is_too_long_or_too_short_to_be_told),
         cmocka_unit_test(calls_of_a_batch_run_and_are_answered_in_their_order),
+        cmocka_unit_test(the_host_knows_that_another_call_of_the_batch_runs_next),
         cmocka_unit_test(a_result_is_called_before_it_was_received),
         cmocka_unit_test(data_is_put_where_its_promise_stood),
         cmocka_unit_test(an_error_lands_on_all_that_depends_on_it_and_on_nothing_else),
