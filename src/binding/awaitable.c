@@ -358,14 +358,21 @@ static PySendResult sleep_for_answer(struct awaitable *self, PyObject **result)
 static PySendResult sleep_until_read(struct awaitable *self, PyObject **result)
 {
     struct pyn_loop *loop = pyn_loop_of(self->link);
-    PyObject *future = make_future(self);
-    PySendResult outcome = PYGEN_ERROR;
 
-    if (future != NULL && PyList_Append(loop->drained, future) == 0) {
-        outcome = sleep_on(future, result);
+    Py_XSETREF(self->future, make_future(self));
+    if (self->future == NULL || PyDict_SetItem(loop->drained, self->future, Py_None) != 0) {
+        return PYGEN_ERROR;
     }
-    Py_XDECREF(future);
-    return outcome;
+    return sleep_on(self->future, result);
+}
+
+static void stop_waiting_to_be_read(struct awaitable *self)
+{
+    PyObject *drained = pyn_loop_of(self->link)->drained;
+
+    if (self->future != NULL && PyDict_Contains(drained, self->future) == 1) {
+        (void)PyDict_DelItem(drained, self->future);
+    }
 }
 
 static bool has_to_wait(const struct awaitable *self)
@@ -464,6 +471,9 @@ static void cancel(struct awaitable *self)
 /* Nobody awaits it any more. */
 static void give_up(struct awaitable *self)
 {
+    if (self->state == NEW) {
+        stop_waiting_to_be_read(self);
+    }
     self->state = DONE;
     pyn_loop_forget(&self->timer);
     Py_CLEAR(self->args);

@@ -8,7 +8,7 @@ enum { MAIL_AT_ONCE = 256 }; /* then others on the loop have their turn */
 int pyn_loop_init(struct pyn_loop *loop, int wake)
 {
     loop->tasks = PySet_New(NULL);
-    loop->drained = PyList_New(0);
+    loop->drained = PyDict_New();
     if (loop->tasks == NULL || loop->drained == NULL) {
         return -1;
     }
@@ -122,21 +122,29 @@ void pyn_future_wake(PyObject *future)
 
 void pyn_loop_let_go(struct pyn_loop *loop)
 {
-    PyObject *waiting = loop->drained;
+    PyObject *waiting = PyDict_GET_SIZE(loop->drained) > 0 ? PyDict_Keys(loop->drained) : NULL;
 
-    if (PyList_GET_SIZE(waiting) == 0) {
-        return;
-    }
-    loop->drained = PyList_New(0);
-    if (loop->drained == NULL) {
-        loop->drained = waiting;
+    if (waiting == NULL) {
         PyErr_Clear();
         return;
     }
+    PyDict_Clear(loop->drained);
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(waiting); i++) {
         pyn_future_wake(PyList_GET_ITEM(waiting, i));
     }
     Py_DECREF(waiting);
+}
+
+void pyn_loop_drop_dead(struct pyn_link *link)
+{
+    bool is_ours = link->server == NULL;
+
+    pyn_link_lock(link);
+    is_ours = is_ours || link->over != PYN_OK;
+    pyn_link_unlock(link);
+    if (is_ours) {
+        pyn_drop_dead(link);
+    }
 }
 
 static int handle(struct pyn_loop *loop, const struct pyn_mail *mail)
@@ -170,7 +178,7 @@ int pyn_loop_drain(struct pyn_loop *loop)
     pyn_inbox_begin(&loop->inbox);
     for (int i = 0; result == 0 && i < MAIL_AT_ONCE && pyn_inbox_take(&loop->inbox, &mail); i++) {
         result = handle(loop, &mail);
-        pyn_drop_dead(mail.link);
+        pyn_loop_drop_dead(mail.link);
         pyn_link_unref(mail.link);
     }
     pyn_inbox_done(&loop->inbox);

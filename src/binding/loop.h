@@ -18,7 +18,7 @@ struct pyn_loop {
     struct pyn_inbox inbox; /* first: a link's box points to it */
     PyObject *loop;         /* asyncio's; NULL: it is not attached yet */
     PyObject *tasks;        /* set: what runs for the peers */
-    PyObject *drained;      /* list of futures: calls that wait until the peer reads */
+    PyObject *drained;      /* dict of futures, in order: calls that wait until the peer reads */
     /* The link has been used: there may be something to write, or to read. */
     void (*moved)(struct pyn_loop *loop, struct pyn_link *link);
     /* It has ended, a pong has come, or frees are to be sent. NULL: nobody is to be told. */
@@ -44,6 +44,9 @@ bool pyn_loop_is_here(const struct pyn_link *link);
 
 /* Is the loop of this link the one that runs in this thread? false with an exception. */
 bool pyn_loop_check(const struct pyn_link *link);
+
+/* Objects that no reference holds any more are dropped; those of a server by who has the turn, as long as the link lives. */
+void pyn_loop_drop_dead(struct pyn_link *link);
 
 /* Takes out what is there. -1: an exception that is to end the program. */
 int pyn_loop_drain(struct pyn_loop *loop);

@@ -63,7 +63,7 @@ static PyObject *run_call(PyObject *self, PyObject *args, PyObject *Py_UNUSED(kw
     answer(run, value);
     Py_XDECREF(value); /* after the answer: its finalizers run on nobody's time */
     Py_CLEAR(run->task);
-    pyn_drop_dead(run->link);
+    pyn_loop_drop_dead(run->link);
     run->loop->moved(run->loop, run->link);
     Py_RETURN_NONE;
 }
@@ -93,6 +93,7 @@ static void abandon(struct run *run)
         pyn_served_leave(run->link, &run->served);
         pyn_link_answer_cancelled(run->link, run->call);
         run->call = NULL;
+        pyn_loop_drop_dead(run->link);
     }
 }
 

@@ -89,12 +89,15 @@ static ssize_t read_some(const struct pyn_link *link, uint8_t *scratch)
 static bool read_once(struct pyn_link *link)
 {
     uint8_t scratch[READ_AT_ONCE];
-    ssize_t n = read_some(link, scratch);
+    bool is_large = pyn_link_is_large(link);
+    ssize_t n = is_large ? pyn_link_read_large(link) : read_some(link, scratch);
     int error = errno;
 
-    if (n > 0) {
+    if (n > 0 && !is_large) {
         pyn_link_feed(link, scratch, (size_t)n);
-        return n == READ_AT_ONCE;
+    }
+    if (n > 0) {
+        return is_large || n == READ_AT_ONCE;
     }
     if (n == 0 || (error != EAGAIN && error != EWOULDBLOCK)) {
         pyn_link_end(link, PYN_EGONE, n == 0 ? "the peer has closed the connection" : "the peer is gone");

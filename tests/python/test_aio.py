@@ -744,3 +744,13 @@ async def test_one_way_calls_are_sent_from_the_loop_without_waiting(site: Any) -
         for number in range(100):
             assert pynto.oneway(root.note)(number) is None
         assert await root.add(1) == 2
+
+
+@looped
+async def test_large_values_travel_both_ways_beside_small_ones(site: Any) -> None:
+    async with connected(site) as root:
+        values = await root.values()
+        large = bytes(range(256)) * 8192  # 2 MiB
+        echoes = await asyncio.gather(*(values.echo_bytes(large) for _ in range(8)), *(root.add(n) for n in range(50)))
+        assert all(echo == large for echo in echoes[:8])
+        assert echoes[8:] == list(range(1, 51))
