@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from pynto import aio
 from pynto._core import Pipeline, Promise
+from pynto.attenuation import attenuate, revocable
 from pynto.caching import cached, stale
 from pynto.client import Connection, Peer, StdStreamConnection, connect, connection, oneway, release, spawn
 from pynto.deadlines import deadline
@@ -33,6 +34,7 @@ __all__ = [
     "Server",
     "StdStreamConnection",
     "aio",
+    "attenuate",
     "cached",
     "connect",
     "connection",
@@ -40,6 +42,7 @@ __all__ = [
     "oneway",
     "pair",
     "release",
+    "revocable",
     "serve",
     "spawn",
     "stale",
