@@ -208,6 +208,9 @@ bool pyn_op_reads_ahead(const struct pyn_op *op);
 /* Is have the interface that an IFACE type names, or one that conforms to it? Across what a peer described, piece by piece, names decide. */
 bool pyn_type_accepts(const struct pyn_type *wanted, const struct pyn_iface *have);
 
+/* Is part a facet that permits nothing but what whole does, operation by operation? */
+bool pyn_iface_is_facet_of(const struct pyn_iface *part, const struct pyn_iface *whole);
+
 /* ---- deciding ---- */
 
 /* How a check sees the references of one connection. */

@@ -11,14 +11,17 @@ from pynto import aio
 from pynto._core import Pipeline, Promise
 from pynto.attenuation import attenuate, revocable
 from pynto.caching import cached, stale
+from pynto.callers import Caller, caller
 from pynto.client import Connection, Peer, StdStreamConnection, connect, connection, oneway, release, spawn
 from pynto.deadlines import deadline
 from pynto.errors import DeadlineExceeded, Disconnected, ProtocolError, QuotaExceeded, Refused, RemoteError
 from pynto.policy import Policy
 from pynto.server import Server, pair, serve
+from pynto.state import State, narrowed
 from pynto.values import Copy
 
 __all__ = [
+    "Caller",
     "Connection",
     "Copy",
     "DeadlineExceeded",
@@ -32,13 +35,16 @@ __all__ = [
     "Refused",
     "RemoteError",
     "Server",
+    "State",
     "StdStreamConnection",
     "aio",
     "attenuate",
     "cached",
+    "caller",
     "connect",
     "connection",
     "deadline",
+    "narrowed",
     "oneway",
     "pair",
     "release",

@@ -108,18 +108,25 @@ async def connect(
     quotas: Mapping[str, float] | None = None,
     timeout: float = 30.0,
     plain: bool = False,
+    key: str | os.PathLike[str] | None = None,
+    psk: str | os.PathLike[str] | None = None,
 ) -> Connection:
     """Connect as pynto.connect() does, for use by the running event loop; ssh:// is not for it.
 
     Names are looked up, and the transport is made, in the loop's executor; from then on there is no thread.
     """
     loop = asyncio.get_running_loop()
+    own = None if key is None else _core.Key(key)
+    shared = None if psk is None else _core.Key(psk)
     if isinstance(address, socket.socket):
         fd, peer = _core.dial(f"fd://{_fd_of(address)}", timeout, plain)
         address.detach()
+        address = peer
     else:
         fd, peer = await _dialled(loop, partial(_core.dial, address, timeout, plain))
-    made = Connection(loop, fd, fd, peer, root=root, types=_by_name(types), quotas=quotas, address=peer)
+    made = Connection(
+        loop, fd, fd, peer, root=root, types=_by_name(types), quotas=quotas, address=address, key=own, psk=shared
+    )
     try:
         async with asyncio.timeout(_core.quotas(quotas, True)["hello"]):
             made._root = await made._begin()

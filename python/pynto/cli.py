@@ -12,9 +12,9 @@ import sys
 from collections.abc import Sequence
 
 from pynto import __version__
-from pynto.commands import connect, ping, serve
+from pynto.commands import cap, connect, keygen, ping, serve
 
-_COMMANDS = (serve, connect, ping)
+_COMMANDS = (serve, connect, ping, keygen, cap)
 
 _EPILOG = """\
 a policy comes first:

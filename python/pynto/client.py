@@ -73,6 +73,8 @@ def connect(
     timeout: float = 30.0,
     plain: bool = False,
     read_ahead: int = 64,
+    key: str | os.PathLike[str] | None = None,
+    psk: str | os.PathLike[str] | None = None,
 ) -> Connection[Any]:
     """Connect to ``tcp://host:port``, ``ws://host:port/path``, ``unix:///path`` or ``fd://N``, or over a connected socket.
 
@@ -82,8 +84,9 @@ def connect(
     root: which of the server's roots, when it has several. types: dataclasses, NamedTuples, enums and exceptions to be used
     where the server sends its own of the same ``module:name``. quotas: what the server may cost us. timeout: seconds until
     the transport is there, a WebSocket's handshake included, or fewer if there is a deadline. plain: plain TCP or a plain WebSocket to an
-    address that is not this machine's is wanted. read_ahead: how many items of an
-    ``Iterator`` of data may be fetched at once while nothing else goes on; 0: never more than one.
+    address that is not this machine's is wanted. read_ahead: how many items of an ``Iterator`` of data may be fetched at once while nothing
+    else goes on; 0: never more than one. key: the file of a key of one's own, for a ``pynto://key@host:port`` without a capability. psk: the
+    file of the secret that this server asks of everybody.
 
     ValueError: no address. Disconnected: nobody there. ProtocolError: not a Pynto server. Refused: not permitted.
     """
@@ -91,6 +94,8 @@ def connect(
         from pynto.ssh import connect_by_ssh
 
         return connect_by_ssh(address, root=root, types=types, quotas=quotas, timeout=timeout, read_ahead=read_ahead)
+    own = None if key is None else _core.Key(key)
+    shared = None if psk is None else _core.Key(psk)
     until = time.monotonic() + timeout
     with bounded(timeout) as seconds:
         if isinstance(address, socket.socket):
@@ -106,7 +111,9 @@ def connect(
         types=_by_name(types),
         quotas=quotas,
         read_ahead=read_ahead,
-        address=peer,
+        address=address if isinstance(address, str) else peer,
+        key=own,
+        psk=shared,
         timeout=max(until - time.monotonic(), 1e-3) if timeout > 0 else 0.0,
     )
 

@@ -19,7 +19,9 @@ from pynto import _core
 from pynto.auditlog import AuditLog
 from pynto.client import Connection, _by_name, _fd_of
 from pynto.errors import escaped
+from pynto.keeper import Keeper
 from pynto.policy import Policy, as_policy
+from pynto.state import State
 from pynto.threads import shared_loop, start_thread
 
 __all__ = ["Drifted", "Server", "pair", "serve"]
@@ -43,6 +45,9 @@ class Server:
     at once. ends_deserted: run() returns when the last connection is gone. loop: the event loop that runs what is declared
     ``async``; None: one in a thread of its own. audit_log: the file that every decision on a call is written to.
 
+    state: the folder of a server at ``pynto://host:port``, where its key is, and what it has granted (see pynto.State); with one, TCP
+    beyond this machine is encrypted.
+
     ValueError: the policy is unsound, has no such root, or the code has drifted from it (Drifted). TypeError: the object is
     not what the policy says. OSError: an address cannot be bound, or the audit log not be opened.
     """
@@ -61,12 +66,15 @@ class Server:
         ends_deserted: bool = False,
         loop: asyncio.AbstractEventLoop | None = None,
         audit_log: AuditLog | str | os.PathLike[str] | None = None,
+        state: State | str | os.PathLike[str] | None = None,
     ) -> None:
         self.policy = as_policy(policy)
         drift = self.policy.drift()
         if drift:
             raise Drifted("the code has drifted from the policy: " + "; ".join(drift))
+        self.state = state if state is None or isinstance(state, State) else State(state)
         self._threads: list[threading.Thread] = []
+        self._keeping: threading.Thread | None = None
         self._lock = threading.Lock()
         self._audit_log = _as_audit_log(audit_log)
         self._auditor: threading.Thread | None = None
@@ -78,7 +86,11 @@ class Server:
             connections=connections,
             ends_deserted=ends_deserted,
             audit=self._audit_log is not None,
+            door=None if self.state is None else self.state.door,
         )
+        self._keeper = None if self.state is None else Keeper(self._core, self.state)
+        if self._keeper is not None:
+            self._keeper.load()
         addresses = [listen] if isinstance(listen, str) else list(listen)
         self._plain = plain
         hosts, origins = _names("hosts", hosts, _HOST), _names("origins", origins, _ORIGIN)
@@ -124,6 +136,11 @@ class Server:
                 thread.join(timeout=10.0)
         self._core.unlisten()
         self._core.close_log()
+        if self.state is not None:
+            self.state.door.close()
+        if self._keeping is not None and self._keeping is not threading.current_thread():
+            self._keeping.join(timeout=10.0)
+        self._keeping = self._keeper = self.state = None  # and the key with them
         self._detach()
         if self._auditor is not None:
             self._auditor.join(timeout=10.0)
@@ -147,7 +164,7 @@ class Server:
             stream.detach()
             self._core.adopt(in_fd, in_fd, peer)
         else:
-            self._core.adopt(stream, stream if out_fd < 0 else out_fd, peer)
+            self._core.adopt(stream, stream if out_fd < 0 else out_fd, peer, peer == "stdio")
 
     def stats(self) -> dict[str, int]:
         """Connections, threads, calls."""
@@ -200,6 +217,8 @@ class Server:
         start_thread(_Logger(self._core), "pynto-log")
         if self._audit_log is not None:
             self._auditor = start_thread(partial(_audit, self._core, self._audit_log), "pynto-audit")
+        if self._keeper is not None:
+            self._keeping = start_thread(self._keeper, "pynto-keeper")
 
 
 class _Logger:
@@ -262,6 +281,7 @@ def serve(
     hosts: Iterable[str] = (),
     origins: Iterable[str] = (),
     audit_log: AuditLog | str | os.PathLike[str] | None = None,
+    state: State | str | os.PathLike[str] | None = None,
 ) -> None:
     """Serve target until interrupted (Ctrl-C or SIGTERM, when called in the main thread). See Server."""
     with StoppedBySignals() as signals:
@@ -274,6 +294,7 @@ def serve(
             hosts=hosts,
             origins=origins,
             audit_log=audit_log,
+            state=state,
         )
         for address in server.addresses:
             print(f"serving at {address}", file=sys.stderr, flush=True)

@@ -6,9 +6,13 @@ import asyncio
 import concurrent.futures
 import threading
 from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
 from typing import Any
 
 from pynto.errors import Disconnected
+
+# On whose behalf a coroutine runs that serves a call: set by the core, read by pynto.caller().
+served_for: ContextVar[tuple[str | None, str, str] | None] = ContextVar("pynto.caller", default=None)
 
 _lock = threading.Lock()
 _loop: asyncio.AbstractEventLoop | None = None

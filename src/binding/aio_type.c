@@ -306,6 +306,8 @@ struct opening {
     const char *peer;
     struct pyn_view root_name;
     struct pyn_view address; /* that was dialled; empty: none */
+    PyObject *key;           /* borrowed */
+    PyObject *psk;
 };
 
 static int open_link(struct connection *connection, const struct opening *opening, PyObject *quotas)
@@ -326,7 +328,7 @@ static int open_link(struct connection *connection, const struct opening *openin
     }
     connection->link->host = connection;
     connection->link->box.inbox = &connection->loop.inbox;
-    return pyn_layers_add(connection->link, opening->address);
+    return pyn_layers_add(connection->link, opening->address, opening->key, opening->psk);
 }
 
 static int attach(struct connection *connection)
@@ -342,9 +344,10 @@ static int attach(struct connection *connection)
 
 static PyObject *connection_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = {"loop", "in_fd", "out_fd", "peer", "root", "types", "quotas", "address", NULL};
+    static char *names[] = {"loop",   "in_fd",   "out_fd", "peer", "root", "types",
+                            "quotas", "address", "key",    "psk",  NULL};
     struct connection *self = NULL;
-    struct opening opening = {.in = -1, .out = -1};
+    struct opening opening = {.in = -1, .out = -1, .key = Py_None, .psk = Py_None};
     const char *root = NULL;
     const char *address = NULL;
     Py_ssize_t root_len = 0;
@@ -353,8 +356,9 @@ static PyObject *connection_new(PyTypeObject *type, PyObject *args, PyObject *kw
     PyObject *types = Py_None;
     PyObject *quotas = Py_None;
 
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "Oiis|s#OOs#:AsyncConnection", names, &loop, &opening.in, &opening.out,
-                                     &opening.peer, &root, &root_len, &types, &quotas, &address, &address_len)) {
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "Oiis|s#OOs#OO:AsyncConnection", names, &loop, &opening.in,
+                                     &opening.out, &opening.peer, &root, &root_len, &types, &quotas, &address,
+                                     &address_len, &opening.key, &opening.psk)) {
         return NULL;
     }
     opening.root_name = (struct pyn_view){(const uint8_t *)root, (size_t)root_len};

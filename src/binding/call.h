@@ -56,6 +56,12 @@ struct pyn_read {
 /* None: there may be more; NULL with an exception: that is how it went on behind the items. */
 PyObject *pyn_ask_peer(PyObject *netref, const struct pyn_op *op, struct pyn_read *read);
 
+/* caller.c: (principal or None, transport, address) of the call that this thread serves, or None. */
+PyObject *pyn_caller(PyObject *module, PyObject *ignored);
+/* What is made in between, such as a task, is for the caller of this link. -1 with an exception. */
+int pyn_caller_enter(struct pyn_link *link, PyObject **token);
+void pyn_caller_leave(PyObject *token);
+
 /* oneway.c: pynto.oneway(). */
 PyObject *pyn_oneway(PyObject *module, PyObject *function);
 int pyn_oneway_init(void);

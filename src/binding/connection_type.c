@@ -125,6 +125,8 @@ struct opening {
     struct pyn_view address; /* that was dialled; empty: none */
     double timeout;          /* seconds for the handshakes of the layers; 0: as long as it takes */
     int read_ahead;
+    PyObject *key; /* borrowed */
+    PyObject *psk;
 };
 
 static int open_link(struct connection *connection, const struct opening *opening, PyObject *quotas)
@@ -141,7 +143,7 @@ static int open_link(struct connection *connection, const struct opening *openin
     }
     connection->link->host = connection;
     connection->link->read_ahead = (uint32_t)opening->read_ahead;
-    return pyn_layers_add(connection->link, opening->address);
+    return pyn_layers_add(connection->link, opening->address, opening->key, opening->psk);
 }
 
 static int check_opening(const struct opening *opening)
@@ -163,10 +165,10 @@ static int check_opening(const struct opening *opening)
 
 static PyObject *connection_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = {"in_fd",  "out_fd",     "peer",    "root",    "types",
-                            "quotas", "read_ahead", "address", "timeout", NULL};
+    static char *names[] = {"in_fd",      "out_fd",  "peer",    "root", "types", "quotas",
+                            "read_ahead", "address", "timeout", "key",  "psk",   NULL};
     struct connection *self = NULL;
-    struct opening opening = {.in = -1, .out = -1, .read_ahead = PYN_AHEAD_MAX};
+    struct opening opening = {.in = -1, .out = -1, .read_ahead = PYN_AHEAD_MAX, .key = Py_None, .psk = Py_None};
     const char *root = NULL;
     const char *address = NULL;
     Py_ssize_t root_len = 0;
@@ -175,9 +177,9 @@ static PyObject *connection_new(PyTypeObject *type, PyObject *args, PyObject *kw
     PyObject *quotas = Py_None;
     uint64_t deadline = 0;
 
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "iis|s#OOis#d:Connection", names, &opening.in, &opening.out,
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "iis|s#OOis#dOO:Connection", names, &opening.in, &opening.out,
                                      &opening.peer, &root, &root_len, &types, &quotas, &opening.read_ahead, &address,
-                                     &address_len, &opening.timeout) ||
+                                     &address_len, &opening.timeout, &opening.key, &opening.psk) ||
         check_opening(&opening) != 0) {
         return NULL;
     }
@@ -369,7 +371,7 @@ static PyGetSetDef connection_getset[] = {
 
 static PyType_Slot connection_slots[] = {
     {Py_tp_doc, (void *)(uintptr_t) "Connection(in_fd, out_fd, peer, root='', types=None, quotas=None, read_ahead=64, "
-                                    "address='', timeout=0.0)\n--\n\nA "
+                                    "address='', timeout=0.0, key=None, psk=None)\n--\n\nA "
                                     "client's end of a connection. It owns the descriptors."},
     {Py_tp_new, connection_new},
     {Py_tp_traverse, connection_traverse},

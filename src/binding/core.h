@@ -30,7 +30,8 @@ struct core {
     PyObject *protocol_error;
     PyObject *disconnected;
     PyObject *remote_error;
-    PyObject *ends_at; /* the ContextVar of pynto.deadlines */
+    PyObject *served_for; /* the ContextVar of pynto.threads: (principal, transport, address) */
+    PyObject *ends_at;    /* the ContextVar of pynto.deadlines */
 
     PyObject *decimal;
     PyObject *uuid;

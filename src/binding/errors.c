@@ -48,7 +48,7 @@ PyObject *pyn_raise(pyn_status st, const char *reason)
 
     if (st == PYN_EQUOTA) {
         type = pyn_core.quota_exceeded;
-    } else if (st == PYN_EDENIED || st == PYN_EMISFIT) {
+    } else if (st == PYN_EDENIED || st == PYN_EMISFIT || st == PYN_ESHUT) {
         type = pyn_core.refused;
     } else if (st == PYN_ENOMEM) {
         return PyErr_NoMemory();

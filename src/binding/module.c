@@ -1,7 +1,10 @@
 /* module.c - pynto._core: the extension, its start, and its few functions. */
 #include "call.h"
 
+#include <sodium.h>
+
 #include "endings.h"
+#include "key_type.h"
 #include "loop.h"
 #include "pipeline.h"
 #include "policy_type.h"
@@ -46,6 +49,7 @@ static PyObject *core_dial(PyObject *Py_UNUSED(module), PyObject *args)
         return NULL;
     }
     pyn_address_text(&address, spelled, sizeof spelled);
+    sodium_memzero(&address, sizeof address);
     return Py_BuildValue("is", fd, spelled);
 }
 
@@ -179,6 +183,10 @@ static PyMethodDef core_functions[] = {
     {"is_netref", core_is_netref, METH_O, "is_netref(value)\n--\n\nbool"},
     {"connection", core_connection_of, METH_O,
      "connection(netref)\n--\n\nThe Connection that it belongs to; of a client's object, at a server: the Peer."},
+    {"caller", pyn_caller, METH_NOARGS,
+     "caller()\n--\n\n(principal or None, transport, address) of the call that this thread serves, or None."},
+    {"narrow", pyn_narrow, METH_VARARGS,
+     "narrow(capability, server_key, facet)\n--\n\nbytes: the same capability, good for that facet alone."},
     {"release", core_release, METH_O,
      "release(netref)\n--\n\nGives the reference back now, not when it is collected. Once is as good as twice."},
     {"oneway", pyn_oneway, METH_O,
@@ -237,6 +245,7 @@ static int look_up_all(void)
         {&pyn_core.protocol_error, "pynto.errors", "ProtocolError"},
         {&pyn_core.disconnected, "pynto.errors", "Disconnected"},
         {&pyn_core.remote_error, "pynto.errors", "RemoteError"},
+        {&pyn_core.served_for, "pynto.threads", "served_for"},
         {&pyn_core.ends_at, "pynto.deadlines", "ends_at"},
         {&pyn_core.log_incident, "pynto.errors", "log_incident"},
         {&pyn_core.make_record, "pynto.values", "make_record"},
@@ -272,11 +281,16 @@ static int core_exec(PyObject *module)
         return -1;
     }
     is_loaded = true;
+    if (sodium_init() < 0) {
+        PyErr_SetString(PyExc_ImportError, "libsodium finds no source of randomness");
+        return -1;
+    }
     if (look_up_all() != 0 || look_up_main_thread() != 0 || pyn_values_init() != 0 || pyn_errors_init() != 0 ||
         pyn_policy_type_init(module) != 0 || pyn_netref_type_init(module) != 0 ||
         pyn_connection_type_init(module) != 0 || pyn_server_type_init(module) != 0 || pyn_peer_type_init(module) != 0 ||
-        pyn_oneway_init() != 0 || pyn_pipeline_init(module) != 0 || pyn_task_init() != 0 ||
-        pyn_awaitable_init(module) != 0 || pyn_aio_type_init(module) != 0 || pyn_endings_init(module) != 0) {
+        pyn_key_type_init(module) != 0 || pyn_door_type_init(module) != 0 || pyn_oneway_init() != 0 ||
+        pyn_pipeline_init(module) != 0 || pyn_task_init() != 0 || pyn_awaitable_init(module) != 0 ||
+        pyn_aio_type_init(module) != 0 || pyn_endings_init(module) != 0) {
         return -1;
     }
     return 0;

@@ -2,6 +2,7 @@
 #include "call.h"
 
 #include "endings.h"
+#include "key_type.h"
 #include "layers.h"
 #include "loop.h"
 #include "policy_type.h"
@@ -29,6 +30,7 @@ struct server_object {
     PyObject *root_names;           /* tuple, holds the names */
     PyObject *spawn;                /* callable: one more thread in run() */
     struct pyn_loop loop;           /* that runs what is declared async */
+    PyObject *door;                 /* Door, or NULL: nothing at pynto:// */
     struct pyn_layering *layerings; /* owned: one for each listener */
     struct log_queue log;
     struct pyn_trail *trail; /* owned; NULL: no decisions are logged */
@@ -247,6 +249,7 @@ static int start(struct server_object *self, PyObject *quotas, unsigned connecti
         .thread_max = threads,
         .suspended_max = threads / 4 + 1,
         .trail = self->trail,
+        .door = self->door != NULL ? pyn_door_of(self->door) : NULL,
         .ends_deserted = ends_deserted,
         .inbox = &self->loop.inbox,
     };
@@ -265,7 +268,7 @@ static int start(struct server_object *self, PyObject *quotas, unsigned connecti
 static PyObject *server_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
     static char *names[] = {"policy",  "roots",         "spawn", "quotas", "connections",
-                            "threads", "ends_deserted", "audit", NULL};
+                            "threads", "ends_deserted", "audit", "door",   NULL};
     struct server_object *self = NULL;
     PyObject *policy = NULL;
     PyObject *roots = NULL;
@@ -275,19 +278,26 @@ static PyObject *server_new(PyTypeObject *type, PyObject *args, PyObject *kwargs
     unsigned threads = 256;
     int ends_deserted = 0;
     int is_audited = 0;
+    PyObject *door = Py_None;
 
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O!O!O|OIIpp:Server", names, pyn_core.policy, &policy, &PyDict_Type,
-                                     &roots, &spawn, &quotas, &connections, &threads, &ends_deserted, &is_audited)) {
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O!O!O|OIIppO:Server", names, pyn_core.policy, &policy, &PyDict_Type,
+                                     &roots, &spawn, &quotas, &connections, &threads, &ends_deserted, &is_audited,
+                                     &door)) {
         return NULL;
     }
     if (connections < 1 || connections > 1000000 || threads < 3 || threads > 4096) {
         PyErr_SetString(PyExc_ValueError, "connections must be 1 to 1000000, threads 3 to 4096");
         return NULL;
     }
+    if (door != Py_None && !pyn_door_is(door)) {
+        PyErr_SetString(PyExc_TypeError, "door is of type Door");
+        return NULL;
+    }
     self = of(type->tp_alloc(type, 0));
     if (self == NULL) {
         return NULL;
     }
+    self->door = door != Py_None ? Py_NewRef(door) : NULL;
     (void)pthread_mutex_init(&self->log.lock, NULL);
     (void)pthread_cond_init(&self->log.filled, NULL);
     self->trail = is_audited ? pyn_trail_new() : NULL;
@@ -337,6 +347,7 @@ static void server_dealloc(PyObject *self)
     }
     (void)server_clear(self);
     pyn_loop_fini(&server->loop);
+    Py_CLEAR(server->door);
     Py_CLEAR(server->party.roots);
     Py_CLEAR(server->root_names);
     PyMem_Free(server->roots);
@@ -365,6 +376,10 @@ static PyObject *listen_at(struct server_object *self, const struct pyn_address 
         PyErr_SetString(PyExc_OSError, "too many listeners, or one that cannot be watched");
         return NULL;
     }
+    if (listener.address.scheme == PYN_SCHEME_PYNTO) { /* as a client has to write it, but for what it may hold */
+        listener.address.has_key = true;
+        memcpy(listener.address.key, pyn_door_public(pyn_door_of(self->door)), PYN_NOISE_KEY_LEN);
+    }
     pyn_address_text(&listener.address, spelled, sizeof spelled);
     return PyUnicode_FromString(spelled);
 }
@@ -389,7 +404,11 @@ static PyObject *server_listen(PyObject *self, PyObject *args)
         PyErr_SetString(PyExc_ValueError, fault.text);
         goto out;
     }
-    layering = pyn_layering_server(&address, pyn_server_quotas(of(self)->server)->limits.message_max, hosts, origins);
+    if (address.scheme == PYN_SCHEME_TCP && is_open == 0 && of(self)->door != NULL && !pyn_address_is_local(&address)) {
+        address.scheme = PYN_SCHEME_PYNTO; /* beyond this machine what has a key is encrypted */
+    }
+    layering = pyn_layering_server(&address, pyn_server_quotas(of(self)->server)->limits.message_max, hosts, origins,
+                                   of(self)->door);
     if (layering != NULL) {
         spelled = listen_at(of(self), &address, is_open != 0, layering);
     }
@@ -408,13 +427,14 @@ static PyObject *server_adopt(PyObject *self, PyObject *args)
 {
     int in = -1;
     int out = -1;
+    int is_stdio = 0;
     const char *peer = NULL;
     const struct pyn_layer_sources layers = {.count = 0};
 
-    if (!PyArg_ParseTuple(args, "iis:adopt", &in, &out, &peer)) {
+    if (!PyArg_ParseTuple(args, "iis|p:adopt", &in, &out, &peer, &is_stdio)) {
         return NULL;
     }
-    if (!pyn_server_adopt(of(self)->server, in, out, peer, &layers)) {
+    if (!pyn_server_adopt(of(self)->server, in, out, peer, is_stdio ? "stdio" : "adopted", &layers)) {
         PyErr_SetString(PyExc_OSError, "the descriptors cannot be served: too many connections, or not a stream");
         return NULL;
     }
@@ -441,6 +461,33 @@ static PyObject *server_run(PyObject *self, PyObject *args)
     Py_RETURN_NONE;
 }
 
+static PyObject *server_revoke(PyObject *self, PyObject *args)
+{
+    uint8_t id[PYN_GRANT_ID_LEN];
+
+    if (!PyArg_ParseTuple(args, "O&:revoke", pyn_grant_id_converter, id)) {
+        return NULL;
+    }
+    Py_BEGIN_ALLOW_THREADS
+    pyn_server_revoke(of(self)->server, id);
+    Py_END_ALLOW_THREADS
+    Py_RETURN_NONE;
+}
+
+static PyObject *server_decide(PyObject *self, PyObject *args)
+{
+    unsigned long long token = 0;
+    int is_in = 0;
+
+    if (!PyArg_ParseTuple(args, "Kp:decide", &token, &is_in)) {
+        return NULL;
+    }
+    Py_BEGIN_ALLOW_THREADS
+    pyn_server_decide(of(self)->server, token, is_in != 0);
+    Py_END_ALLOW_THREADS
+    Py_RETURN_NONE;
+}
+
 static PyObject *server_stop(PyObject *self, PyObject *Py_UNUSED(ignored))
 {
     pyn_server_stop(of(self)->server);
@@ -458,8 +505,9 @@ static PyObject *server_stats(PyObject *self, PyObject *Py_UNUSED(ignored))
     struct pyn_server_stats stats;
 
     pyn_server_stats(of(self)->server, &stats);
-    return Py_BuildValue("{s:I,s:I,s:I,s:K,s:K}", "connections", stats.links, "threads", stats.threads, "suspended",
-                         stats.suspended, "accepted", (unsigned long long)stats.accepted, "calls",
+    return Py_BuildValue("{s:I,s:I,s:I,s:K,s:K,s:K,s:K}", "connections", stats.links, "threads", stats.threads,
+                         "suspended", stats.suspended, "accepted", (unsigned long long)stats.accepted, "turned_away",
+                         (unsigned long long)stats.turned_away, "failed", (unsigned long long)stats.failed, "calls",
                          (unsigned long long)stats.calls);
 }
 
@@ -517,9 +565,15 @@ static PyMethodDef server_methods[] = {
      "loopback is "
      "wanted. hosts, origins: who may call a WebSocket, by which names."},
     {"adopt", server_adopt, METH_VARARGS,
-     "adopt(in_fd, out_fd, peer)\n--\n\nServes a connection that is open already, and owns it."},
+     "adopt(in_fd, out_fd, peer, stdio=False)\n--\n\nServes a connection that is open already, and owns it. stdio: it "
+     "leads to who has started "
+     "this process."},
     {"run", server_run, METH_VARARGS,
      "run(spare=False)\n--\n\nServes until stop(); a spare thread also until it is not needed any more."},
+    {"revoke", server_revoke, METH_VARARGS,
+     "revoke(id)\n--\n\nTakes a grant back: whoever is connected by it is gone when this returns."},
+    {"decide", server_decide, METH_VARARGS,
+     "decide(token, is_in)\n--\n\nThe answer to next_use() of the door: it is counted, and may come in; or not."},
     {"stop", server_stop, METH_NOARGS, "stop()\n--\n\nEnds every connection; each run() returns."},
     {"unlisten", server_unlisten, METH_NOARGS,
      "unlisten()\n--\n\nCloses the listeners, after stop(), when no run() is left."},

@@ -142,6 +142,7 @@ static PyObject *make_task(struct pyn_loop *loop, PyObject *awaitable)
 static struct run *make_run(struct pyn_loop *loop, struct pyn_link *link, PyObject *awaitable)
 {
     struct run *run = of(run_type->tp_alloc(run_type, 0));
+    PyObject *token = NULL;
 
     if (run == NULL) {
         return NULL;
@@ -149,7 +150,10 @@ static struct run *make_run(struct pyn_loop *loop, struct pyn_link *link, PyObje
     run->loop = loop;
     run->link = pyn_link_ref(link);
     run->party = (struct pyn_party *)Py_NewRef((PyObject *)link->host);
-    run->task = make_task(loop, awaitable);
+    if (pyn_caller_enter(link, &token) == 0) {
+        run->task = make_task(loop, awaitable);
+    }
+    pyn_caller_leave(token);
     if (run->task == NULL || PySet_Add(loop->tasks, run->task) != 0) {
         Py_CLEAR(run);
     }

@@ -19,8 +19,8 @@ struct shaking {
     struct pyn_keypair own;
     bool has_own;
     bool has_psk;
-    uint8_t psk[PYN_KEY_LEN];
-    uint8_t server_public[PYN_KEY_LEN];
+    uint8_t psk[PYN_NOISE_KEY_LEN];
+    uint8_t server_public[PYN_NOISE_KEY_LEN];
     uint8_t transport[PYN_TRANSPORT_NAME_MAX];
     size_t transport_len;
     uint8_t login[PYN_LOGIN_MAX];
@@ -35,6 +35,8 @@ struct channel {
     enum pyn_channel_state state;
     bool is_server;
     bool has_peer_key;
+    bool is_decided; /* DECIDING: and how */
+    bool is_in;
     uint8_t multiplications;
     struct shaking *shaking; /* NULL when the handshake is over */
     struct pyn_cipher sending;
@@ -42,7 +44,7 @@ struct channel {
     struct pyn_buf in;
     struct pyn_judge judge;
     struct pyn_principal who;
-    uint8_t peer_key[PYN_KEY_LEN];
+    uint8_t peer_key[PYN_NOISE_KEY_LEN];
     uint8_t transcript[PYN_HASH_LEN];
 };
 
@@ -115,7 +117,7 @@ static void make_opening(enum pyn_pattern_id pattern, uint8_t out[PYN_OPENING_LE
 static pyn_status begin(struct channel *channel, const struct pyn_pattern *pattern)
 {
     struct shaking *shaking = channel->shaking;
-    uint8_t prologue[PYN_OPENING_LEN + 1 + PYN_TRANSPORT_NAME_MAX + PYN_KEY_LEN];
+    uint8_t prologue[PYN_OPENING_LEN + 1 + PYN_TRANSPORT_NAME_MAX + PYN_NOISE_KEY_LEN];
     size_t len = PYN_OPENING_LEN;
     const bool is_initiator = !channel->is_server;
     struct pyn_handshake_config config = {
@@ -131,8 +133,8 @@ static pyn_status begin(struct channel *channel, const struct pyn_pattern *patte
     prologue[len++] = (uint8_t)shaking->transport_len;
     memcpy(prologue + len, shaking->transport, shaking->transport_len);
     len += shaking->transport_len;
-    memcpy(prologue + len, shaking->server_public, PYN_KEY_LEN);
-    len += PYN_KEY_LEN;
+    memcpy(prologue + len, shaking->server_public, PYN_NOISE_KEY_LEN);
+    len += PYN_NOISE_KEY_LEN;
     config.prologue = (struct pyn_view){prologue, len};
     return pyn_handshake_init(&shaking->hs, &config);
 }
@@ -169,9 +171,10 @@ static void fill_shaking(struct shaking *shaking, const struct pyn_channel_confi
         shaking->own = *config->own;
     }
     if (shaking->has_psk) {
-        memcpy(shaking->psk, config->psk, PYN_KEY_LEN);
+        memcpy(shaking->psk, config->psk, PYN_NOISE_KEY_LEN);
     }
-    memcpy(shaking->server_public, config->is_server ? config->own->public_key : config->server_public, PYN_KEY_LEN);
+    memcpy(shaking->server_public, config->is_server ? config->own->public_key : config->server_public,
+           PYN_NOISE_KEY_LEN);
     shaking->transport_len = config->transport.len;
     copy(config->transport.data, config->transport.len, shaking->transport);
     shaking->login_len = config->login.len;
@@ -232,7 +235,7 @@ static pyn_status take_opening(struct channel *channel, const uint8_t *bytes)
 }
 
 /* One record, sealed where it stands. */
-static pyn_status put_record(struct channel *channel, enum pyn_record_kind kind, struct pyn_view data,
+static pyn_status put_record(struct channel *channel, enum pyn_sealed_kind kind, struct pyn_view data,
                              struct pyn_buf *down)
 {
     uint8_t *record = NULL;
@@ -258,7 +261,7 @@ static pyn_status finish_handshake(struct channel *channel, struct pyn_buf *down
     pyn_status st = PYN_EINTERNAL;
 
     channel->has_peer_key = shaking->hs.has_peer_static;
-    memcpy(channel->peer_key, shaking->hs.peer_static, PYN_KEY_LEN);
+    memcpy(channel->peer_key, shaking->hs.peer_static, PYN_NOISE_KEY_LEN);
     st = pyn_handshake_finish(&shaking->hs, &channel->sending, &channel->receiving, channel->transcript);
     channel->state = PYN_CHANNEL_LOGIN;
     if (st == PYN_OK && !channel->is_server) {
@@ -276,7 +279,7 @@ static bool is_pinned(const struct channel *channel)
     const struct shaking *shaking = channel->shaking;
 
     return channel->is_server || !shaking->hs.has_peer_static ||
-           sodium_memcmp(shaking->hs.peer_static, shaking->server_public, PYN_KEY_LEN) == 0;
+           sodium_memcmp(shaking->hs.peer_static, shaking->server_public, PYN_NOISE_KEY_LEN) == 0;
 }
 
 /* Their message is read; if it is our turn then, ours is written. */
@@ -339,7 +342,7 @@ static pyn_status take_login(struct channel *channel, struct pyn_view login, str
 /* Opens a record into up, and leaves there what is data. */
 static pyn_status take_record(struct channel *channel, struct pyn_view record, struct pyn_buf *up, struct pyn_buf *down)
 {
-    enum pyn_record_kind kind = PYN_RECORD_NONE;
+    enum pyn_sealed_kind kind = PYN_RECORD_NONE;
     uint8_t *text = NULL;
     size_t len = 0;
     pyn_status st = pyn_buf_reserve(up, record.len - PYN_RECORD_HEAD_LEN - PYN_TAG_LEN, &text);
@@ -494,19 +497,34 @@ static pyn_status channel_receive(struct pyn_layer *layer, struct pyn_view bytes
     if (st == PYN_OK || st == PYN_EWAIT) {
         return PYN_OK;
     }
+    if (st == PYN_EGONE) {
+        return st; /* our own stream may still be ended */
+    }
     return die(channel, st, reason_of(channel, st));
 }
 
-pyn_status pyn_channel_decide(struct pyn_layer *layer, bool is_in, struct pyn_buf *up, struct pyn_buf *down)
+pyn_status pyn_channel_decide(struct pyn_layer *layer, bool is_in)
+{
+    struct channel *channel = of(layer);
+
+    if (channel->state != PYN_CHANNEL_DECIDING || channel->is_decided) {
+        return PYN_EPROTOCOL;
+    }
+    channel->is_decided = true;
+    channel->is_in = is_in;
+    return PYN_OK;
+}
+
+static pyn_status channel_resume(struct pyn_layer *layer, struct pyn_buf *up, struct pyn_buf *down)
 {
     struct channel *channel = of(layer);
     struct pyn_buf held;
     pyn_status st = PYN_OK;
 
-    if (channel->state != PYN_CHANNEL_DECIDING) {
-        return PYN_EPROTOCOL;
+    if (channel->state != PYN_CHANNEL_DECIDING || !channel->is_decided) {
+        return PYN_OK;
     }
-    if (!is_in) {
+    if (!channel->is_in) {
         return keep_out(channel, down);
     }
     held = channel->in; /* the block is ours now */
@@ -550,6 +568,7 @@ static const struct pyn_layer_ops ops = {
     .name = "channel",
     .start = channel_start,
     .receive = channel_receive,
+    .resume = channel_resume,
     .send = channel_send,
     .finish = channel_finish,
     .free = channel_free,
@@ -584,9 +603,9 @@ pyn_status pyn_channel_new(const struct pyn_channel_config *config, const struct
 
 /* ---- looking ---- */
 
-const struct pyn_layer *pyn_channel_of(const struct pyn_layer *layer)
+bool pyn_is_channel(const struct pyn_layer *layer)
 {
-    return layer != NULL && layer->ops == &ops ? layer : NULL;
+    return layer != NULL && layer->ops == &ops;
 }
 
 static const struct channel *look(const struct pyn_layer *layer)

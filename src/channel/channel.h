@@ -54,8 +54,8 @@ struct pyn_channel_config {
 /* PYN_EARGS: keys that do not fit the pattern, or a login or name that is too long. */
 pyn_status pyn_channel_new(const struct pyn_channel_config *config, const struct pyn_mem *mem, struct pyn_layer **out);
 
-/* NULL: it is not a channel. */
-const struct pyn_layer *pyn_channel_of(const struct pyn_layer *layer);
+/* NULL is none. */
+bool pyn_is_channel(const struct pyn_layer *layer);
 
 enum pyn_channel_state pyn_channel_state(const struct pyn_layer *layer);
 /* Server: who was let in. */
@@ -65,7 +65,7 @@ const uint8_t *pyn_channel_transcript(const struct pyn_layer *layer);
 /* Of points, so far. */
 unsigned pyn_channel_multiplications(const struct pyn_layer *layer);
 
-/* Server, DECIDING: in, or out. What has come meanwhile goes up. */
-pyn_status pyn_channel_decide(struct pyn_layer *layer, bool is_in, struct pyn_buf *up, struct pyn_buf *down);
+/* Server, DECIDING: in, or out. It happens when the layer is resumed. PYN_EPROTOCOL: there is nothing to decide. */
+pyn_status pyn_channel_decide(struct pyn_layer *layer, bool is_in);
 
 #endif

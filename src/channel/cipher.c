@@ -4,7 +4,7 @@
 #include <assert.h>
 #include <sodium.h>
 
-static_assert(crypto_aead_chacha20poly1305_ietf_KEYBYTES == PYN_KEY_LEN, "the key of the cipher");
+static_assert(crypto_aead_chacha20poly1305_ietf_KEYBYTES == PYN_NOISE_KEY_LEN, "the key of the cipher");
 static_assert(crypto_aead_chacha20poly1305_ietf_ABYTES == PYN_TAG_LEN, "the tag of the cipher");
 
 enum { NONCE_LEN = crypto_aead_chacha20poly1305_ietf_NPUBBYTES };
@@ -18,9 +18,9 @@ static void put_nonce(uint64_t number, uint8_t out[NONCE_LEN])
     }
 }
 
-void pyn_cipher_init(struct pyn_cipher *cipher, const uint8_t key[PYN_KEY_LEN])
+void pyn_cipher_init(struct pyn_cipher *cipher, const uint8_t key[PYN_NOISE_KEY_LEN])
 {
-    memcpy(cipher->key, key, PYN_KEY_LEN);
+    memcpy(cipher->key, key, PYN_NOISE_KEY_LEN);
     cipher->nonce = 0;
     cipher->has_key = true;
 }
@@ -69,12 +69,12 @@ pyn_status pyn_cipher_open(struct pyn_cipher *cipher, struct pyn_view beside, st
 
 void pyn_cipher_rekey(struct pyn_cipher *cipher)
 {
-    static const uint8_t zeros[PYN_KEY_LEN];
+    static const uint8_t zeros[PYN_NOISE_KEY_LEN];
     uint8_t nonce[NONCE_LEN];
-    uint8_t fresh[PYN_KEY_LEN + PYN_TAG_LEN];
+    uint8_t fresh[PYN_NOISE_KEY_LEN + PYN_TAG_LEN];
 
     put_nonce(UINT64_MAX, nonce);
     (void)crypto_aead_chacha20poly1305_ietf_encrypt(fresh, NULL, zeros, sizeof zeros, NULL, 0, NULL, nonce, cipher->key);
-    memcpy(cipher->key, fresh, PYN_KEY_LEN);
+    memcpy(cipher->key, fresh, PYN_NOISE_KEY_LEN);
     sodium_memzero(fresh, sizeof fresh);
 }

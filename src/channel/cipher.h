@@ -17,12 +17,12 @@
 enum { PYN_TAG_LEN = 16 };
 
 struct pyn_cipher {
-    uint8_t key[PYN_KEY_LEN];
+    uint8_t key[PYN_NOISE_KEY_LEN];
     uint64_t nonce; /* of the next message; the last value there is belongs to the rekey alone */
     bool has_key;
 };
 
-void pyn_cipher_init(struct pyn_cipher *cipher, const uint8_t key[PYN_KEY_LEN]);
+void pyn_cipher_init(struct pyn_cipher *cipher, const uint8_t key[PYN_NOISE_KEY_LEN]);
 void pyn_cipher_wipe(struct pyn_cipher *cipher);
 
 /* out has room for text.len + PYN_TAG_LEN bytes and may be where text stands; beside is authenticated, and not sent. */

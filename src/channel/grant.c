@@ -4,14 +4,14 @@
 #include <assert.h>
 #include <sodium.h>
 
-static_assert(crypto_sign_PUBLICKEYBYTES == PYN_KEY_LEN && crypto_sign_BYTES == PYN_SIGNATURE_LEN, "Ed25519");
+static_assert(crypto_sign_PUBLICKEYBYTES == PYN_NOISE_KEY_LEN && crypto_sign_BYTES == PYN_SIGNATURE_LEN, "Ed25519");
 
 enum { ROOM_MIN = 16 };
 
 struct pyn_grants {
     const struct pyn_mem *mem;
-    uint8_t pepper[PYN_KEY_LEN]; /* the key of the digests */
-    uint8_t server_public[PYN_KEY_LEN];
+    uint8_t pepper[PYN_NOISE_KEY_LEN]; /* the key of the digests */
+    uint8_t server_public[PYN_NOISE_KEY_LEN];
     struct pyn_grant *slots; /* room of them, a power of two; kind NONE: free */
     size_t room;
     size_t count;
@@ -24,7 +24,7 @@ static void digest_of(const uint8_t *key, const char *label, struct pyn_view a, 
 {
     crypto_generichash_state state;
 
-    (void)crypto_generichash_init(&state, key, key == NULL ? 0 : PYN_KEY_LEN, PYN_DIGEST_LEN);
+    (void)crypto_generichash_init(&state, key, key == NULL ? 0 : PYN_NOISE_KEY_LEN, PYN_DIGEST_LEN);
     (void)crypto_generichash_update(&state, (const uint8_t *)label, strlen(label) + 1);
     if (a.len > 0) {
         (void)crypto_generichash_update(&state, a.data, a.len);
@@ -49,15 +49,16 @@ void pyn_grants_digest(const struct pyn_grants *grants, enum pyn_login_kind kind
     digest_of(grants->pepper, labels[kind], what, (struct pyn_view){NULL, 0}, out);
 }
 
-void pyn_narrowing_digest(const uint8_t server_public[PYN_KEY_LEN], struct pyn_view facet, uint8_t out[PYN_DIGEST_LEN])
+void pyn_narrowing_digest(const uint8_t server_public[PYN_NOISE_KEY_LEN], struct pyn_view facet,
+                          uint8_t out[PYN_DIGEST_LEN])
 {
-    digest_of(NULL, "pynto narrowing 1", (struct pyn_view){server_public, PYN_KEY_LEN}, facet, out);
+    digest_of(NULL, "pynto narrowing 1", (struct pyn_view){server_public, PYN_NOISE_KEY_LEN}, facet, out);
 }
 
 /* ---- life ---- */
 
-pyn_status pyn_grants_new(const struct pyn_mem *mem, const uint8_t secret[PYN_KEY_LEN],
-                          const uint8_t public_key[PYN_KEY_LEN], struct pyn_grants **out)
+pyn_status pyn_grants_new(const struct pyn_mem *mem, const uint8_t secret[PYN_NOISE_KEY_LEN],
+                          const uint8_t public_key[PYN_NOISE_KEY_LEN], struct pyn_grants **out)
 {
     struct pyn_grants *grants = pyn_mem_new(mem, 1, sizeof *grants);
 
@@ -73,7 +74,7 @@ pyn_status pyn_grants_new(const struct pyn_mem *mem, const uint8_t secret[PYN_KE
         return PYN_ENOMEM;
     }
     digest_of(secret, "pynto grants 1", (struct pyn_view){NULL, 0}, (struct pyn_view){NULL, 0}, grants->pepper);
-    memcpy(grants->server_public, public_key, PYN_KEY_LEN);
+    memcpy(grants->server_public, public_key, PYN_NOISE_KEY_LEN);
     *out = grants;
     return PYN_OK;
 }
@@ -218,7 +219,7 @@ static bool parse(const struct pyn_claim *claim, struct parsed *out)
     rest.len--;
     switch (out->kind) {
     case PYN_LOGIN_KEY:
-        out->what = (struct pyn_view){claim->key, PYN_KEY_LEN};
+        out->what = (struct pyn_view){claim->key, PYN_NOISE_KEY_LEN};
         return claim->key != NULL && rest.len == 0;
     case PYN_LOGIN_CAPABILITY:
         out->what = rest;
@@ -227,10 +228,10 @@ static bool parse(const struct pyn_claim *claim, struct parsed *out)
         if (claim->key != NULL || rest.len < PYN_NARROWED_MIN) {
             return false;
         }
-        out->what = (struct pyn_view){rest.data, PYN_KEY_LEN};
-        out->signature = (struct pyn_view){rest.data + PYN_KEY_LEN, PYN_SIGNATURE_LEN};
+        out->what = (struct pyn_view){rest.data, PYN_NOISE_KEY_LEN};
+        out->signature = (struct pyn_view){rest.data + PYN_NOISE_KEY_LEN, PYN_SIGNATURE_LEN};
         out->facet = (struct pyn_view){out->signature.data + PYN_SIGNATURE_LEN,
-                                       rest.len - PYN_KEY_LEN - PYN_SIGNATURE_LEN};
+                                       rest.len - PYN_NOISE_KEY_LEN - PYN_SIGNATURE_LEN};
         return is_facet_name(out->facet);
     default:
         return false;
@@ -268,8 +269,8 @@ static void describe(const struct pyn_grant *grant, const struct parsed *parsed,
     }
 }
 
-enum pyn_judgement pyn_grants_judge(const struct pyn_grants *grants, const struct pyn_claim *claim, uint64_t now,
-                                    struct pyn_principal *who)
+enum pyn_admittance pyn_grants_judge(const struct pyn_grants *grants, const struct pyn_claim *claim, uint64_t now,
+                                     struct pyn_principal *who)
 {
     static const uint8_t nothing[PYN_CAPABILITY_LEN];
     struct parsed parsed;

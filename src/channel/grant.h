@@ -23,7 +23,7 @@ enum {
     PYN_CAPABILITY_LEN = 32,
     PYN_DIGEST_LEN = 32,
     PYN_SIGNATURE_LEN = 64,
-    PYN_NARROWED_MIN = PYN_KEY_LEN + PYN_SIGNATURE_LEN + 1, /* public key, signature, facet */
+    PYN_NARROWED_MIN = PYN_NOISE_KEY_LEN + PYN_SIGNATURE_LEN + 1, /* public key, signature, facet */
 };
 
 /* The first byte of a login. */
@@ -47,8 +47,8 @@ struct pyn_grant {
 struct pyn_grants;
 
 /* secret: the server's, for the digests. */
-pyn_status pyn_grants_new(const struct pyn_mem *mem, const uint8_t secret[PYN_KEY_LEN],
-                          const uint8_t public_key[PYN_KEY_LEN], struct pyn_grants **out);
+pyn_status pyn_grants_new(const struct pyn_mem *mem, const uint8_t secret[PYN_NOISE_KEY_LEN],
+                          const uint8_t public_key[PYN_NOISE_KEY_LEN], struct pyn_grants **out);
 void pyn_grants_free(struct pyn_grants *grants); /* accepts NULL */
 
 /* Replaces the entry of the same digest, if there is one. */
@@ -62,10 +62,11 @@ void pyn_grants_digest(const struct pyn_grants *grants, enum pyn_login_kind kind
                        uint8_t out[PYN_DIGEST_LEN]);
 
 /* What is signed when a capability of this server is narrowed to a facet. */
-void pyn_narrowing_digest(const uint8_t server_public[PYN_KEY_LEN], struct pyn_view facet, uint8_t out[PYN_DIGEST_LEN]);
+void pyn_narrowing_digest(const uint8_t server_public[PYN_NOISE_KEY_LEN], struct pyn_view facet,
+                          uint8_t out[PYN_DIGEST_LEN]);
 
 /* Is the claim good now? Then who is filled. */
-enum pyn_judgement pyn_grants_judge(const struct pyn_grants *grants, const struct pyn_claim *claim, uint64_t now,
-                                    struct pyn_principal *who);
+enum pyn_admittance pyn_grants_judge(const struct pyn_grants *grants, const struct pyn_claim *claim, uint64_t now,
+                                     struct pyn_principal *who);
 
 #endif

@@ -4,11 +4,12 @@
 #include <assert.h>
 #include <sodium.h>
 
-static_assert(crypto_scalarmult_SCALARBYTES == PYN_KEY_LEN && crypto_scalarmult_BYTES == PYN_KEY_LEN, "X25519");
+static_assert(crypto_scalarmult_SCALARBYTES == PYN_NOISE_KEY_LEN && crypto_scalarmult_BYTES == PYN_NOISE_KEY_LEN,
+              "X25519");
 
-void pyn_keypair_from(struct pyn_keypair *pair, const uint8_t secret[PYN_KEY_LEN])
+void pyn_keypair_from(struct pyn_keypair *pair, const uint8_t secret[PYN_NOISE_KEY_LEN])
 {
-    memmove(pair->secret, secret, PYN_KEY_LEN);
+    memmove(pair->secret, secret, PYN_NOISE_KEY_LEN);
     (void)crypto_scalarmult_base(pair->public_key, pair->secret); /* fails for no secret */
 }
 
@@ -54,17 +55,17 @@ pyn_status pyn_handshake_init(struct pyn_handshake *hs, const struct pyn_handsha
         hs->own = *config->own;
     }
     if (config->peer_public != NULL) {
-        memcpy(hs->peer_static, config->peer_public, PYN_KEY_LEN);
+        memcpy(hs->peer_static, config->peer_public, PYN_NOISE_KEY_LEN);
         hs->has_peer_static = true;
     }
     if (config->psk != NULL) {
-        memcpy(hs->psk, config->psk, PYN_KEY_LEN);
+        memcpy(hs->psk, config->psk, PYN_NOISE_KEY_LEN);
     }
     pyn_symmetric_init(&hs->symmetric, pyn_view_of(pattern->name));
     pyn_symmetric_mix_hash(&hs->symmetric, config->prologue);
     if (pattern->is_responder_known) {
         const uint8_t *responder = config->is_initiator ? hs->peer_static : hs->own.public_key;
-        pyn_symmetric_mix_hash(&hs->symmetric, (struct pyn_view){responder, PYN_KEY_LEN});
+        pyn_symmetric_mix_hash(&hs->symmetric, (struct pyn_view){responder, PYN_NOISE_KEY_LEN});
     }
     return PYN_OK;
 }
@@ -74,7 +75,7 @@ pyn_status pyn_handshake_init(struct pyn_handshake *hs, const struct pyn_handsha
 /* The secret that two keys share, mixed in. A peer's point of small order gives zero, and would make the key one that everybody knows. */
 static pyn_status mix_shared(struct pyn_handshake *hs, const uint8_t *secret, const uint8_t *public_key)
 {
-    uint8_t shared[PYN_KEY_LEN];
+    uint8_t shared[PYN_NOISE_KEY_LEN];
     pyn_status st = PYN_EFORGED;
 
     hs->multiplications++;
@@ -104,7 +105,7 @@ static pyn_status mix_token(struct pyn_handshake *hs, enum pyn_token token)
 
 static void mix_ephemeral(struct pyn_handshake *hs, const uint8_t *public_key)
 {
-    pyn_symmetric_mix_hash(&hs->symmetric, (struct pyn_view){public_key, PYN_KEY_LEN});
+    pyn_symmetric_mix_hash(&hs->symmetric, (struct pyn_view){public_key, PYN_NOISE_KEY_LEN});
     if (hs->pattern->has_psk) {
         pyn_symmetric_mix_key(&hs->symmetric, public_key);
     }
@@ -129,7 +130,7 @@ static void next_turn(struct pyn_handshake *hs)
 
 static void make_ephemeral(struct pyn_handshake *hs)
 {
-    uint8_t secret[PYN_KEY_LEN];
+    uint8_t secret[PYN_NOISE_KEY_LEN];
 
     hs->random.fill(hs->random.ctx, secret, sizeof secret);
     hs->multiplications++;
@@ -144,13 +145,13 @@ static pyn_status write_token(struct pyn_handshake *hs, enum pyn_token token, ui
     switch (token) {
     case PYN_TOKEN_E:
         make_ephemeral(hs);
-        memcpy(out + *len, hs->ephemeral.public_key, PYN_KEY_LEN);
-        *len += PYN_KEY_LEN;
+        memcpy(out + *len, hs->ephemeral.public_key, PYN_NOISE_KEY_LEN);
+        *len += PYN_NOISE_KEY_LEN;
         mix_ephemeral(hs, hs->ephemeral.public_key);
         return PYN_OK;
     case PYN_TOKEN_S: {
-        const size_t sealed_len = PYN_KEY_LEN + pyn_symmetric_overhead(&hs->symmetric);
-        st = pyn_symmetric_seal(&hs->symmetric, (struct pyn_view){hs->own.public_key, PYN_KEY_LEN}, out + *len);
+        const size_t sealed_len = PYN_NOISE_KEY_LEN + pyn_symmetric_overhead(&hs->symmetric);
+        st = pyn_symmetric_seal(&hs->symmetric, (struct pyn_view){hs->own.public_key, PYN_NOISE_KEY_LEN}, out + *len);
         *len += sealed_len;
         return st;
     }
@@ -191,12 +192,12 @@ pyn_status pyn_handshake_write(struct pyn_handshake *hs, struct pyn_view payload
 
 static pyn_status read_token(struct pyn_handshake *hs, enum pyn_token token, struct pyn_view *rest)
 {
-    struct pyn_view part = {rest->data, PYN_KEY_LEN};
+    struct pyn_view part = {rest->data, PYN_NOISE_KEY_LEN};
     pyn_status st = PYN_OK;
 
     switch (token) {
     case PYN_TOKEN_E:
-        memcpy(hs->peer_ephemeral, part.data, PYN_KEY_LEN);
+        memcpy(hs->peer_ephemeral, part.data, PYN_NOISE_KEY_LEN);
         mix_ephemeral(hs, hs->peer_ephemeral);
         break;
     case PYN_TOKEN_S:

@@ -16,12 +16,12 @@
 #include "symmetric.h"
 
 struct pyn_keypair {
-    uint8_t secret[PYN_KEY_LEN];
-    uint8_t public_key[PYN_KEY_LEN];
+    uint8_t secret[PYN_NOISE_KEY_LEN];
+    uint8_t public_key[PYN_NOISE_KEY_LEN];
 };
 
 /* The public half of a secret. One scalar multiplication. */
-void pyn_keypair_from(struct pyn_keypair *pair, const uint8_t secret[PYN_KEY_LEN]);
+void pyn_keypair_from(struct pyn_keypair *pair, const uint8_t secret[PYN_NOISE_KEY_LEN]);
 
 /* Fills out with what nobody can guess; it cannot fail. Tests give bytes of their own. */
 struct pyn_random {
@@ -34,8 +34,8 @@ struct pyn_handshake_config {
     bool is_initiator;
     struct pyn_view prologue;
     const struct pyn_keypair *own; /* NULL only where the pattern has none for this end */
-    const uint8_t *peer_public;    /* PYN_KEY_LEN bytes; given exactly where the pattern knows it from the start */
-    const uint8_t *psk;            /* PYN_KEY_LEN bytes; given exactly where the pattern has one */
+    const uint8_t *peer_public; /* PYN_NOISE_KEY_LEN bytes; given exactly where the pattern knows it from the start */
+    const uint8_t *psk;         /* PYN_NOISE_KEY_LEN bytes; given exactly where the pattern has one */
     struct pyn_random random;
 };
 
@@ -51,9 +51,9 @@ struct pyn_handshake {
     struct pyn_symmetric symmetric;
     struct pyn_keypair own;
     struct pyn_keypair ephemeral;
-    uint8_t peer_static[PYN_KEY_LEN];
-    uint8_t peer_ephemeral[PYN_KEY_LEN];
-    uint8_t psk[PYN_KEY_LEN];
+    uint8_t peer_static[PYN_NOISE_KEY_LEN];
+    uint8_t peer_ephemeral[PYN_NOISE_KEY_LEN];
+    uint8_t psk[PYN_NOISE_KEY_LEN];
     struct pyn_random random;
 };
 

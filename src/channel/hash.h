@@ -16,7 +16,7 @@
 
 enum {
     PYN_HASH_LEN = 64,
-    PYN_KEY_LEN = 32, /* of a cipher, a preshared secret, and either half of a key pair */
+    PYN_NOISE_KEY_LEN = 32, /* of a cipher, a preshared secret, and either half of a key pair */
 };
 
 /* Of a, then b. out may be where a or b stands. */

@@ -62,11 +62,11 @@ size_t pyn_pattern_message_len(const struct pyn_pattern *pattern, unsigned index
         for (unsigned i = 0; i < PYN_TOKENS_MAX && pattern->tokens[message][i] != PYN_TOKEN_END; i++) {
             switch ((enum pyn_token)pattern->tokens[message][i]) {
             case PYN_TOKEN_E:
-                len += PYN_KEY_LEN;
+                len += PYN_NOISE_KEY_LEN;
                 has_key = has_key || pattern->has_psk;
                 break;
             case PYN_TOKEN_S:
-                len += PYN_KEY_LEN + (has_key ? (size_t)PYN_TAG_LEN : 0);
+                len += PYN_NOISE_KEY_LEN + (has_key ? (size_t)PYN_TAG_LEN : 0);
                 break;
             default:
                 has_key = true;

@@ -31,12 +31,12 @@ struct pyn_principal {
 
 /* What a client has proved and said. */
 struct pyn_claim {
-    const uint8_t *key;     /* PYN_KEY_LEN bytes that it has proved to hold the secret of; NULL: none */
+    const uint8_t *key;     /* PYN_NOISE_KEY_LEN bytes that it has proved to hold the secret of; NULL: none */
     struct pyn_view login;  /* what it sent by itself, inside the channel */
     const uint8_t *session; /* PYN_HASH_LEN bytes: the handshake's transcript */
 };
 
-enum pyn_judgement {
+enum pyn_admittance {
     PYN_JUDGED_OUT = 0,
     PYN_JUDGED_IN,
     PYN_JUDGED_LATER, /* pyn_channel_decide() follows */
@@ -44,7 +44,7 @@ enum pyn_judgement {
 
 /* Who decides. Called with whatever lock the layer is called with: it must not wait. */
 struct pyn_judge {
-    enum pyn_judgement (*judge)(void *ctx, const struct pyn_claim *claim, struct pyn_principal *who);
+    enum pyn_admittance (*judge)(void *ctx, const struct pyn_claim *claim, struct pyn_principal *who);
     void *ctx;
 };
 

@@ -13,7 +13,7 @@ static void turn_key(struct pyn_cipher *cipher)
     }
 }
 
-pyn_status pyn_record_seal(struct pyn_cipher *cipher, enum pyn_record_kind kind, uint8_t *record, size_t data_len)
+pyn_status pyn_record_seal(struct pyn_cipher *cipher, enum pyn_sealed_kind kind, uint8_t *record, size_t data_len)
 {
     const size_t sealed_len = data_len + PYN_RECORD_SEALED_MIN;
     uint8_t *text = record + PYN_RECORD_HEAD_LEN;
@@ -42,7 +42,7 @@ pyn_status pyn_record_measure(struct pyn_view bytes, size_t *record_len)
     return PYN_OK;
 }
 
-pyn_status pyn_record_open(struct pyn_cipher *cipher, struct pyn_view record, uint8_t *out, enum pyn_record_kind *kind,
+pyn_status pyn_record_open(struct pyn_cipher *cipher, struct pyn_view record, uint8_t *out, enum pyn_sealed_kind *kind,
                            size_t *data_len)
 {
     struct pyn_view sealed = {record.data + PYN_RECORD_HEAD_LEN, record.len - PYN_RECORD_HEAD_LEN};
@@ -61,7 +61,7 @@ pyn_status pyn_record_open(struct pyn_cipher *cipher, struct pyn_view record, ui
     if (last == PYN_RECORD_NONE || last >= PYN_RECORD_KIND_COUNT) {
         return PYN_EFORMAT;
     }
-    *kind = (enum pyn_record_kind)last;
+    *kind = (enum pyn_sealed_kind)last;
     *data_len = sealed.len - PYN_RECORD_SEALED_MIN;
     return PYN_OK;
 }

@@ -28,7 +28,7 @@ enum {
     PYN_RECORDS_PER_KEY = 65536, /* so that no key seals more than 4 GiB */
 };
 
-enum pyn_record_kind {
+enum pyn_sealed_kind {
     PYN_RECORD_NONE = 0,
     PYN_RECORD_LOGIN = 1,   /* client: what it holds; its first record, and only that */
     PYN_RECORD_DATA = 2,    /* bytes of the stream */
@@ -38,13 +38,13 @@ enum pyn_record_kind {
 };
 
 /* data_len bytes stand at record + PYN_RECORD_HEAD_LEN; the record is data_len + PYN_RECORD_EXTRA_LEN long afterwards. */
-pyn_status pyn_record_seal(struct pyn_cipher *cipher, enum pyn_record_kind kind, uint8_t *record, size_t data_len);
+pyn_status pyn_record_seal(struct pyn_cipher *cipher, enum pyn_sealed_kind kind, uint8_t *record, size_t data_len);
 
 /* How long the whole record is that begins with bytes. PYN_EWAIT: they are fewer than PYN_RECORD_HEAD_LEN. */
 pyn_status pyn_record_measure(struct pyn_view bytes, size_t *record_len);
 
 /* Opens a whole record. out: room for record.len - PYN_RECORD_HEAD_LEN - PYN_TAG_LEN bytes; *data_len of them are the data. */
-pyn_status pyn_record_open(struct pyn_cipher *cipher, struct pyn_view record, uint8_t *out, enum pyn_record_kind *kind,
+pyn_status pyn_record_open(struct pyn_cipher *cipher, struct pyn_view record, uint8_t *out, enum pyn_sealed_kind *kind,
                            size_t *data_len);
 
 #endif

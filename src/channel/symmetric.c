@@ -32,21 +32,21 @@ void pyn_symmetric_mix_hash(struct pyn_symmetric *sym, struct pyn_view bytes)
     pyn_hash(transcript_of(sym), bytes, sym->transcript);
 }
 
-void pyn_symmetric_mix_key(struct pyn_symmetric *sym, const uint8_t secret[PYN_KEY_LEN])
+void pyn_symmetric_mix_key(struct pyn_symmetric *sym, const uint8_t secret[PYN_NOISE_KEY_LEN])
 {
     uint8_t out[3][PYN_HASH_LEN];
 
-    pyn_hkdf(sym->chaining, (struct pyn_view){secret, PYN_KEY_LEN}, 2, out);
+    pyn_hkdf(sym->chaining, (struct pyn_view){secret, PYN_NOISE_KEY_LEN}, 2, out);
     memcpy(sym->chaining, out[0], PYN_HASH_LEN);
     pyn_cipher_init(&sym->cipher, out[1]);
     sodium_memzero(out, sizeof out);
 }
 
-void pyn_symmetric_mix_key_and_hash(struct pyn_symmetric *sym, const uint8_t secret[PYN_KEY_LEN])
+void pyn_symmetric_mix_key_and_hash(struct pyn_symmetric *sym, const uint8_t secret[PYN_NOISE_KEY_LEN])
 {
     uint8_t out[3][PYN_HASH_LEN];
 
-    pyn_hkdf(sym->chaining, (struct pyn_view){secret, PYN_KEY_LEN}, 3, out);
+    pyn_hkdf(sym->chaining, (struct pyn_view){secret, PYN_NOISE_KEY_LEN}, 3, out);
     memcpy(sym->chaining, out[0], PYN_HASH_LEN);
     pyn_symmetric_mix_hash(sym, (struct pyn_view){out[1], PYN_HASH_LEN});
     pyn_cipher_init(&sym->cipher, out[2]);

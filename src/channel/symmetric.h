@@ -22,8 +22,8 @@ void pyn_symmetric_init(struct pyn_symmetric *sym, struct pyn_view name);
 void pyn_symmetric_wipe(struct pyn_symmetric *sym);
 
 void pyn_symmetric_mix_hash(struct pyn_symmetric *sym, struct pyn_view bytes);
-void pyn_symmetric_mix_key(struct pyn_symmetric *sym, const uint8_t secret[PYN_KEY_LEN]);
-void pyn_symmetric_mix_key_and_hash(struct pyn_symmetric *sym, const uint8_t secret[PYN_KEY_LEN]);
+void pyn_symmetric_mix_key(struct pyn_symmetric *sym, const uint8_t secret[PYN_NOISE_KEY_LEN]);
+void pyn_symmetric_mix_key_and_hash(struct pyn_symmetric *sym, const uint8_t secret[PYN_NOISE_KEY_LEN]);
 
 /* How much longer sealed is than plain: 0 or PYN_TAG_LEN. */
 static inline size_t pyn_symmetric_overhead(const struct pyn_symmetric *sym)

@@ -30,6 +30,8 @@ struct pyn_layer_ops {
     /* Its last words, after which it is only freed; also when the handshake is not done. why: PYN_EGONE for an orderly end. NULL: none. */
     void (*finish)(struct pyn_layer *layer, pyn_status why, struct pyn_buf *down);
     void (*free)(struct pyn_layer *layer);
+    /* Goes on after it has waited for its host. NULL: it never waits. */
+    pyn_status (*resume)(struct pyn_layer *layer, struct pyn_buf *up, struct pyn_buf *down);
 };
 
 struct pyn_layer {

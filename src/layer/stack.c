@@ -176,7 +176,13 @@ void pyn_stack_used(struct pyn_stack *stack)
 static pyn_status receive_at(struct pyn_stack *stack, uint32_t at, struct pyn_view bytes)
 {
     struct pyn_layer *layer = stack->layers[at];
-    pyn_status st = layer->ops->receive(layer, bytes, &stack->up[at % 2], below(stack, at));
+    pyn_status st = PYN_OK;
+
+    if (bytes.len > 0) {
+        st = layer->ops->receive(layer, bytes, &stack->up[at % 2], below(stack, at));
+    } else if (layer->ops->resume != NULL) {
+        st = layer->ops->resume(layer, &stack->up[at % 2], below(stack, at));
+    }
 
     if (st != PYN_OK) {
         st = fail_of(stack, layer, st);
@@ -187,8 +193,10 @@ static pyn_status receive_at(struct pyn_stack *stack, uint32_t at, struct pyn_vi
     return st == PYN_OK ? begin(stack) : st;
 }
 
-pyn_status pyn_stack_receive(struct pyn_stack *stack, struct pyn_view bytes, struct pyn_view *plain)
+/* Without bytes the layers are resumed. */
+static pyn_status go_up(struct pyn_stack *stack, struct pyn_view bytes, struct pyn_view *plain)
 {
+    const bool is_resumed = bytes.len == 0;
     pyn_status st = stack->over;
 
     *plain = (struct pyn_view){NULL, 0};
@@ -197,7 +205,7 @@ pyn_status pyn_stack_receive(struct pyn_stack *stack, struct pyn_view bytes, str
         return st;
     }
     /* A layer that fails has still passed up what came before: the layers above read that, and no more. */
-    for (uint32_t at = 0; at < stack->begun && bytes.len > 0; at++) {
+    for (uint32_t at = 0; at < stack->begun && (is_resumed || bytes.len > 0); at++) {
         pyn_status failed = receive_at(stack, at, bytes);
         pyn_buf_fini(&stack->up[(at + 1) % 2]);
         st = st == PYN_OK ? failed : st;
@@ -209,6 +217,22 @@ pyn_status pyn_stack_receive(struct pyn_stack *stack, struct pyn_view bytes, str
         }
     }
     return st;
+}
+
+pyn_status pyn_stack_receive(struct pyn_stack *stack, struct pyn_view bytes, struct pyn_view *plain)
+{
+    *plain = (struct pyn_view){NULL, 0};
+    return bytes.len > 0 ? go_up(stack, bytes, plain) : stack->over;
+}
+
+pyn_status pyn_stack_resume(struct pyn_stack *stack, struct pyn_view *plain)
+{
+    return go_up(stack, (struct pyn_view){NULL, 0}, plain);
+}
+
+struct pyn_layer *pyn_stack_layer(struct pyn_stack *stack, uint32_t index)
+{
+    return index < stack->count ? stack->layers[index] : NULL;
 }
 
 pyn_status pyn_stack_send(struct pyn_stack *stack, struct pyn_view plain, size_t *taken)

@@ -38,6 +38,9 @@ struct pyn_stack;
 pyn_status pyn_stack_new(const struct pyn_mem *mem, const struct pyn_layer_sources *sources, struct pyn_stack **out);
 void pyn_stack_free(struct pyn_stack *stack); /* accepts NULL */
 
+/* From the stream up; NULL: there are not so many. */
+struct pyn_layer *pyn_stack_layer(struct pyn_stack *stack, uint32_t index);
+
 bool pyn_stack_is_open(const struct pyn_stack *stack);
 /* "no handshake in time", while a layer is not open: "no websocket handshake in time". */
 const char *pyn_stack_waits_for(const struct pyn_stack *stack);
@@ -45,6 +48,8 @@ const char *pyn_stack_reason(const struct pyn_stack *stack);
 
 /* Bytes of the stream, all of which are taken. *plain: what they mean for the session, also when the status is not PYN_OK: it came before. */
 pyn_status pyn_stack_receive(struct pyn_stack *stack, struct pyn_view bytes, struct pyn_view *plain);
+/* The same after a layer has been told what it waited for: what it kept goes up. */
+pyn_status pyn_stack_resume(struct pyn_stack *stack, struct pyn_view *plain);
 /* *plain was used: its buffer goes. */
 void pyn_stack_used(struct pyn_stack *stack);
 

@@ -187,7 +187,8 @@ void pyn_link_end(struct pyn_link *link, pyn_status why, const char *reason)
     printable(link->reason, sizeof link->reason, reason, strlen(reason));
     pyn_link_flush(link); /* a goodbye that stands there */
     if (link->stack != NULL) {
-        pyn_stack_finish(link->stack, link->over);
+        /* What the peer will never read has not ended in an orderly way. */
+        pyn_stack_finish(link->stack, pyn_session_output(link->session).len > 0 ? PYN_EFLOOD : link->over);
         pyn_link_flush(link);
     }
     atomic_store(&link->is_clogged, false);
@@ -198,7 +199,7 @@ void pyn_link_end(struct pyn_link *link, pyn_status why, const char *reason)
     }
     wake_everybody(link);
     pyn_inbox_end(link);
-    if (link->server != NULL) {
+    if (link->server != NULL && !atomic_load(&link->is_shaking)) { /* else the host knows nothing of it */
         pyn_server_wants_sweep(link->server, link);
     }
 }

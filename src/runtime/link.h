@@ -17,6 +17,7 @@
 #include <stdatomic.h>
 #include <sys/types.h>
 
+#include "../channel/principal.h"
 #include "../layer/stack.h"
 #include "../session/session.h"
 #include "fork.h"
@@ -51,7 +52,11 @@ struct pyn_link {
     pyn_status over;
     char reason[160]; /* why it is over, printable */
     char peer[160];   /* who is there, for people */
-    void *host;       /* the binding's */
+    bool has_uid;     /* of a Unix socket: who has connected */
+    bool is_parent;   /* of stdin and stdout: who has started us */
+    uint32_t uid;
+    const char *transport; /* static: how it came: "tcp", "unix", "stdio" */
+    void *host;            /* the binding's */
 
     struct pyn_waiter *waiters;
     bool tells;            /* one-way calls have been sent, */
@@ -83,6 +88,14 @@ struct pyn_link {
     uint32_t suspended; /* calls of it that wait */
     uint32_t slot;
     uint32_t generation;
+
+    /* server, of pynto:// */
+    atomic_bool is_shaking;        /* it is in the server's list of those that are not open yet */
+    bool is_untold;                /* nothing is logged of its end: there are too many like it */
+    bool is_asking;                /* a use is being counted; guarded by the link's lock */
+    uint8_t source[16];            /* whom it is counted with */
+    struct pyn_link *shaking_next; /* guarded by the server's lock */
+    struct pyn_link *shaking_before;
 
     /* server; guarded by the link's lock */
     bool read_again; /* something came while another thread was reading */
@@ -135,6 +148,17 @@ void pyn_link_feed(struct pyn_link *link, const uint8_t *data, size_t len);
 /* The rest of a large message is due: it is read straight into the session, as far as it is there. The same result as of recv(). */
 bool pyn_link_is_large(const struct pyn_link *link);
 ssize_t pyn_link_read_large(struct pyn_link *link);
+/* A layer has been told what it waited for: what it kept goes through the session. */
+void pyn_link_resume(struct pyn_link *link);
+
+/* Its encrypted channel, or NULL; and who that has let in, or NULL. Good as long as the link. */
+struct pyn_layer *pyn_link_channel(struct pyn_link *link);
+const struct pyn_principal *pyn_link_principal(struct pyn_link *link);
+/* Ends it when what it was let in by has expired. */
+void pyn_link_check_expiry(struct pyn_link *link);
+
+/* Why a stream that has ended without a word has ended. */
+const char *pyn_link_cut_reason(const struct pyn_link *link);
 
 /* Does anything stand there that could be written? Before the layers are open the session's does not count. */
 bool pyn_link_has_output(const struct pyn_link *link);

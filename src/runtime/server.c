@@ -3,6 +3,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -10,8 +11,9 @@
 
 #include "clock.h"
 #include "server_state.h"
+#include "shaking.h"
 
-enum { READ_AT_ONCE = 64 * 1024, READS_IN_A_ROW = 16, TICK_MS = 500, THREADS_KEPT = 2 };
+enum { READ_AT_ONCE = 64 * 1024, READ_UNOPENED = 4096, READS_IN_A_ROW = 16, TICK_MS = 500, THREADS_KEPT = 2 };
 
 /* What an epoll event is about: the kind in the upper half, a slot or listener in the lower. */
 static const uint64_t TOKEN_WAKE = UINT64_C(1) << 62;
@@ -180,14 +182,33 @@ static struct pyn_link *make_link(struct pyn_server *server, int in, int out, co
     return link;
 }
 
-bool pyn_server_adopt(struct pyn_server *server, int in, int out, const char *peer, const struct pyn_layer_sources *layers)
+/* How a connection comes. */
+struct arrival {
+    const char *peer;
+    const char *transport;
+    const struct pyn_layer_sources *layers;
+    bool is_gated; /* from the open network: it has to be let in */
+};
+
+static void note_origin(struct pyn_link *link, const char *transport)
 {
+    uid_t uid = 0;
+
+    link->transport = transport;
+    link->is_parent = strcmp(transport, "stdio") == 0;
+    link->has_uid = pyn_peer_uid(link->in, &uid);
+    link->uid = uid;
+}
+
+static bool adopt(struct pyn_server *server, int in, int out, const struct arrival *arrival)
+{
+    const char *peer = arrival->peer;
     struct pyn_link *link = NULL;
     uint64_t token = 0;
     bool is_watched = false;
 
     if (pyn_set_blocking(in, false) && (in == out || pyn_set_blocking(out, false))) {
-        link = make_link(server, in, out, peer, layers);
+        link = make_link(server, in, out, peer, arrival->layers);
     }
     if (link == NULL) {
         (void)close(in);
@@ -196,7 +217,11 @@ bool pyn_server_adopt(struct pyn_server *server, int in, int out, const char *pe
         }
         return false;
     }
+    note_origin(link, arrival->transport);
     if (enroll(server, link)) {
+        if (arrival->is_gated) {
+            pyn_shaking_enter(server, link);
+        }
         token = (uint64_t)link->generation << 32 | link->slot;
         if (in == out) {
             is_watched = watch(server, in, EPOLLIN | EPOLLOUT | EPOLLRDHUP, token);
@@ -207,6 +232,7 @@ bool pyn_server_adopt(struct pyn_server *server, int in, int out, const char *pe
             pyn_link_lock(link);
             pyn_link_end(link, PYN_EGONE, "the descriptor cannot be watched");
             pyn_link_unlock(link);
+            pyn_shaking_settle(server, link);
         }
     } else {
         pyn_server_log(server, peer, "refused: too many connections");
@@ -215,8 +241,15 @@ bool pyn_server_adopt(struct pyn_server *server, int in, int out, const char *pe
     return is_watched;
 }
 
-/* The link that an event is about, counted up; NULL when it has gone meanwhile. */
-static struct pyn_link *find_link(struct pyn_server *server, uint64_t token)
+bool pyn_server_adopt(struct pyn_server *server, int in, int out, const char *peer, const char *transport,
+                      const struct pyn_layer_sources *layers)
+{
+    const struct arrival arrival = {.peer = peer, .transport = transport, .layers = layers};
+
+    return adopt(server, in, out, &arrival);
+}
+
+struct pyn_link *pyn_server_find(struct pyn_server *server, uint64_t token)
 {
     uint32_t slot = (uint32_t)token;
     struct pyn_link *link = NULL;
@@ -254,7 +287,9 @@ void pyn_server_drop(struct pyn_server *server, struct pyn_link *link)
     }
     pyn_server_unlock(server);
     if (was_there) {
-        pyn_server_log(server, link->peer, link->reason);
+        if (!link->is_untold) {
+            pyn_server_log(server, link->peer, link->reason);
+        }
         pyn_link_unref(link);
     }
     if (is_end) {
@@ -262,30 +297,14 @@ void pyn_server_drop(struct pyn_server *server, struct pyn_link *link)
     }
 }
 
-void pyn_server_welcome(struct pyn_server *server, struct pyn_link *link, struct pyn_view root_name)
-{
-    for (uint32_t i = 0; i < server->config.root_count; i++) {
-        const struct pyn_server_root *root = &server->config.roots[i];
-        if ((root_name.len == 0 && server->config.root_count == 1) || pyn_view_is_equal(root->name, root_name)) {
-            pyn_status st = pyn_session_welcome(link->session, root->object, root->iface);
-            if (st != PYN_OK) {
-                pyn_link_end(link, st, pyn_status_name(st));
-            }
-            return;
-        }
-    }
-    pyn_session_goodbye(link->session, (uint32_t)PYN_EDENIED, "no such root");
-    pyn_link_end(link, PYN_EPROTOCOL, "asked for a root that is not there");
-}
-
 /* ---- reading ---- */
 
-static ssize_t read_some(const struct pyn_link *link, uint8_t *scratch)
+static ssize_t read_some(const struct pyn_link *link, uint8_t *scratch, size_t max)
 {
     ssize_t n = 0;
 
     do {
-        n = link->is_socket ? recv(link->in, scratch, READ_AT_ONCE, MSG_DONTWAIT) : read(link->in, scratch, READ_AT_ONCE);
+        n = link->is_socket ? recv(link->in, scratch, max, MSG_DONTWAIT) : read(link->in, scratch, max);
     } while (n < 0 && errno == EINTR);
     return n;
 }
@@ -298,8 +317,12 @@ static bool drain(struct pyn_link *link, bool is_hung_up)
     for (int i = 0; i < READS_IN_A_ROW; i++) {
         ssize_t n = 0;
         int error = 0;
+        size_t max = READ_AT_ONCE;
         if (link->over != PYN_OK || link->is_paused) {
             return false;
+        }
+        if (!pyn_link_is_open(link)) { /* who has proved nothing yet gets little of our memory */
+            max = READ_UNOPENED;
         }
         if (pyn_link_is_large(link)) {
             n = pyn_link_read_large(link);
@@ -309,17 +332,17 @@ static bool drain(struct pyn_link *link, bool is_hung_up)
             }
         } else {
             pyn_link_unlock(link);
-            n = read_some(link, scratch);
+            n = read_some(link, scratch, max);
             error = errno;
             pyn_link_lock(link);
         }
         if (n > 0) {
             pyn_link_feed(link, scratch, (size_t)n);
-            if (n < READ_AT_ONCE && !is_hung_up) {
+            if ((size_t)n < max && !is_hung_up) {
                 return false;
             }
         } else if (n == 0 || (error != EAGAIN && error != EWOULDBLOCK)) {
-            pyn_link_end(link, PYN_EGONE, n == 0 ? "closed by the peer" : "the peer is gone");
+            pyn_link_end(link, PYN_EGONE, n == 0 ? pyn_link_cut_reason(link) : "the peer is gone");
             return false;
         } else {
             return false;
@@ -390,6 +413,28 @@ static void complain(struct pyn_server *server, const char *text)
     }
 }
 
+static void accept_one(struct pyn_server *server, uint32_t index, int fd, const char *peer)
+{
+    static const char *const transports[] = {
+        [PYN_SCHEME_NONE] = "unknown", [PYN_SCHEME_TCP] = "tcp", [PYN_SCHEME_UNIX] = "unix",
+        [PYN_SCHEME_FD] = "fd",        [PYN_SCHEME_WS] = "ws",   [PYN_SCHEME_PYNTO] = "pynto",
+    };
+    const enum pyn_scheme scheme = server->listeners[index].address.scheme;
+    const struct arrival arrival = {.peer = peer,
+                                    .transport = transports[scheme],
+                                    .layers = &server->layers[index],
+                                    .is_gated = scheme == PYN_SCHEME_PYNTO};
+
+    if (arrival.is_gated && !pyn_shaking_admits(server, fd)) {
+        (void)close(fd); /* not a word, not a line, and nothing computed */
+        pyn_server_lock(server);
+        server->turned_away++;
+        pyn_server_unlock(server);
+        return;
+    }
+    (void)adopt(server, fd, fd, &arrival);
+}
+
 static void accept_all(struct pyn_server *server, uint32_t index)
 {
     char peer[160];
@@ -403,7 +448,7 @@ static void accept_all(struct pyn_server *server, uint32_t index)
             }
             return;
         }
-        (void)pyn_server_adopt(server, fd, fd, peer, &server->layers[index]);
+        accept_one(server, index, fd, peer);
     }
 }
 
@@ -423,6 +468,7 @@ static void check_time(struct pyn_link *link)
 
     pyn_link_lock(link);
     now = pyn_now(); /* not earlier: what it is compared with may have been set a moment ago */
+    pyn_link_check_expiry(link);
     if (link->over == PYN_OK) {
         if (!pyn_link_has_output(link)) {
             link->moved_at = now;
@@ -471,6 +517,7 @@ static void tick(struct pyn_server *server)
         pyn_server_unlock(server);
         if (link != NULL) {
             check_time(link);
+            pyn_shaking_settle(server, link);
             pyn_server_unpause(link);
             pyn_link_unref(link);
         }
@@ -492,9 +539,10 @@ static void handle(struct pyn_server *server, const struct epoll_event *event)
     } else if ((token & TOKEN_LISTENER) != 0) {
         accept_all(server, (uint32_t)(token & 0xff));
     } else {
-        link = find_link(server, token);
+        link = pyn_server_find(server, token);
         if (link != NULL) {
             serve_link(link, (event->events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0);
+            pyn_shaking_settle(server, link);
             pyn_link_unref(link);
         }
     }
@@ -597,6 +645,7 @@ void pyn_server_close_all(struct pyn_server *server)
                 pyn_link_end(link, PYN_EGONE, "the server stops");
             }
             pyn_link_unlock(link);
+            pyn_shaking_settle(server, link);
             pyn_link_unref(link);
         }
     }
@@ -610,6 +659,8 @@ void pyn_server_stats(struct pyn_server *server, struct pyn_server_stats *out)
                                      .threads = server->threads,
                                      .suspended = server->suspended,
                                      .accepted = server->accepted,
+                                     .turned_away = server->turned_away,
+                                     .failed = server->failed,
                                      .calls = server->calls};
     pyn_server_unlock(server);
 }

@@ -16,6 +16,8 @@
 #include "link.h"
 #include "trail.h"
 
+struct pyn_door;
+
 struct pyn_server;
 
 /* What the runtime asks of the host. Called without any lock of the runtime's; the host takes the interpreter's by itself. */
@@ -47,6 +49,7 @@ struct pyn_server_config {
     uint32_t suspended_max;  /* calls of one link that wait for a peer */
     struct pyn_inbox *inbox; /* of the event loop that runs what is declared async; borrowed */
     struct pyn_trail *trail; /* borrowed; NULL: nobody keeps a log of decisions */
+    struct pyn_door *door;   /* borrowed; for listeners of pynto:// addresses; NULL: there are none */
     bool ends_deserted;      /* stops when its last link is gone: a server on stdio ends with its only client */
 };
 
@@ -60,8 +63,8 @@ const struct pyn_quotas *pyn_server_quotas(const struct pyn_server *server);
 bool pyn_server_listen(struct pyn_server *server, const struct pyn_listener *listener,
                        const struct pyn_layer_sources *layers);
 
-/* A connection that is open already. Takes the descriptors over, also when it fails. */
-bool pyn_server_adopt(struct pyn_server *server, int in, int out, const char *peer,
+/* A connection that is open already. Takes the descriptors over, also when it fails. transport: static, such as "stdio". */
+bool pyn_server_adopt(struct pyn_server *server, int in, int out, const char *peer, const char *transport,
                       const struct pyn_layer_sources *layers);
 
 /*
@@ -101,11 +104,19 @@ void pyn_server_resume(struct pyn_server *server, struct pyn_link *link);
 /* What was answered for object is not true any more: every link that holds it is told. How many were. Without any lock, or with the interpreter's. */
 uint32_t pyn_server_stale(struct pyn_server *server, const void *object, struct pyn_view name);
 
+/* Takes a grant back: at once, also from those who are connected by it. */
+void pyn_server_revoke(struct pyn_server *server, const uint8_t id[PYN_GRANT_ID_LEN]);
+
+/* Says whether the use that was asked for is counted, and the client let in. token: of pyn_door_next(). */
+void pyn_server_decide(struct pyn_server *server, uint64_t token, bool is_in);
+
 struct pyn_server_stats {
     uint32_t links;
     uint32_t threads;
     uint32_t suspended;
     uint64_t accepted;
+    uint64_t turned_away;
+    uint64_t failed;
     uint64_t calls;
 };
 void pyn_server_stats(struct pyn_server *server, struct pyn_server_stats *out);

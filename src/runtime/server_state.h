@@ -21,6 +21,13 @@ struct pyn_server {
     struct pyn_listener listeners[PYN_LISTENERS_MAX];
     struct pyn_layer_sources layers[PYN_LISTENERS_MAX]; /* of the connections of each */
     uint32_t listener_count;
+    struct pyn_link *shaking; /* from the open network, and not open yet: the oldest first */
+    struct pyn_link *shaking_tail;
+    uint32_t shaking_count;
+    uint64_t failed;         /* handshakes and logins that came to nothing */
+    uint64_t told_in;        /* the second in which lines about them were last written, */
+    uint32_t told;           /* and how many */
+    uint64_t turned_away;    /* connections of sources that were over their rate */
     struct pyn_link **links; /* by slot, connection_max of them */
     uint32_t link_count;
     uint32_t generation;
@@ -65,6 +72,8 @@ void pyn_server_take_turns(struct pyn_server *server);
 void pyn_server_unpause(struct pyn_link *link);
 void pyn_server_drop(struct pyn_server *server, struct pyn_link *link);
 void pyn_server_close_all(struct pyn_server *server);
+/* The link that a token is about, counted up; NULL when it has gone meanwhile. */
+struct pyn_link *pyn_server_find(struct pyn_server *server, uint64_t token);
 void pyn_server_log(struct pyn_server *server, const char *peer, const char *text);
 
 #endif

@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 
 #include "link.h"
+#include "shaking.h"
 
 enum { LARGE_READ = 4 << 20 }; /* bytes that are read in a row while the lock is held */
 
@@ -30,16 +31,45 @@ static void feed_session(struct pyn_link *link, struct pyn_view bytes)
     }
 }
 
-static void feed_stack(struct pyn_link *link, struct pyn_view bytes)
+/* What has come out of the layers. */
+static void take_plain(struct pyn_link *link, struct pyn_view plain, pyn_status st)
 {
-    struct pyn_view plain;
-    pyn_status st = pyn_stack_receive(link->stack, bytes, &plain);
-
+    if (st == PYN_OK) {
+        pyn_shaking_look(link);
+    }
     feed_session(link, plain);
     pyn_stack_used(link->stack);
     if (st != PYN_OK) {
         pyn_link_end(link, st, pyn_stack_reason(link->stack));
     }
+}
+
+static void feed_stack(struct pyn_link *link, struct pyn_view bytes)
+{
+    struct pyn_view plain;
+    pyn_status st = pyn_stack_receive(link->stack, bytes, &plain);
+
+    take_plain(link, plain, st);
+}
+
+void pyn_link_resume(struct pyn_link *link)
+{
+    struct pyn_view plain;
+    pyn_status st = pyn_stack_resume(link->stack, &plain);
+
+    take_plain(link, plain, st);
+}
+
+const char *pyn_link_cut_reason(const struct pyn_link *link)
+{
+    if (link->stack == NULL) {
+        return link->server != NULL ? "closed by the peer" : "the peer has closed the connection";
+    }
+    if (pyn_link_is_open(link)) {
+        return "cut: the stream has ended, but nobody has said so";
+    }
+    return link->server != NULL ? "closed in the middle of the handshake"
+                                : "closed in the middle of the handshake: is that the server of this key?";
 }
 
 void pyn_link_feed(struct pyn_link *link, const uint8_t *data, size_t len)

@@ -168,7 +168,7 @@ static pyn_status read_once(struct pyn_link *link, uint64_t deadline)
     if (n < 0 && (error == EINTR || error == EAGAIN || error == EWOULDBLOCK)) {
         return PYN_EWAIT;
     }
-    pyn_link_end(link, PYN_EGONE, n == 0 ? "the peer has closed the connection" : "the peer is gone");
+    pyn_link_end(link, PYN_EGONE, n == 0 ? pyn_link_cut_reason(link) : "the peer is gone");
     return PYN_OK;
 }
 

@@ -10,6 +10,7 @@
 #include <arpa/inet.h>
 #include <limits.h>
 #include <netinet/in.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/un.h>
@@ -175,6 +176,52 @@ static bool parse_tcp(struct pyn_view text, struct pyn_address *out, struct pyn_
     return parse_host_and_port(text, out, fault);
 }
 
+/* base64url without padding, of which one spelling only decodes. 0: it is none, or decodes to more than max bytes. */
+static size_t decode_base64(struct pyn_view text, uint8_t *out, size_t max)
+{
+    size_t len = 0;
+
+    if (text.len == 0 || sodium_base642bin(out, max, (const char *)text.data, text.len, NULL, &len, NULL,
+                                           sodium_base64_VARIANT_URLSAFE_NO_PADDING) != 0) {
+        return 0;
+    }
+    return len;
+}
+
+/* A capability is 32 bytes, or a key, a signature and a name behind each other. */
+static bool is_capability_len(size_t len)
+{
+    return len == 32 || len > 32 + 64;
+}
+
+static bool parse_pynto(struct pyn_view text, struct pyn_address *out, struct pyn_fault *fault)
+{
+    const uint8_t *at = text.len > 0 ? memchr(text.data, '@', text.len) : NULL;
+    const uint8_t *slash = NULL;
+
+    if (at != NULL) {
+        struct pyn_view key = {text.data, (size_t)(at - text.data)};
+        out->has_key = decode_base64(key, out->key, sizeof(out->key)) == sizeof(out->key);
+        if (!out->has_key) {
+            return refuse(fault,
+                          "what stands ahead of @ in pynto://key@host:port/capability is not the key of a server");
+        }
+        text = (struct pyn_view){at + 1, text.len - key.len - 1};
+    }
+    slash = text.len > 0 ? memchr(text.data, '/', text.len) : NULL;
+    if (slash != NULL) {
+        struct pyn_view capability = {slash + 1, text.len - (size_t)(slash - text.data) - 1};
+        out->capability_len = decode_base64(capability, out->capability, sizeof(out->capability));
+        if (!is_capability_len(out->capability_len)) {
+            return refuse(fault,
+                          "what stands behind the slash in pynto://key@host:port/capability is not a capability");
+        }
+        text.len -= capability.len + 1;
+    }
+    out->scheme = PYN_SCHEME_PYNTO;
+    return parse_host_and_port(text, out, fault);
+}
+
 /* "/", or parts that each begin with a slash and are neither empty nor of dots alone. No percent signs: every path has one spelling only. */
 static bool is_web_path(struct pyn_view path)
 {
@@ -266,12 +313,15 @@ bool pyn_address_parse(struct pyn_view text, struct pyn_address *out, struct pyn
         is_good = parse_tcp(text, &address, fault);
     } else if (take_prefix(&text, "ws://")) {
         is_good = parse_ws(text, &address, fault);
+    } else if (take_prefix(&text, "pynto://")) {
+        is_good = parse_pynto(text, &address, fault);
     } else if (take_prefix(&text, "unix://")) {
         is_good = parse_unix(text, &address, fault);
     } else if (take_prefix(&text, "fd://")) {
         is_good = parse_fd(text, &address, fault);
     } else {
-        is_good = refuse(fault, "it begins neither with tcp:// nor with ws:// nor with unix:// nor with fd://");
+        is_good = refuse(
+            fault, "it begins neither with tcp:// nor with ws:// nor with pynto:// nor with unix:// nor with fd://");
     }
     if (is_good) {
         *out = address;
@@ -280,6 +330,18 @@ bool pyn_address_parse(struct pyn_view text, struct pyn_address *out, struct pyn
 }
 
 /* ---- text ---- */
+
+static void spell_pynto(const struct pyn_address *address, char *text, size_t room)
+{
+    char key[64] = "";
+
+    if (address->has_key) {
+        (void)sodium_bin2base64(key, sizeof(key), address->key, sizeof(address->key),
+                                sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+    }
+    (void)snprintf(text, room, strchr(address->host, ':') != NULL ? "pynto://%s%s[%s]:%u" : "pynto://%s%s%s:%u", key,
+                   address->has_key ? "@" : "", address->host, (unsigned)address->port);
+}
 
 void pyn_address_text(const struct pyn_address *address, char *text, size_t room)
 {
@@ -295,6 +357,9 @@ void pyn_address_text(const struct pyn_address *address, char *text, size_t room
     case PYN_SCHEME_WS:
         (void)snprintf(text, room, strchr(address->host, ':') != NULL ? "ws://[%s]:%u%s" : "ws://%s:%u%s",
                        address->host, (unsigned)address->port, address->path);
+        break;
+    case PYN_SCHEME_PYNTO:
+        spell_pynto(address, text, room);
         break;
     case PYN_SCHEME_UNIX:
         (void)snprintf(text, room, "unix://%s", address->path);
@@ -337,6 +402,28 @@ bool pyn_net_fail(struct pyn_fault *fault, const char *tried, const struct pyn_a
 }
 
 /* ---- for the system ---- */
+
+void pyn_source_of(int fd, uint8_t source[PYN_SOURCE_LEN])
+{
+    static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+    struct sockaddr_storage from = {0};
+    struct sockaddr_in6 in6;
+    struct sockaddr_in in;
+    socklen_t len = sizeof(from);
+
+    memset(source, 0, PYN_SOURCE_LEN);
+    if (getpeername(fd, (struct sockaddr *)&from, &len) != 0) {
+        return;
+    }
+    if (from.ss_family == AF_INET) {
+        memcpy(&in, &from, sizeof(in));
+        memcpy(source, mapped, sizeof(mapped));
+        memcpy(source + sizeof(mapped), &in.sin_addr, sizeof(in.sin_addr));
+    } else if (from.ss_family == AF_INET6) {
+        memcpy(&in6, &from, sizeof(in6));
+        memcpy(source, in6.sin6_addr.s6_addr, IN6_IS_ADDR_V4MAPPED(&in6.sin6_addr) ? 16 : 8);
+    }
+}
 
 /* sa may stand unaligned for its real type, so it is copied. */
 static struct sockaddr_in as_ipv4(const struct sockaddr *sa)
@@ -426,4 +513,15 @@ bool pyn_net_resolve(const struct pyn_address *address, bool is_open_allowed, co
         }
     }
     return true;
+}
+
+bool pyn_address_is_local(const struct pyn_address *address)
+{
+    struct addrinfo *found = NULL;
+    bool is_local = pyn_net_resolve(address, false, "resolve", &found, NULL);
+
+    if (is_local) {
+        freeaddrinfo(found);
+    }
+    return is_local;
 }

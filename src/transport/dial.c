@@ -225,6 +225,13 @@ int pyn_dial(const struct pyn_address *address, bool is_open_allowed, uint64_t t
     int fd = -1;
 
     switch (address->scheme) {
+    case PYN_SCHEME_PYNTO:
+        if (address->has_key) {
+            fd = dial_tcp(address, true, deadline, fault); /* the channel stands above it */
+        } else {
+            (void)fail(fault, address, "the key of the server is missing: pynto://key@host:port/capability", 0);
+        }
+        break;
     case PYN_SCHEME_TCP:
     case PYN_SCHEME_WS:
         fd = dial_tcp(address, is_open_allowed, deadline, fault);

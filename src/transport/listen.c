@@ -292,6 +292,11 @@ bool pyn_listen(const struct pyn_address *address, bool is_open_allowed, struct 
 {
     *out = (struct pyn_listener){.fd = -1};
     switch (address->scheme) {
+    case PYN_SCHEME_PYNTO:
+        if (address->capability_len > 0) {
+            return fail(fault, address, "a capability has no place in an address to listen at", 0);
+        }
+        return listen_tcp(address, true, out, fault); /* the channel stands above it */
     case PYN_SCHEME_TCP:
     case PYN_SCHEME_WS:
         return listen_tcp(address, is_open_allowed, out, fault);

@@ -3,6 +3,7 @@
  *
  *   tcp://host:port        port 0: any that is free; an IPv6 host stands in brackets
  *   ws://host:port/path    the same as tcp for this room: what a WebSocket begins with is not its business
+ *   pynto://key@host:port/capability  TCP for this room, encrypted above it: allowed beyond loopback. To listen: pynto://host:port, or with the key
  *   unix:///path           a socket file, mode 0600 from its first moment
  *   fd://N                 a descriptor that is already open: a connected stream socket, or for listening a listening one
  *
@@ -20,13 +21,20 @@
 
 #include "../wire/view.h"
 
-enum { PYN_ADDRESS_MAX = 512 };
+enum { PYN_ADDRESS_MAX = 512, PYN_CAPABILITY_MAX = 352, PYN_SOURCE_LEN = 16 };
 
 struct pyn_fault {
     char text[512]; /* printable, one line */
 };
 
-enum pyn_scheme { PYN_SCHEME_NONE = 0, PYN_SCHEME_TCP, PYN_SCHEME_UNIX, PYN_SCHEME_FD, PYN_SCHEME_WS };
+enum pyn_scheme {
+    PYN_SCHEME_NONE = 0,
+    PYN_SCHEME_TCP,
+    PYN_SCHEME_UNIX,
+    PYN_SCHEME_FD,
+    PYN_SCHEME_WS,
+    PYN_SCHEME_PYNTO
+};
 
 struct pyn_address {
     enum pyn_scheme scheme;
@@ -34,6 +42,10 @@ struct pyn_address {
     uint16_t port;  /* TCP, WS */
     char path[108]; /* UNIX, WS: absolute, terminated */
     int fd;         /* FD */
+    bool has_key;   /* PYNTO */
+    uint8_t key[32];
+    size_t capability_len;                  /* PYNTO; 0: none */
+    uint8_t capability[PYN_CAPABILITY_MAX]; /* secret: no text of ours ever holds it */
 };
 
 /*
@@ -42,8 +54,11 @@ struct pyn_address {
  */
 bool pyn_address_parse(struct pyn_view text, struct pyn_address *out, struct pyn_fault *fault);
 
-/* The canonical spelling; always terminated. */
+/* The canonical spelling, without a capability; always terminated. */
 void pyn_address_text(const struct pyn_address *address, char *text, size_t room);
+
+/* Is everything that the host of the address resolves to loopback? false, too, when it does not resolve. */
+bool pyn_address_is_local(const struct pyn_address *address);
 
 struct pyn_listener {
     int fd;
@@ -67,6 +82,9 @@ int pyn_accept(const struct pyn_listener *listener, char *peer, size_t room);
 
 /* A blocking connected descriptor (TCP_NODELAY), or -1. Plain TCP beyond loopback is refused unless is_open_allowed. timeout_ns 0: none. */
 int pyn_dial(const struct pyn_address *address, bool is_open_allowed, uint64_t timeout_ns, struct pyn_fault *fault);
+
+/* Whom a peer is counted with, by its address: IPv4 as mapped into IPv6; of IPv6 the first half. Zeros for what has no address. */
+void pyn_source_of(int fd, uint8_t source[PYN_SOURCE_LEN]);
 
 /* Unix sockets: who is at the other end, as of its connect(). false elsewhere. */
 bool pyn_peer_uid(int fd, uid_t *uid);

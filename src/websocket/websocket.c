@@ -165,7 +165,7 @@ static void release(struct pyn_layer *layer)
     pyn_mem_free(self->mem, self);
 }
 
-static const struct pyn_layer_ops ops = {"websocket", start, receive, send, finish, release};
+static const struct pyn_layer_ops ops = {"websocket", start, receive, send, finish, release, NULL};
 
 pyn_status pyn_websocket_make(const void *ctx, const struct pyn_mem *mem, struct pyn_layer **out)
 {

@@ -28,7 +28,7 @@ static void fill(void *ctx, uint8_t *out, size_t len)
     memset(out, 0x42, len);
 }
 
-static enum pyn_judgement judge(void *ctx, const struct pyn_claim *claim, struct pyn_principal *who)
+static enum pyn_admittance judge(void *ctx, const struct pyn_claim *claim, struct pyn_principal *who)
 {
     (void)ctx;
     (void)claim;
@@ -38,8 +38,8 @@ static enum pyn_judgement judge(void *ctx, const struct pyn_claim *claim, struct
 
 static struct pyn_layer *make(uint8_t choice)
 {
-    static const uint8_t secrets[2][PYN_KEY_LEN] = {{1, 2}, {3, 4}};
-    static const uint8_t psk[PYN_KEY_LEN] = {7};
+    static const uint8_t secrets[2][PYN_NOISE_KEY_LEN] = {{1, 2}, {3, 4}};
+    static const uint8_t psk[PYN_NOISE_KEY_LEN] = {7};
     struct pyn_keypair own;
     struct pyn_keypair other;
     struct pyn_layer *layer = NULL;

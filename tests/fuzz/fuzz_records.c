@@ -40,7 +40,7 @@ static void fill(void *ctx, uint8_t *out, size_t len)
     memset(out, 0x42, len);
 }
 
-static enum pyn_judgement judge(void *ctx, const struct pyn_claim *claim, struct pyn_principal *who)
+static enum pyn_admittance judge(void *ctx, const struct pyn_claim *claim, struct pyn_principal *who)
 {
     (void)ctx;
     (void)claim;
@@ -116,7 +116,7 @@ static void tamper(struct world *w, uint8_t how, size_t at)
 
 static void open_both(struct world *w)
 {
-    static const uint8_t secret[PYN_KEY_LEN] = {1, 2};
+    static const uint8_t secret[PYN_NOISE_KEY_LEN] = {1, 2};
     struct pyn_keypair own;
     struct pyn_channel_config server = {
         .is_server = true, .own = &own, .judge = {judge, NULL}, .random = {fill, NULL}, .transport = pyn_view_of("tcp")};

@@ -63,6 +63,23 @@ static void what_is_an_address_is_spelled_canonically(void **state)
     }
 }
 
+static void an_address_of_the_channel_has_a_key_and_a_capability_which_is_never_spelled(void **state)
+{
+    static const char text[] = "pynto://AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8@Host.example:7117/"
+                               "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE";
+    struct pyn_address address;
+    struct pyn_fault fault = {""};
+
+    assert_true(parse(text, &address, &fault));
+    assert_true(address.scheme == PYN_SCHEME_PYNTO && address.has_key && address.port == 7117);
+    assert_true(address.key[1] == 1 && address.key[31] == 31);
+    assert_true(address.capability_len == 32 && address.capability[0] == 1 && address.capability[31] == 1);
+    assert_string_equal(spell(&address), "pynto://AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8@host.example:7117");
+    assert_true(parse("pynto://[::1]:0", &address, &fault));
+    assert_true(!address.has_key && address.capability_len == 0);
+    assert_string_equal(spell(&address), "pynto://[::1]:0");
+}
+
 static void what_is_not_an_address_is_refused(void **state)
 {
     static const struct {
@@ -75,7 +92,18 @@ static void what_is_not_an_address_is_refused(void **state)
         {"TCP://127.0.0.1:1", "begins neither"},
         {" tcp://127.0.0.1:1", "begins neither"},
         {"udp://127.0.0.1:1", "begins neither"},
-        {"pynto://key@127.0.0.1:1/secret", "begins neither"},
+        {"pynto://key@127.0.0.1:1/secret", "not the key of a server"},
+        {"pynto://@127.0.0.1:1", "not the key of a server"},
+        {"pynto://AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8A@127.0.0.1:1", "not the key of a server"},
+        {"pynto://AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh9@127.0.0.1:1", "not the key of a server"},
+        {"pynto://AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=@127.0.0.1:1", "not the key of a server"},
+        {"pynto://AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHg@127.0.0.1:1", "not the key of a server"},
+        {"pynto://AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8@127.0.0.1:1/", "not a capability"},
+        {"pynto://AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8@127.0.0.1:1/c2VjcmV0", "not a capability"},
+        {"pynto://AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8@127.0.0.1:1/a/b", "not a capability"},
+        {"pynto://AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8@127.0.0.1:1?x", "port"},
+        {"pynto://AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8@127.0.0.1", "no port"},
+        {"pynto://AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8@a@127.0.0.1:1", "user info"},
         {"/run/x", "begins neither"},
         {"127.0.0.1:1", "begins neither"},
         {"tcp://", "no port"},
@@ -292,6 +320,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_an_address_is_spelled_canonically),
+        cmocka_unit_test(an_address_of_the_channel_has_a_key_and_a_capability_which_is_never_spelled),
         cmocka_unit_test(what_is_not_an_address_is_refused),
         cmocka_unit_test(a_fault_never_repeats_the_text),
         cmocka_unit_test(a_nul_is_a_control_character_wherever_it_stands),

@@ -10,7 +10,7 @@ enum { MAX = 1 << 20 };
 static struct pyn_keypair server_key;
 static struct pyn_keypair client_key;
 static struct pyn_keypair other_key;
-static const uint8_t psk[PYN_KEY_LEN] = {4, 2};
+static const uint8_t psk[PYN_NOISE_KEY_LEN] = {4, 2};
 
 /* One end with the buffers around it. */
 struct end {
@@ -26,10 +26,10 @@ struct world {
     struct pyn_channel_config server_config;
     struct end client;
     struct end server;
-    enum pyn_judgement verdict;
+    enum pyn_admittance verdict;
     unsigned judged;
     bool had_key;
-    uint8_t key[PYN_KEY_LEN];
+    uint8_t key[PYN_NOISE_KEY_LEN];
     char login[64];
 };
 
@@ -39,14 +39,14 @@ static void fill(void *ctx, uint8_t *out, size_t len)
     randombytes_buf(out, len);
 }
 
-static enum pyn_judgement judge(void *ctx, const struct pyn_claim *claim, struct pyn_principal *who)
+static enum pyn_admittance judge(void *ctx, const struct pyn_claim *claim, struct pyn_principal *who)
 {
     struct world *w = ctx;
 
     w->judged++;
     w->had_key = claim->key != NULL;
     if (claim->key != NULL) {
-        memcpy(w->key, claim->key, PYN_KEY_LEN);
+        memcpy(w->key, claim->key, PYN_NOISE_KEY_LEN);
     }
     assert_true(claim->login.len < sizeof w->login);
     memcpy(w->login, claim->login.data, claim->login.len);
@@ -146,7 +146,7 @@ static void both_directions_work_in_every_pattern_and_in_pieces_of_every_size(vo
             assert_true(w.client.layer->is_open && w.server.layer->is_open);
             assert_string_equal(w.login, "secret");
             assert_int_equal(w.had_key, pyn_pattern_by_id(pattern)->has_initiator_key);
-            assert_true(!w.had_key || memcmp(w.key, client_key.public_key, PYN_KEY_LEN) == 0);
+            assert_true(!w.had_key || memcmp(w.key, client_key.public_key, PYN_NOISE_KEY_LEN) == 0);
             assert_memory_equal(pyn_channel_transcript(w.client.layer), pyn_channel_transcript(w.server.layer),
                                 PYN_HASH_LEN);
             send_text(&w.client, "hello");
@@ -209,11 +209,14 @@ static void what_comes_while_the_judge_thinks_goes_up_when_he_has_decided(void *
         carry(&w.client, &w.server, MAX);
         assert_int_equal(pyn_channel_state(w.server.layer), PYN_CHANNEL_DECIDING);
         assert_int_equal(pyn_buf_len(&w.server.up), 0);
-        assert_int_equal(pyn_channel_decide(w.server.layer, is_in == 1, &w.server.up, &w.server.down),
+        assert_int_equal(w.server.layer->ops->resume(w.server.layer, &w.server.up, &w.server.down), PYN_OK); /* too early */
+        assert_int_equal(pyn_channel_decide(w.server.layer, is_in == 1), PYN_OK);
+        assert_int_equal(pyn_channel_decide(w.server.layer, true), PYN_EPROTOCOL); /* the first word stands */
+        assert_int_equal(w.server.layer->ops->resume(w.server.layer, &w.server.up, &w.server.down),
                          is_in == 1 ? PYN_OK : PYN_ESHUT);
         assert_true(has_up(&w.server, is_in == 1 ? "one two" : ""));
         assert_int_equal(w.server.layer->is_open, is_in == 1);
-        assert_int_equal(pyn_channel_decide(w.server.layer, true, &w.server.up, &w.server.down), PYN_EPROTOCOL);
+        assert_int_equal(pyn_channel_decide(w.server.layer, true), PYN_EPROTOCOL);
         stop(&w);
     }
 }
@@ -306,7 +309,7 @@ static void an_impostor_is_not_told_who_the_client_is(void **state)
     static const struct pyn_view nothing;
     struct world w;
     struct pyn_handshake hs;
-    uint8_t prologue[sizeof opening + PYN_KEY_LEN];
+    uint8_t prologue[sizeof opening + PYN_NOISE_KEY_LEN];
     uint8_t message[2 + 192];
     struct pyn_handshake_config config = {.pattern = pyn_pattern_by_id(PYN_PATTERN_XX),
                                           .own = &other_key,
@@ -316,7 +319,7 @@ static void an_impostor_is_not_told_who_the_client_is(void **state)
 
     prepare(&w, PYN_PATTERN_XX);
     memcpy(prologue, opening, sizeof opening);
-    memcpy(prologue + sizeof opening, server_key.public_key, PYN_KEY_LEN);
+    memcpy(prologue + sizeof opening, server_key.public_key, PYN_NOISE_KEY_LEN);
     make_end(&w, &w.client, &w.client_config);
     assert_int_equal(pyn_handshake_init(&hs, &config), PYN_OK);
     struct pyn_view first = pyn_buf_view(&w.client.down);
@@ -427,6 +430,9 @@ static void an_end_that_was_said_is_told_apart_from_a_cut(void **state)
     assert_int_equal(w.server.st, PYN_EGONE);
     assert_true(has_up(&w.server, "last words"));
     assert_string_equal(w.server.layer->reason, "the peer has ended the stream");
+    assert_int_equal(pyn_buf_len(&w.server.down), 0);
+    w.server.layer->ops->finish(w.server.layer, PYN_EGONE, &w.server.down); /* and says the same */
+    assert_int_equal(pyn_buf_len(&w.server.down), PYN_RECORD_EXTRA_LEN);
     stop(&w);
     open_pair(&w, PYN_PATTERN_NK); /* for whatever other reason: not a word */
     w.client.layer->ops->finish(w.client.layer, PYN_EFLOOD, &w.client.down);
@@ -564,7 +570,7 @@ static int make_keys(void **state)
 
     (void)state;
     for (size_t i = 0; i < SUPPORT_COUNT(pairs); i++) {
-        uint8_t secret[PYN_KEY_LEN];
+        uint8_t secret[PYN_NOISE_KEY_LEN];
         randombytes_buf(secret, sizeof secret);
         pyn_keypair_from(pairs[i], secret);
     }

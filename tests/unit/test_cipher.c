@@ -6,7 +6,7 @@
 #include "../../src/channel/cipher.h"
 
 static const struct pyn_view nothing;
-static const uint8_t key[PYN_KEY_LEN] = {7, 1, 9};
+static const uint8_t key[PYN_NOISE_KEY_LEN] = {7, 1, 9};
 
 static void what_was_sealed_opens_in_the_same_order(void **state)
 {

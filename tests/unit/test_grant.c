@@ -5,9 +5,9 @@
 
 #include "../../src/channel/grant.h"
 
-static const uint8_t secret[PYN_KEY_LEN] = {8};
-static const uint8_t server_public[PYN_KEY_LEN] = {9};
-static const uint8_t key[PYN_KEY_LEN] = {10};
+static const uint8_t secret[PYN_NOISE_KEY_LEN] = {8};
+static const uint8_t server_public[PYN_NOISE_KEY_LEN] = {9};
+static const uint8_t key[PYN_NOISE_KEY_LEN] = {10};
 
 struct login {
     uint8_t bytes[512];
@@ -34,8 +34,8 @@ static struct login login_of(enum pyn_login_kind kind, const uint8_t *what, size
     return login;
 }
 
-static enum pyn_judgement judge(const struct pyn_grants *grants, const struct login *login, const uint8_t *peer,
-                                uint64_t now, struct pyn_principal *who)
+static enum pyn_admittance judge(const struct pyn_grants *grants, const struct login *login, const uint8_t *peer,
+                                 uint64_t now, struct pyn_principal *who)
 {
     const struct pyn_claim claim = {.key = peer, .login = {login->bytes, login->len}};
 
@@ -142,7 +142,7 @@ static void a_grant_ends_with_its_last_second(void **state)
 {
     static const struct {
         uint64_t now;
-        enum pyn_judgement wanted;
+        enum pyn_admittance wanted;
     } cases[] = {{0, PYN_JUDGED_IN},
                  {999, PYN_JUDGED_IN},
                  {1000, PYN_JUDGED_OUT},
@@ -204,12 +204,12 @@ static void what_was_dropped_is_refused_and_everything_else_stays(void **state)
 }
 
 /* The login of a capability that was narrowed to a facet. */
-static struct login narrow(const uint8_t seed[32], const uint8_t server[PYN_KEY_LEN], const char *facet)
+static struct login narrow(const uint8_t seed[32], const uint8_t server[PYN_NOISE_KEY_LEN], const char *facet)
 {
-    uint8_t public_key[PYN_KEY_LEN];
+    uint8_t public_key[PYN_NOISE_KEY_LEN];
     uint8_t secret_key[64];
     uint8_t digest[PYN_DIGEST_LEN];
-    struct login login = {.len = 1 + PYN_KEY_LEN + PYN_SIGNATURE_LEN + strlen(facet)};
+    struct login login = {.len = 1 + PYN_NOISE_KEY_LEN + PYN_SIGNATURE_LEN + strlen(facet)};
 
     (void)crypto_sign_seed_keypair(public_key, secret_key, seed);
     pyn_narrowing_digest(server, pyn_view_of(facet), digest);
@@ -227,7 +227,7 @@ static void a_narrowed_capability_is_good_for_its_facet_alone(void **state)
     struct pyn_grants *grants = make(&mem);
     struct pyn_principal who;
     struct login login = narrow(seed, server_public, "chat:Reader");
-    uint8_t public_key[PYN_KEY_LEN];
+    uint8_t public_key[PYN_NOISE_KEY_LEN];
     uint8_t secret_key[64];
 
     (void)crypto_sign_seed_keypair(public_key, secret_key, seed);

@@ -8,7 +8,7 @@
 enum { MESSAGE_MAX = 256 };
 
 static const struct pyn_view nothing;
-static const uint8_t psk[PYN_KEY_LEN] = {1, 2, 3};
+static const uint8_t psk[PYN_NOISE_KEY_LEN] = {1, 2, 3};
 static struct pyn_keypair client_key;
 static struct pyn_keypair server_key;
 static struct pyn_keypair other_key;
@@ -78,16 +78,16 @@ static void both_ends_get_the_same_keys_and_know_each_other(void **state)
         assert_int_equal(pyn_handshake_init(&ends[1], &server), PYN_OK);
         assert_int_equal(play(ends), PYN_OK);
         assert_true(ends[0].has_peer_static);
-        assert_memory_equal(ends[0].peer_static, server_key.public_key, PYN_KEY_LEN);
+        assert_memory_equal(ends[0].peer_static, server_key.public_key, PYN_NOISE_KEY_LEN);
         assert_int_equal(ends[1].has_peer_static, ends[1].pattern->has_initiator_key);
         if (ends[1].has_peer_static) {
-            assert_memory_equal(ends[1].peer_static, client_key.public_key, PYN_KEY_LEN);
+            assert_memory_equal(ends[1].peer_static, client_key.public_key, PYN_NOISE_KEY_LEN);
         }
         assert_int_equal(pyn_handshake_finish(&ends[0], &keys[0], &keys[1], transcripts[0]), PYN_OK);
         assert_int_equal(pyn_handshake_finish(&ends[1], &keys[2], &keys[3], transcripts[1]), PYN_OK);
-        assert_memory_equal(keys[0].key, keys[3].key, PYN_KEY_LEN);
-        assert_memory_equal(keys[1].key, keys[2].key, PYN_KEY_LEN);
-        assert_memory_not_equal(keys[0].key, keys[1].key, PYN_KEY_LEN);
+        assert_memory_equal(keys[0].key, keys[3].key, PYN_NOISE_KEY_LEN);
+        assert_memory_equal(keys[1].key, keys[2].key, PYN_NOISE_KEY_LEN);
+        assert_memory_not_equal(keys[0].key, keys[1].key, PYN_NOISE_KEY_LEN);
         assert_memory_equal(transcripts[0], transcripts[1], PYN_HASH_LEN);
         assert_true(is_wiped(ends[0]) && is_wiped(ends[1]));
     }
@@ -133,7 +133,7 @@ static void a_first_message_for_another_key_costs_one_multiplication(void **stat
 
 static void whatever_the_two_do_not_share_ends_it(void **state)
 {
-    static const uint8_t wrong_psk[PYN_KEY_LEN] = {9};
+    static const uint8_t wrong_psk[PYN_NOISE_KEY_LEN] = {9};
 
     for (unsigned id = 1; id < PYN_PATTERN_COUNT; id++) {
         struct pyn_handshake_config client = config_of(id, true);
@@ -246,7 +246,7 @@ static const char *const weak_points[] = {
 static void a_point_of_small_order_ends_it_wherever_it_stands(void **state)
 {
     for (size_t i = 0; i < SUPPORT_COUNT(weak_points) * 2; i++) {
-        uint8_t point[PYN_KEY_LEN];
+        uint8_t point[PYN_NOISE_KEY_LEN];
         uint8_t payload[MESSAGE_MAX];
         uint8_t message[48] = {0};
         size_t len = 0;
@@ -277,20 +277,21 @@ static void a_static_key_of_small_order_proves_nobody(void **state)
         struct pyn_symmetric sym;
         uint8_t message[96];
         uint8_t payload[MESSAGE_MAX];
-        uint8_t shared[PYN_KEY_LEN];
+        uint8_t shared[PYN_NOISE_KEY_LEN];
         struct pyn_keypair ephemeral;
         size_t len = 0;
-        assert_int_equal(support_hex(weak_points[i], weak.public_key, PYN_KEY_LEN), PYN_KEY_LEN);
+        assert_int_equal(support_hex(weak_points[i], weak.public_key, PYN_NOISE_KEY_LEN), PYN_NOISE_KEY_LEN);
         randombytes_buf(shared, sizeof shared);
         pyn_keypair_from(&ephemeral, shared);
         pyn_symmetric_init(&sym, pyn_view_of(client.pattern->name)); /* by hand: the tokens e, es, s */
         pyn_symmetric_mix_hash(&sym, client.prologue);
-        pyn_symmetric_mix_hash(&sym, (struct pyn_view){server_key.public_key, PYN_KEY_LEN});
-        memcpy(message, ephemeral.public_key, PYN_KEY_LEN);
-        pyn_symmetric_mix_hash(&sym, (struct pyn_view){message, PYN_KEY_LEN});
+        pyn_symmetric_mix_hash(&sym, (struct pyn_view){server_key.public_key, PYN_NOISE_KEY_LEN});
+        memcpy(message, ephemeral.public_key, PYN_NOISE_KEY_LEN);
+        pyn_symmetric_mix_hash(&sym, (struct pyn_view){message, PYN_NOISE_KEY_LEN});
         assert_int_equal(crypto_scalarmult(shared, ephemeral.secret, server_key.public_key), 0);
         pyn_symmetric_mix_key(&sym, shared);
-        assert_int_equal(pyn_symmetric_seal(&sym, (struct pyn_view){weak.public_key, PYN_KEY_LEN}, message + 32), PYN_OK);
+        assert_int_equal(pyn_symmetric_seal(&sym, (struct pyn_view){weak.public_key, PYN_NOISE_KEY_LEN}, message + 32),
+                         PYN_OK);
         memset(shared, 0, sizeof shared); /* ss would be zero */
         pyn_symmetric_mix_key(&sym, shared);
         assert_int_equal(pyn_symmetric_seal(&sym, nothing, message + 80), PYN_OK);
@@ -349,8 +350,8 @@ static void a_stolen_client_key_does_not_make_a_server(void **state)
     struct pyn_handshake_config thief = config_of(PYN_PATTERN_IK, false);
     struct pyn_keypair forged = {.secret = {0}};
 
-    memcpy(forged.secret, client_key.secret, PYN_KEY_LEN); /* and it claims the server's public key */
-    memcpy(forged.public_key, server_key.public_key, PYN_KEY_LEN);
+    memcpy(forged.secret, client_key.secret, PYN_NOISE_KEY_LEN); /* and it claims the server's public key */
+    memcpy(forged.public_key, server_key.public_key, PYN_NOISE_KEY_LEN);
     thief.own = &forged;
     assert_int_equal(play_configs(&client, &thief), PYN_EFORGED);
 }
@@ -375,7 +376,7 @@ static int make_keys(void **state)
 
     (void)state;
     for (size_t i = 0; i < SUPPORT_COUNT(pairs); i++) {
-        uint8_t secret[PYN_KEY_LEN];
+        uint8_t secret[PYN_NOISE_KEY_LEN];
         randombytes_buf(secret, sizeof secret);
         pyn_keypair_from(pairs[i], secret);
     }

@@ -15,7 +15,7 @@ struct end {
     struct pyn_handshake hs;
     struct pyn_cipher sending;
     struct pyn_cipher receiving;
-    uint8_t ephemeral[PYN_KEY_LEN];
+    uint8_t ephemeral[PYN_NOISE_KEY_LEN];
     uint8_t transcript[PYN_HASH_LEN];
 };
 
@@ -39,14 +39,14 @@ static const char *text_of(const json_t *vector, const char *end, const char *wh
 }
 
 /* NULL where the vector has none. */
-static const uint8_t *key_of(const json_t *vector, const char *end, const char *what, uint8_t out[PYN_KEY_LEN])
+static const uint8_t *key_of(const json_t *vector, const char *end, const char *what, uint8_t out[PYN_NOISE_KEY_LEN])
 {
     const char *hex = text_of(vector, end, what);
 
     if (hex == NULL) {
         return NULL;
     }
-    assert_int_equal(support_hex(hex, out, PYN_KEY_LEN), PYN_KEY_LEN);
+    assert_int_equal(support_hex(hex, out, PYN_NOISE_KEY_LEN), PYN_NOISE_KEY_LEN);
     return out;
 }
 
@@ -57,9 +57,9 @@ static void fill(void *ctx, uint8_t *out, size_t len)
 
 static void begin(struct end *end, const json_t *vector, const char *name, const struct pyn_pattern *pattern)
 {
-    uint8_t secret[PYN_KEY_LEN];
-    uint8_t peer[PYN_KEY_LEN];
-    uint8_t psk[PYN_KEY_LEN];
+    uint8_t secret[PYN_NOISE_KEY_LEN];
+    uint8_t peer[PYN_NOISE_KEY_LEN];
+    uint8_t psk[PYN_NOISE_KEY_LEN];
     struct pyn_keypair own;
     const json_t *psks = NULL;
     struct pyn_handshake_config config = {.pattern = pattern, .is_initiator = strcmp(name, "init") == 0};
@@ -160,7 +160,7 @@ static void x25519_is_that_of_rfc_7748(void **state)
     };
 
     for (size_t i = 0; i < SUPPORT_COUNT(cases); i++) {
-        uint8_t out[PYN_KEY_LEN];
+        uint8_t out[PYN_NOISE_KEY_LEN];
         assert_int_equal(crypto_scalarmult(out, support_bytes(cases[i][0]).data, support_bytes(cases[i][1]).data), 0);
         assert_true(support_is_hex((struct pyn_view){out, sizeof out}, cases[i][2]));
     }
@@ -168,9 +168,9 @@ static void x25519_is_that_of_rfc_7748(void **state)
 
 static void a_thousand_times_over_as_in_rfc_7748(void **state)
 {
-    uint8_t k[PYN_KEY_LEN] = {9};
-    uint8_t u[PYN_KEY_LEN] = {9};
-    uint8_t out[PYN_KEY_LEN];
+    uint8_t k[PYN_NOISE_KEY_LEN] = {9};
+    uint8_t u[PYN_NOISE_KEY_LEN] = {9};
+    uint8_t out[PYN_NOISE_KEY_LEN];
 
     for (int i = 1; i <= 1000; i++) {
         assert_int_equal(crypto_scalarmult(out, k, u), 0);

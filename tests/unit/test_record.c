@@ -5,7 +5,7 @@
 
 #include "../../src/channel/record.h"
 
-static const uint8_t key[PYN_KEY_LEN] = {3};
+static const uint8_t key[PYN_NOISE_KEY_LEN] = {3};
 
 struct pair {
     struct pyn_cipher one;
@@ -22,7 +22,7 @@ static struct pair make_pair(void)
 }
 
 /* The record stands in out; its length comes back. */
-static size_t seal(struct pair *p, enum pyn_record_kind kind, const char *text, uint8_t *out)
+static size_t seal(struct pair *p, enum pyn_sealed_kind kind, const char *text, uint8_t *out)
 {
     memcpy(out + PYN_RECORD_HEAD_LEN, text, strlen(text));
     assert_int_equal(pyn_record_seal(&p->one, kind, out, strlen(text)), PYN_OK);
@@ -32,7 +32,7 @@ static size_t seal(struct pair *p, enum pyn_record_kind kind, const char *text, 
 static pyn_status open_record(struct pair *p, const uint8_t *record, size_t len)
 {
     uint8_t out[64];
-    enum pyn_record_kind kind = PYN_RECORD_NONE;
+    enum pyn_sealed_kind kind = PYN_RECORD_NONE;
     size_t data_len = 0;
 
     return pyn_record_open(&p->other, (struct pyn_view){record, len}, out, &kind, &data_len);
@@ -43,7 +43,7 @@ static void a_record_opens_as_what_it_was(void **state)
     struct pair p = make_pair();
     uint8_t record[64];
     uint8_t out[64];
-    enum pyn_record_kind kind = PYN_RECORD_NONE;
+    enum pyn_sealed_kind kind = PYN_RECORD_NONE;
     size_t data_len = 0;
     size_t len = seal(&p, PYN_RECORD_DATA, "hello", record);
 
@@ -85,7 +85,7 @@ static void a_kind_that_is_not_there_is_refused(void **state)
     for (unsigned kind = 0; kind < 256; kind++) {
         struct pair p = make_pair();
         uint8_t record[64];
-        size_t len = seal(&p, (enum pyn_record_kind)kind, "x", record);
+        size_t len = seal(&p, (enum pyn_sealed_kind)kind, "x", record);
         bool is_known = kind > PYN_RECORD_NONE && kind < PYN_RECORD_KIND_COUNT;
         assert_int_equal(open_record(&p, record, len), is_known ? PYN_OK : PYN_EFORMAT);
     }

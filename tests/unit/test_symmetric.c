@@ -5,7 +5,7 @@
 
 #include "../../src/channel/symmetric.h"
 
-static const uint8_t secret[PYN_KEY_LEN] = {5};
+static const uint8_t secret[PYN_NOISE_KEY_LEN] = {5};
 
 static void a_short_name_is_the_hash_and_a_long_one_is_hashed(void **state)
 {
@@ -64,7 +64,7 @@ static void both_ends_split_into_the_same_two_keys(void **state)
     pyn_symmetric_mix_key(&sym, secret);
     pyn_symmetric_mix_key_and_hash(&sym, secret);
     pyn_symmetric_split(&sym, &first, &second);
-    assert_memory_not_equal(first.key, second.key, PYN_KEY_LEN);
+    assert_memory_not_equal(first.key, second.key, PYN_NOISE_KEY_LEN);
     assert_true(first.nonce == 0 && second.nonce == 0);
     pyn_symmetric_wipe(&sym);
     assert_true(sodium_is_zero((const unsigned char *)&sym, sizeof sym));

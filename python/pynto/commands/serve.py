@@ -12,6 +12,7 @@ from typing import Any
 from pynto import _core, auditlog
 from pynto.policy import Policy
 from pynto.server import Server, StoppedBySignals
+from pynto.state import State, default_folder, encoded
 
 _DESCRIPTION = """\
 Serve objects under a policy. TARGET is module:object; a class is instantiated without arguments, anything else is
@@ -20,6 +21,7 @@ served as it is. When the policy has several roots, give each: lobby=chat:Room l
 addresses:
   tcp://127.0.0.1:7117       plain TCP, on this machine; beyond it only with --plain
   ws://127.0.0.1:8080/chat   a WebSocket, for a proxy with TLS in front
+  pynto://0.0.0.0:7117       encrypted, for who has a capability or a key (see pynto cap, pynto keygen)
   unix:///run/chat.sock      a Unix socket, mode 0600
   fd://3                     a listening socket that was handed over
 """
@@ -40,6 +42,9 @@ def add_to(commands: Any) -> None:
     where = parser.add_mutually_exclusive_group(required=True)
     where.add_argument("--listen", action="append", metavar="ADDRESS", help="may be given several times")
     where.add_argument("--stdio", action="store_true", help="one client, on stdin and stdout")
+    parser.add_argument(
+        "--state", metavar="FOLDER", help=f"key and capabilities of a server at pynto://; else {default_folder()}"
+    )
     parser.add_argument("--quota", action="append", default=[], metavar="NAME=VALUE", help="a limit of each connection")
     parser.add_argument(
         "--ws-host",
@@ -136,6 +141,23 @@ def _serve_stdio(
     signals.run(server)
 
 
+def _state(arguments: argparse.Namespace) -> State | None:
+    needs_one = any(each.startswith("pynto://") for each in arguments.listen)
+    return State(arguments.state or default_folder()) if arguments.state or needs_one else None
+
+
+def _tell_how_to_come_in(server: Server) -> None:
+    """A first capability, to a person at a terminal and to nobody else."""
+    addresses = [each for each in server.addresses if each.startswith("pynto://")]
+    if server.state is None or not addresses or server.state.grants():
+        return
+    if sys.stdout.isatty() and len(server.policy.roots) == 1:
+        secret = server.state.new_capability(note="made when the server was first started")
+        print(f"who has this address comes in; it is shown once: {addresses[0]}/{encoded(secret)}", flush=True)
+    else:
+        print(f"nobody may come in yet: pynto cap new --state {server.state.folder} makes a capability", flush=True)
+
+
 def _serve(arguments: argparse.Namespace, policy: Policy, quotas: dict[str, float], signals: StoppedBySignals) -> None:
     server = Server(
         _targets(arguments.target, policy),
@@ -146,9 +168,11 @@ def _serve(arguments: argparse.Namespace, policy: Policy, quotas: dict[str, floa
         hosts=arguments.ws_host,
         origins=arguments.ws_origin,
         audit_log=_audit_log(arguments),
+        state=_state(arguments),
     )
     for address in server.addresses:
         print(f"serving {', '.join(policy.roots.values())} at {address}", flush=True)
+    _tell_how_to_come_in(server)
     signals.run(server)
 
 

@@ -1,0 +1,66 @@
+"""Keeps the table of a running server as its state says, and counts uses."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+
+from pynto import _core
+from pynto.errors import escaped
+from pynto.state import Grant, State
+
+_log = logging.getLogger("pynto.server")
+
+_LOOK_EVERY = 0.1  # seconds between two looks whether somebody has granted or revoked something
+_FAULTS = (OSError, ValueError, sqlite3.Error)
+
+
+class Keeper:
+    """Call it in a thread of its own; it ends when the door is closed."""
+
+    def __init__(self, core: _core.Server, state: State) -> None:
+        self._core = core
+        self._state = state
+        self._version: object = None
+        self._grants: set[Grant] = set()
+
+    def load(self) -> None:
+        """What was granted is let in from now on, and what was revoked is gone."""
+        version = self._state.version()
+        if version == self._version:
+            return
+        wanted = self._state.grants()
+        self._take_back(self._grants - wanted, wanted)
+        for grant in wanted - self._grants:
+            self._state.door.grant(**vars(grant))
+        self._grants = wanted
+        self._version = version
+
+    def _take_back(self, gone: set[Grant], wanted: set[Grant]) -> None:
+        kept = {grant.id for grant in wanted}
+        for id in {grant.id for grant in gone}:
+            self._core.revoke(id)
+            if id in kept:  # another one in its place, such as one that expires earlier
+                self._grants -= {grant for grant in self._grants if grant.id == id}
+        self._grants -= gone
+
+    def __call__(self) -> None:
+        while True:
+            try:
+                use = self._state.door.next_use(_LOOK_EVERY)
+            except EOFError:
+                return
+            try:
+                if use is not None:
+                    self._core.decide(use[0], self._state.count_use(use[1]))
+                self.load()
+            except _FAULTS as error:
+                _log.error("nobody is let in: %s", escaped(str(error)))
+                if use is not None:
+                    self._core.decide(use[0], False)
+                self._shut()
+
+    def _shut(self) -> None:
+        """What cannot be read grants nothing."""
+        self._version = self._state.version()
+        self._take_back(self._grants, set())

@@ -1,0 +1,66 @@
+/* caller.c - pynto.caller(): on whose behalf the call that this thread serves was made. It says what was proved, and nothing that a peer has said. */
+#include "call.h"
+
+/* What is known of a link without a channel is what the transport knows. */
+static PyObject *name_of(struct pyn_link *link)
+{
+    const struct pyn_principal *who = pyn_link_principal(link);
+
+    if (who != NULL) {
+        return PyUnicode_FromString(who->name);
+    }
+    if (link->has_uid) {
+        return PyUnicode_FromFormat("uid %lu", (unsigned long)link->uid);
+    }
+    return link->is_parent ? PyUnicode_FromString("parent") : Py_NewRef(Py_None);
+}
+
+/* Strong; NULL with an exception. */
+static PyObject *describe(struct pyn_link *link)
+{
+    PyObject *name = NULL;
+    PyObject *caller = NULL;
+
+    pyn_link_lock(link);
+    name = name_of(link);
+    pyn_link_unlock(link);
+    if (name != NULL) {
+        caller = Py_BuildValue("Oss", name, link->transport, link->peer);
+        Py_DECREF(name);
+    }
+    return caller;
+}
+
+PyObject *pyn_caller(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
+{
+    const struct pyn_frame *frame = pyn_frame_top();
+
+    while (frame != NULL && frame->link->server == NULL) { /* a callback that this process serves as a client */
+        frame = frame->below;
+    }
+    return frame != NULL ? describe(frame->link) : Py_NewRef(Py_None);
+}
+
+int pyn_caller_enter(struct pyn_link *link, PyObject **token)
+{
+    PyObject *caller = NULL;
+
+    *token = NULL;
+    if (link->server == NULL) {
+        return 0;
+    }
+    caller = describe(link);
+    if (caller != NULL) {
+        *token = PyContextVar_Set(pyn_core.served_for, caller);
+        Py_DECREF(caller);
+    }
+    return *token != NULL ? 0 : -1;
+}
+
+void pyn_caller_leave(PyObject *token)
+{
+    if (token != NULL && PyContextVar_Reset(pyn_core.served_for, token) != 0) {
+        PyErr_Clear();
+    }
+    Py_XDECREF(token);
+}

@@ -1,0 +1,162 @@
+/* shaking.c - see shaking.h. */
+#include "shaking.h"
+
+#include "clock.h"
+#include "door.h"
+
+enum { TOLD_A_SECOND = 10 };
+
+static const uint64_t SECOND = UINT64_C(1000000000);
+
+/* ---- the list, with the server's lock ---- */
+
+static void append(struct pyn_server *server, struct pyn_link *link)
+{
+    link->shaking_before = server->shaking_tail;
+    link->shaking_next = NULL;
+    if (server->shaking_tail != NULL) {
+        server->shaking_tail->shaking_next = link;
+    } else {
+        server->shaking = link;
+    }
+    server->shaking_tail = link;
+    server->shaking_count++;
+}
+
+static void take_out(struct pyn_server *server, struct pyn_link *link)
+{
+    if (link->shaking_before != NULL) {
+        link->shaking_before->shaking_next = link->shaking_next;
+    } else {
+        server->shaking = link->shaking_next;
+    }
+    if (link->shaking_next != NULL) {
+        link->shaking_next->shaking_before = link->shaking_before;
+    } else {
+        server->shaking_tail = link->shaking_before;
+    }
+    link->shaking_next = link->shaking_before = NULL;
+    server->shaking_count--;
+}
+
+/* A flood does not fill the log: the first few of each second are told. */
+static bool is_told(struct pyn_server *server, uint64_t now)
+{
+    if (server->told_in != now / SECOND) {
+        server->told_in = now / SECOND;
+        server->told = 0;
+    }
+    server->told++;
+    return server->told <= TOLD_A_SECOND;
+}
+
+static void leave(struct pyn_server *server, struct pyn_link *link, bool is_in)
+{
+    const uint64_t now = pyn_now();
+
+    pyn_server_lock(server);
+    take_out(server, link);
+    if (!is_in) {
+        server->failed++;
+        link->is_untold = !is_told(server, now);
+    }
+    pyn_server_unlock(server);
+    pyn_door_settle(server->config.door, link->source, is_in, now);
+}
+
+/* ---- in and out ---- */
+
+bool pyn_shaking_admits(struct pyn_server *server, int fd)
+{
+    uint8_t source[PYN_SOURCE_LEN];
+
+    pyn_source_of(fd, source);
+    return pyn_door_admits(server->config.door, source, pyn_now());
+}
+
+void pyn_shaking_enter(struct pyn_server *server, struct pyn_link *link)
+{
+    struct pyn_link *oldest = NULL;
+
+    pyn_source_of(link->in, link->source);
+    atomic_store(&link->is_shaking, true);
+    pyn_server_lock(server);
+    append(server, link);
+    if (server->shaking_count > PYN_SHAKING_MAX) {
+        oldest = pyn_link_ref(server->shaking);
+    }
+    pyn_server_unlock(server);
+    if (oldest != NULL) {
+        pyn_link_lock(oldest);
+        if (atomic_load(&oldest->is_shaking)) {
+            pyn_link_end(oldest, PYN_EFLOOD, "made room for another handshake");
+        }
+        pyn_link_unlock(oldest);
+        pyn_shaking_settle(server, oldest);
+        pyn_link_unref(oldest);
+    }
+}
+
+/* Somebody has to count this use first: nobody to do so, or too many who wait, is a no. */
+static void ask(struct pyn_link *link, struct pyn_layer *channel)
+{
+    struct pyn_asking asking = {.token = (uint64_t)link->generation << 32 | link->slot};
+
+    if (!link->is_asking) {
+        link->is_asking = true;
+        memcpy(asking.grant, pyn_channel_principal(channel)->grant, sizeof asking.grant);
+        if (!pyn_door_ask(link->server->config.door, &asking)) {
+            pyn_link_end(link, PYN_EFLOOD, "too many wait for their use to be counted");
+        }
+    }
+}
+
+void pyn_shaking_look(struct pyn_link *link)
+{
+    struct pyn_layer *channel = pyn_link_channel(link);
+
+    if (!atomic_load(&link->is_shaking) || link->over != PYN_OK || channel == NULL) {
+        return;
+    }
+    if (pyn_stack_is_open(link->stack)) {
+        atomic_store(&link->is_shaking, false);
+        leave(link->server, link, true);
+    } else if (pyn_channel_state(channel) == PYN_CHANNEL_DECIDING) {
+        ask(link, channel);
+    }
+}
+
+void pyn_shaking_settle(struct pyn_server *server, struct pyn_link *link)
+{
+    bool is_over = false;
+
+    if (!atomic_load(&link->is_shaking)) {
+        return;
+    }
+    pyn_link_lock(link);
+    is_over = link->over != PYN_OK && atomic_exchange(&link->is_shaking, false);
+    pyn_link_unlock(link);
+    if (is_over) {
+        leave(server, link, false);
+        pyn_server_drop(server, link);
+    }
+}
+
+void pyn_server_decide(struct pyn_server *server, uint64_t token, bool is_in)
+{
+    struct pyn_link *link = pyn_server_find(server, token);
+
+    if (link == NULL) {
+        return;
+    }
+    pyn_link_lock(link);
+    if (link->over == PYN_OK && pyn_link_channel(link) != NULL &&
+        pyn_channel_decide(pyn_link_channel(link), is_in) == PYN_OK) {
+        pyn_link_resume(link);
+        pyn_link_flush(link);
+    }
+    pyn_link_unlock(link);
+    pyn_shaking_settle(server, link);
+    pyn_server_wants_sweep(server, link); /* a thread looks at what has come of it */
+    pyn_link_unref(link);
+}

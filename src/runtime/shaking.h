@@ -1,0 +1,29 @@
+/*
+ * shaking.h - connections from the open network whose channel is not open yet: how many there may be, and what their source pays for it.
+ *
+ * A new one beyond PYN_SHAKING_MAX makes room by ending the oldest: who is honest is through within moments, who stalls is the oldest soon.
+ *
+ * Owns:    a place in the server's list, from pyn_shaking_enter() until the link is open or over.
+ * Threads: any. Nothing of it runs Python: it goes on while a call computes.
+ * Tests:   tests/attack/test_channel_floods.py
+ */
+#ifndef PYN_SHAKING_H
+#define PYN_SHAKING_H
+
+#include "server_state.h"
+
+enum { PYN_SHAKING_MAX = 256 };
+
+/* May a connection of this source be looked at? */
+bool pyn_shaking_admits(struct pyn_server *server, int fd);
+
+/* Without the link's lock: it is enrolled, and nothing was read. */
+void pyn_shaking_enter(struct pyn_server *server, struct pyn_link *link);
+
+/* With the link's lock: bytes have gone through its layers. It may be open now, or wait for somebody to count a use. */
+void pyn_shaking_look(struct pyn_link *link);
+
+/* Without the link's lock: one that is over is let go of. */
+void pyn_shaking_settle(struct pyn_server *server, struct pyn_link *link);
+
+#endif

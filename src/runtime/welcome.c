@@ -1,0 +1,124 @@
+/* welcome.c - what a client is given when its hello has come: the root that it asks for, if it is one that it may have. */
+#include "clock.h"
+#include "door.h"
+#include "server_state.h"
+
+struct pyn_layer *pyn_link_channel(struct pyn_link *link)
+{
+    struct pyn_layer *layer = NULL;
+
+    for (uint32_t i = 0; link->stack != NULL && (layer = pyn_stack_layer(link->stack, i)) != NULL; i++) {
+        if (pyn_is_channel(layer)) {
+            return layer;
+        }
+    }
+    return NULL;
+}
+
+const struct pyn_principal *pyn_link_principal(struct pyn_link *link)
+{
+    struct pyn_layer *channel = pyn_link_channel(link);
+    const struct pyn_principal *who = channel != NULL ? pyn_channel_principal(channel) : NULL;
+
+    return who != NULL && who->kind != PYN_PRINCIPAL_NOBODY ? who : NULL;
+}
+
+/* NULL: it is no facet of the root. */
+static const struct pyn_iface *narrow(const struct pyn_iface *root, const char *facet)
+{
+    const struct pyn_iface *found = pyn_policy_find(root->policy, pyn_view_of(facet));
+
+    return found != NULL && (found == root || pyn_iface_is_facet_of(found, root)) ? found : NULL;
+}
+
+static const struct pyn_server_root *find_root(const struct pyn_server *server, struct pyn_view name)
+{
+    for (uint32_t i = 0; i < server->config.root_count; i++) {
+        const struct pyn_server_root *root = &server->config.roots[i];
+        if ((name.len == 0 && server->config.root_count == 1) || pyn_view_is_equal(root->name, name)) {
+            return root;
+        }
+    }
+    return NULL;
+}
+
+/* Who was let in for one root asks for that, or for none by name. Nothing in a grant means the only root there is. */
+static const struct pyn_server_root *granted_root(const struct pyn_server *server, const struct pyn_principal *who,
+                                                  struct pyn_view asked)
+{
+    struct pyn_view granted = pyn_view_of(who->root);
+    const struct pyn_server_root *root = find_root(server, granted);
+
+    if (root == NULL || (asked.len > 0 && !pyn_view_is_equal(asked, root->name))) {
+        return NULL;
+    }
+    return root;
+}
+
+void pyn_server_welcome(struct pyn_server *server, struct pyn_link *link, struct pyn_view root_name)
+{
+    const struct pyn_principal *who = pyn_link_principal(link);
+    const struct pyn_server_root *root = NULL;
+    const struct pyn_iface *iface = NULL;
+    pyn_status st = PYN_EDENIED;
+
+    root = who != NULL ? granted_root(server, who, root_name) : find_root(server, root_name);
+    if (root != NULL) {
+        iface = who != NULL && who->facet[0] != '\0' ? narrow(root->iface, who->facet) : root->iface;
+    }
+    if (iface == NULL || (who == NULL && pyn_link_channel(link) != NULL)) {
+        pyn_session_goodbye(link->session, (uint32_t)PYN_EDENIED, "no such root");
+        pyn_link_end(link, PYN_EPROTOCOL, "asked for a root that is not there");
+        return;
+    }
+    st = pyn_session_welcome(link->session, root->object, iface);
+    if (st != PYN_OK) {
+        pyn_link_end(link, st, pyn_status_name(st));
+    }
+}
+
+void pyn_link_check_expiry(struct pyn_link *link)
+{
+    const struct pyn_principal *who = pyn_link_principal(link);
+
+    if (link->over == PYN_OK && who != NULL && who->expires_at != 0 && pyn_calendar_now() >= who->expires_at) {
+        pyn_session_goodbye(link->session, 0, "what was granted has expired");
+        pyn_link_end(link, PYN_EGONE, "what was granted has expired");
+    }
+}
+
+/* ---- revoking ---- */
+
+static void end_if_of(struct pyn_link *link, const uint8_t id[PYN_GRANT_ID_LEN])
+{
+    const struct pyn_principal *who = NULL;
+
+    pyn_link_lock(link);
+    who = link->over == PYN_OK ? pyn_link_principal(link) : NULL;
+    if (who != NULL && memcmp(who->grant, id, PYN_GRANT_ID_LEN) == 0) {
+        pyn_session_goodbye(link->session, 0, "what was granted has been revoked");
+        pyn_link_end(link, PYN_EGONE, "what was granted has been revoked");
+    }
+    pyn_link_unlock(link);
+}
+
+/* The table first: who is judged later is refused, who was judged before is found here, as a link is judged under its lock. */
+void pyn_server_revoke(struct pyn_server *server, const uint8_t id[PYN_GRANT_ID_LEN])
+{
+    if (server->config.door == NULL) {
+        return;
+    }
+    (void)pyn_door_revoke(server->config.door, id);
+    for (uint32_t slot = 0; slot < server->config.connection_max; slot++) {
+        struct pyn_link *link = NULL;
+        pyn_server_lock(server);
+        if (server->links[slot] != NULL) {
+            link = pyn_link_ref(server->links[slot]);
+        }
+        pyn_server_unlock(server);
+        if (link != NULL) {
+            end_if_of(link, id);
+            pyn_link_unref(link);
+        }
+    }
+}
