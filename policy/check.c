@@ -109,8 +109,9 @@ static pyn_status check_data(struct check *check, const struct pyn_type *type, s
 
 static pyn_status check_type(struct check *check, const struct pyn_type *type, struct want want)
 {
-    bool is_unhashable = type->kind == PYN_T_DATA || type->kind == PYN_T_SLICE || type->kind == PYN_T_COPY_LIST ||
-                         type->kind == PYN_T_COPY_SET || type->kind == PYN_T_COPY_DICT;
+    bool is_unhashable = type->kind == PYN_T_DATA || type->kind == PYN_T_SLICE || type->kind == PYN_T_BYTEARRAY ||
+                         type->kind == PYN_T_MEMORYVIEW || type->kind == PYN_T_BUFFER || type->kind == PYN_T_NDARRAY ||
+                         type->kind == PYN_T_COPY_LIST || type->kind == PYN_T_COPY_SET || type->kind == PYN_T_COPY_DICT;
     if (want.is_hashed && is_unhashable) {
         return refuse(check, "cannot stand in a set or be a key:", type);
     }
@@ -267,11 +268,11 @@ static pyn_status check_roots(struct check *check)
     return st;
 }
 
-/* The fields of an exception are read without the policy: no record, no enum member stands in them. */
+/* The fields of an exception are read without the policy: no record, no enum member, no array stands in them. */
 static pyn_status check_plain(struct check *check, const struct pyn_type *type)
 {
     pyn_status st = PYN_OK;
-    if (type->kind == PYN_T_RECORD || type->kind == PYN_T_ENUM) {
+    if (type->kind == PYN_T_RECORD || type->kind == PYN_T_ENUM || type->kind == PYN_T_NDARRAY) {
         return refuse(check, "a field of an exception is plain data, not", type);
     }
     for (uint32_t i = 0; st == PYN_OK && i < type->count; i++) {

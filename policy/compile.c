@@ -420,6 +420,7 @@ pyn_status pyn_compile(struct pyn_build *build)
     if (st == PYN_OK) {
         st = compile_ifaces(build);
     }
+    build->policy->has_arrays = build->grammar.has_arrays;
     return st == PYN_OK ? compile_roots(build) : st;
 }
 

@@ -81,6 +81,7 @@ static bool open_array(struct pyn_fit *fit, const struct pyn_item *item, struct 
         return item->count == 4 && pyn_fit_slice(value);
     case PYN_TAG_RECORD:
     case PYN_TAG_ENUM:
+    case PYN_TAG_NDARRAY:
         return false;
     }
     return false;

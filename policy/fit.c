@@ -296,7 +296,13 @@ static pyn_status fit_item(struct pyn_fit *fit, const struct pyn_type *type, con
     case PYN_T_STR:
         return misfit_unless(item->wire == PYN_W_STR);
     case PYN_T_BYTES:
+    case PYN_T_BYTEARRAY:
+    case PYN_T_MEMORYVIEW:
+    case PYN_T_BUFFER:
         return misfit_unless(item->wire == PYN_W_BIN);
+    case PYN_T_NDARRAY:
+        return misfit_unless(item->wire == PYN_W_ARRAY && item->count > 0 && take_tag(value, PYN_TAG_NDARRAY) &&
+                             pyn_fit_ndarray(value, item->count - 1, (enum pyn_dtype)type->number));
     case PYN_T_RANGE:
         return misfit_unless(item->wire == PYN_W_ARRAY && item->count == 4 && take_tag(value, PYN_TAG_RANGE) &&
                              pyn_fit_range(value));

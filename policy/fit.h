@@ -33,5 +33,7 @@ pyn_status pyn_fit_data(struct pyn_fit *fit, const struct pyn_item *item, struct
 /* What stands behind the tags PYN_TAG_RANGE and PYN_TAG_SLICE. */
 bool pyn_fit_range(struct pyn_reader *value);
 bool pyn_fit_slice(struct pyn_reader *value);
+/* Behind PYN_TAG_NDARRAY, count items. */
+bool pyn_fit_ndarray(struct pyn_reader *value, uint32_t count, enum pyn_dtype wanted);
 
 #endif

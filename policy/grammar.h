@@ -50,6 +50,7 @@ struct pyn_grammar {
     size_t stack_len;
     size_t stack_room;
     struct pyn_fault fault;
+    bool has_arrays; /* one was read */
 };
 
 /* One string while it is read. */

@@ -210,3 +210,8 @@ bool pyn_type_accepts(const struct pyn_type *wanted, const struct pyn_iface *hav
     /* What a peer describes it describes piece by piece: across the pieces an interface is known by its name. */
     return iface->policy->is_fragment && pyn_view_is_equal(iface->name, have->name);
 }
+
+bool pyn_policy_has_arrays(const struct pyn_policy *policy)
+{
+    return policy->has_arrays;
+}

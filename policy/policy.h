@@ -40,6 +40,10 @@ enum pyn_type_kind {
     PYN_T_TIMEDELTA,
     PYN_T_DECIMAL,
     PYN_T_UUID,
+    PYN_T_BYTEARRAY, /* these three are bytes on the wire, and one thing each in Python */
+    PYN_T_MEMORYVIEW,
+    PYN_T_BUFFER,       /* any object's that has a buffer; bytes, for who receives it */
+    PYN_T_NDARRAY,      /* number: enum pyn_dtype; PYN_DTYPE_ANY: each of them */
     PYN_T_DATA,         /* any value without references; flows in only */
     PYN_T_LITERAL_STR,  /* text */
     PYN_T_LITERAL_INT,  /* number */
@@ -55,6 +59,31 @@ enum pyn_type_kind {
     PYN_T_IFACE,        /* iface: what our objects are exported under; import: what we may call on the peer's */
     PYN_T_UNION,        /* items: the alternatives, none of them a union */
 };
+
+/* What the items of an array may be: numbers of a fixed size, and nothing else. */
+enum pyn_dtype {
+    PYN_DTYPE_ANY = 0,
+    PYN_DTYPE_BOOL,
+    PYN_DTYPE_INT8,
+    PYN_DTYPE_INT16,
+    PYN_DTYPE_INT32,
+    PYN_DTYPE_INT64,
+    PYN_DTYPE_UINT8,
+    PYN_DTYPE_UINT16,
+    PYN_DTYPE_UINT32,
+    PYN_DTYPE_UINT64,
+    PYN_DTYPE_FLOAT16,
+    PYN_DTYPE_FLOAT32,
+    PYN_DTYPE_FLOAT64,
+    PYN_DTYPE_COMPLEX64,
+    PYN_DTYPE_COMPLEX128,
+    PYN_DTYPE_COUNT,
+};
+
+enum { PYN_DIMENSIONS_MAX = 32 };
+
+/* As NumPy names it. */
+const char *pyn_dtype_name(enum pyn_dtype dtype);
 
 struct pyn_type {
     enum pyn_type_kind kind;
@@ -200,6 +229,9 @@ const struct pyn_op *pyn_iface_op(const struct pyn_iface *iface, enum pyn_op_kin
 
 /* No reference in it, whatever the value. */
 bool pyn_type_is_data(const struct pyn_type *type);
+
+/* Does an array stand anywhere in it? */
+bool pyn_policy_has_arrays(const struct pyn_policy *policy);
 
 /* May the results of this operation be asked for several at a time? It is the step of an Iterator of data: neither a generator, which can be spoken to
  * between two steps, nor a class of somebody's own, which may have more to say. */

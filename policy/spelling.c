@@ -49,6 +49,12 @@ static const char *scalar_word(enum pyn_type_kind kind)
         return "decimal";
     case PYN_T_UUID:
         return "uuid";
+    case PYN_T_BYTEARRAY:
+        return "bytearray";
+    case PYN_T_MEMORYVIEW:
+        return "memoryview";
+    case PYN_T_BUFFER:
+        return "buffer";
     case PYN_T_DATA:
         return "data";
     default:
@@ -151,6 +157,8 @@ pyn_status pyn_spell_type(struct pyn_buf *buf, const struct pyn_type *type)
         return put_iface(buf, type);
     case PYN_T_UNION:
         return put_items(buf, "", type, "|", "");
+    case PYN_T_NDARRAY:
+        return put_view(buf, type->spelling);
     case PYN_T_NEVER:
         return PYN_EINTERNAL;
     default:

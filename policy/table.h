@@ -14,6 +14,7 @@ struct pyn_policy {
     struct pyn_arena arena; /* everything below */
     atomic_size_t ref_count;
     bool is_fragment;
+    bool has_arrays;
 
     /* In four runs, each sorted by name: interfaces, imports, fns, externals. */
     struct pyn_iface **ifaces;

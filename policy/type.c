@@ -16,6 +16,14 @@ struct scalar {
         }                                                                                                              \
     }
 
+#define NDARRAY(dtype_, word_)                                                                                         \
+    {                                                                                                                  \
+        word_,                                                                                                         \
+        {                                                                                                              \
+            .kind = PYN_T_NDARRAY, .number = dtype_, .spelling = {(const uint8_t *)(word_), sizeof(word_) - 1 }        \
+        }                                                                                                              \
+    }
+
 static const struct scalar scalars[] = {
     SCALAR(PYN_T_NONE, "none"),
     SCALAR(PYN_T_BOOL, "bool"),
@@ -32,6 +40,24 @@ static const struct scalar scalars[] = {
     SCALAR(PYN_T_TIMEDELTA, "timedelta"),
     SCALAR(PYN_T_DECIMAL, "decimal"),
     SCALAR(PYN_T_UUID, "uuid"),
+    SCALAR(PYN_T_BYTEARRAY, "bytearray"),
+    SCALAR(PYN_T_MEMORYVIEW, "memoryview"),
+    SCALAR(PYN_T_BUFFER, "buffer"),
+    NDARRAY(PYN_DTYPE_ANY, "ndarray"),
+    NDARRAY(PYN_DTYPE_BOOL, "ndarray_bool"),
+    NDARRAY(PYN_DTYPE_INT8, "ndarray_int8"),
+    NDARRAY(PYN_DTYPE_INT16, "ndarray_int16"),
+    NDARRAY(PYN_DTYPE_INT32, "ndarray_int32"),
+    NDARRAY(PYN_DTYPE_INT64, "ndarray_int64"),
+    NDARRAY(PYN_DTYPE_UINT8, "ndarray_uint8"),
+    NDARRAY(PYN_DTYPE_UINT16, "ndarray_uint16"),
+    NDARRAY(PYN_DTYPE_UINT32, "ndarray_uint32"),
+    NDARRAY(PYN_DTYPE_UINT64, "ndarray_uint64"),
+    NDARRAY(PYN_DTYPE_FLOAT16, "ndarray_float16"),
+    NDARRAY(PYN_DTYPE_FLOAT32, "ndarray_float32"),
+    NDARRAY(PYN_DTYPE_FLOAT64, "ndarray_float64"),
+    NDARRAY(PYN_DTYPE_COMPLEX64, "ndarray_complex64"),
+    NDARRAY(PYN_DTYPE_COMPLEX128, "ndarray_complex128"),
     SCALAR(PYN_T_DATA, "data"),
     {"false", {.kind = PYN_T_LITERAL_BOOL, .number = 0, .spelling = {(const uint8_t *)"false", 5}}},
     {"true", {.kind = PYN_T_LITERAL_BOOL, .number = 1, .spelling = {(const uint8_t *)"true", 4}}},
@@ -454,6 +480,7 @@ static pyn_status read_word(struct pyn_cursor *cursor, uint32_t depth, const str
         if (pyn_view_is_equal(word, scalars[i].type.spelling)) {
             cursor->at = end;
             *out = &scalars[i].type;
+            cursor->grammar->has_arrays = cursor->grammar->has_arrays || scalars[i].type.kind == PYN_T_NDARRAY;
             return PYN_OK;
         }
     }

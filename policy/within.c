@@ -12,10 +12,11 @@ static bool spend(struct pyn_within *within)
 
 /* ---- types ---- */
 
-/* What the kind data takes: values without references, records and members of enums. */
+/* What the kind data takes: values without references, records, members of enums and arrays. */
 static bool is_plain(struct pyn_within *within, const struct pyn_type *type)
 {
-    bool is = spend(within) && type->kind != PYN_T_IFACE && type->kind != PYN_T_RECORD && type->kind != PYN_T_ENUM;
+    bool is = spend(within) && type->kind != PYN_T_IFACE && type->kind != PYN_T_RECORD && type->kind != PYN_T_ENUM &&
+              type->kind != PYN_T_NDARRAY;
     for (uint32_t i = 0; is && i < type->count; i++) {
         is = is_plain(within, type->items[i]);
     }
@@ -69,6 +70,8 @@ static bool is_scalar_within(const struct pyn_type *inner, const struct pyn_type
         return inner->kind == PYN_T_LITERAL_STR;
     case PYN_T_BOOL:
         return inner->kind == PYN_T_LITERAL_BOOL;
+    case PYN_T_NDARRAY:
+        return inner->kind == PYN_T_NDARRAY && outer->number == PYN_DTYPE_ANY;
     default:
         return false;
     }

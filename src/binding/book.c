@@ -158,8 +158,20 @@ static int resolve_enum(struct pyn_book *book, const struct pyn_enum *enumeratio
     return 0;
 }
 
+/* NumPy has to be here, and is imported before anybody calls. */
+static int resolve_arrays(const struct pyn_book *book)
+{
+    PyObject *module = pyn_policy_has_arrays(book->policy) ? PyImport_ImportModule("pynto.arrays") : Py_NewRef(Py_None);
+
+    Py_XDECREF(module);
+    return module != NULL ? 0 : -1;
+}
+
 static int resolve_all(struct pyn_book *book)
 {
+    if (resolve_arrays(book) != 0) {
+        return -1;
+    }
     for (uint32_t i = 0; i < pyn_policy_iface_count(book->policy); i++) {
         if (resolve_iface(book, pyn_policy_iface(book->policy, i)) != 0) {
             return -1;

@@ -1,4 +1,6 @@
 /* decode.c - a value that was found to fit its type becomes an object. */
+#include "decode.h"
+
 #include "netref.h"
 #include "values.h"
 
@@ -255,6 +257,8 @@ static PyObject *decode_tagged(struct pyn_decoder *decoder, const struct pyn_typ
         return type != NULL && type->kind == PYN_T_ENUM ? decode_enum(decoder, type) : broken();
     case PYN_TAG_DICT:
         return decode_dict(decoder, type, count / 2);
+    case PYN_TAG_NDARRAY:
+        return type != NULL && type->kind == PYN_T_NDARRAY ? pyn_decode_ndarray(decoder, count) : broken();
     }
     return broken();
 }
@@ -294,7 +298,7 @@ static PyObject *decode_item(struct pyn_decoder *decoder, const struct pyn_type 
     case PYN_W_STR:
         return pyn_str(item.bytes);
     case PYN_W_BIN:
-        return PyBytes_FromStringAndSize((const char *)item.bytes.data, (Py_ssize_t)item.bytes.len);
+        return pyn_decode_bin(item.bytes, type);
     case PYN_W_ARRAY:
         return decode_array(decoder, type, item.count);
     case PYN_W_MAP:

@@ -195,6 +195,12 @@ static int encode_as(struct pyn_encoder *encoder, PyObject *value, const struct 
     case PYN_T_COPY_SET:
     case PYN_T_COPY_DICT:
         return pyn_encode_copy(encoder, value, type);
+    case PYN_T_BYTEARRAY:
+    case PYN_T_MEMORYVIEW:
+    case PYN_T_BUFFER:
+        return pyn_encode_buffer(encoder, value, type->kind);
+    case PYN_T_NDARRAY:
+        return pyn_encode_ndarray(encoder, value, type);
     case PYN_T_ENUM:
         return pyn_encode_enum(encoder, value, type->enumeration);
     case PYN_T_RECORD:

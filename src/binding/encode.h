@@ -8,6 +8,7 @@
 #ifndef PYN_ENCODE_H
 #define PYN_ENCODE_H
 
+#include "decode.h"
 #include "values.h"
 
 /* encode.c */
@@ -30,6 +31,10 @@ int pyn_encode_tuple(struct pyn_encoder *encoder, PyObject *value, const struct 
 int pyn_encode_copy(struct pyn_encoder *encoder, PyObject *value, const struct pyn_type *type);
 /* As pyn_encode_data(), of a value that was counted already. */
 int pyn_encode_bare_data(struct pyn_encoder *encoder, PyObject *value);
+
+/* encode_buffer.c */
+int pyn_encode_buffer(struct pyn_encoder *encoder, PyObject *value, enum pyn_type_kind kind);
+int pyn_encode_ndarray(struct pyn_encoder *encoder, PyObject *value, const struct pyn_type *type);
 
 /* encode_record.c */
 int pyn_encode_record(struct pyn_encoder *encoder, PyObject *value, const struct pyn_record *record);

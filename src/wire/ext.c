@@ -148,7 +148,7 @@ static bool is_payload(int8_t code, struct pyn_view v)
 {
     switch (code) {
     case PYN_EXT_TAG:
-        return v.data[0] >= PYN_TAG_FROZENSET && v.data[0] <= PYN_TAG_DICT;
+        return v.data[0] >= PYN_TAG_FROZENSET && v.data[0] <= PYN_TAG_NDARRAY;
     case PYN_EXT_INT:
         return is_int(v);
     case PYN_EXT_DATETIME:

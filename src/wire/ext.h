@@ -28,9 +28,10 @@ enum pyn_tag {
     PYN_TAG_SET = 3,       /* [tag, item ...], a copy                                    */
     PYN_TAG_RANGE = 4,     /* [tag, start, stop, step], integers                         */
     PYN_TAG_SLICE = 5,     /* [tag, start, stop, step], integers or nil                  */
-    PYN_TAG_RECORD = 6, /* [tag, class, value ...], values in the order of the policy; [tag] for a field that misses */
-    PYN_TAG_ENUM = 7,   /* [tag, class, member]                                       */
-    PYN_TAG_DICT = 8,   /* [tag, key, value, key, value ...], a copy, when a key is neither str nor int */
+    PYN_TAG_RECORD = 6,  /* [tag, class, value ...], values in the order of the policy; [tag] for a field that misses */
+    PYN_TAG_ENUM = 7,    /* [tag, class, member]                                       */
+    PYN_TAG_DICT = 8,    /* [tag, key, value, key, value ...], a copy, when a key is neither str nor int */
+    PYN_TAG_NDARRAY = 9, /* [tag, dtype, bin, length ...], a length for each dimension     */
 };
 
 #endif

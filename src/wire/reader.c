@@ -258,7 +258,7 @@ bool pyn_item_tag(const struct pyn_item *item, enum pyn_tag *tag)
         return false;
     }
     uint8_t value = item->bytes.data[0];
-    if (value < PYN_TAG_FROZENSET || value > PYN_TAG_DICT) {
+    if (value < PYN_TAG_FROZENSET || value > PYN_TAG_NDARRAY) {
         return false;
     }
     *tag = (enum pyn_tag)value;

@@ -544,9 +544,19 @@ def test_a_hello_names_limits_that_are_quotas() -> None:
     assert keys == {entry.key.value for entry in RULES["limits"].entries}
 
 
+def listed(kind: str) -> list[str]:
+    (block,) = [b for b in BLOCKS if (b.language, b.kind) == ("names", kind)]
+    return [name for _, line in block.lines for name in line.split()]
+
+
+def test_the_dtypes_are_those_of_the_core_and_of_the_grammar() -> None:
+    core = re.findall(r'\[PYN_DTYPE_\w+\] = \{"(\w+)", \d+\}', source("policy/ndarray.c"))
+    grammar = re.findall(r'"(\w+)"', GRAMMAR.split("\ndtype = ")[1].split("\n")[0])
+    assert listed("dtypes") == core == grammar
+
+
 def test_the_exceptions_are_builtin_and_ordinary() -> None:
-    (block,) = [b for b in BLOCKS if b.language == "names"]
-    names = [name for _, line in block.lines for name in line.split()]
+    names = listed("exceptions")
     assert names == sorted(set(names))
     core = re.findall(r'"(\w+)"', source("src/binding/errors.c").split("plain_names[] = {")[1].split("}")[0])
     assert set(names) == {*core, "StopIteration", "StopAsyncIteration"}

@@ -72,8 +72,8 @@ static const struct {
 
     {PYN_EXT_TAG, "00", PYN_EEXT, "tag 0"},
     {PYN_EXT_TAG, "01", PYN_OK, "the first"},
-    {PYN_EXT_TAG, "08", PYN_OK, "the last"},
-    {PYN_EXT_TAG, "09", PYN_EEXT, "tag 9"},
+    {PYN_EXT_TAG, "09", PYN_OK, "the last"},
+    {PYN_EXT_TAG, "0a", PYN_EEXT, "tag 10"},
     {PYN_EXT_TAG, "0101", PYN_EEXT, "two bytes"},
 
     {PYN_EXT_MINE, "000000000000000000000000", PYN_OK, "a reference of theirs"},

@@ -119,6 +119,11 @@ static void scalars_take_their_own_kind_only(void **state)
         {"float", "..111....1.........."},
         {"str", ".....1.............."},
         {"bytes", "......1............."},
+        {"bytearray", "......1............."},
+        {"memoryview", "......1............."},
+        {"buffer", "......1............."},
+        {"ndarray", "...................."},
+        {"ndarray_uint8", "...................."},
         {"complex", "..........1........."},
         {"datetime", "...........1........"},
         {"date", "............1......."},
@@ -460,10 +465,46 @@ static void a_value_that_is_cut_anywhere_does_not_fit(void **state)
     }
 }
 
+#define F8 "a7 666c6f61743634"
+#define U1 "a5 75696e7438"
+#define BOOLS "a4 626f6f6c"
+#define BIN8 "c4 08 0000000000000000"
+
+static void arrays_are_numbers_of_a_shape_that_holds_them(void **state)
+{
+    (void)state;
+    CHECK({"ndarray", "94" TAG("09") F8 BIN8 "01", PYN_OK, "one number"},
+          {"ndarray_float64", "94" TAG("09") F8 BIN8 "01", PYN_OK, "of this kind"},
+          {"ndarray_int64", "94" TAG("09") F8 BIN8 "01", PYN_EMISFIT, "of another kind"},
+          {"ndarray", "93" TAG("09") F8 BIN8, PYN_OK, "without dimensions"},
+          {"ndarray", "95" TAG("09") U1 BIN8 "02 04", PYN_OK, "two by four"},
+          {"ndarray", "94" TAG("09") U1 "c400 00", PYN_OK, "empty"},
+          {"ndarray", "95" TAG("09") U1 "c400 00 cf7fffffffffffffff", PYN_OK, "empty, and the largest length"},
+          {"ndarray", "95" TAG("09") U1 "c400 00 cf8000000000000000", PYN_EMISFIT, "a length of 2**63"},
+          {"ndarray", "95" TAG("09") F8 "c400 00 cf0fffffffffffffff", PYN_OK, "the largest that could be made"},
+          {"ndarray", "95" TAG("09") F8 "c400 00 cf1000000000000000", PYN_EMISFIT, "one more"},
+          {"ndarray", "94" TAG("09") F8 BIN8 "02", PYN_EMISFIT, "too few bytes"},
+          {"ndarray", "94" TAG("09") F8 BIN8 "00", PYN_EMISFIT, "too many"},
+          {"ndarray", "94" TAG("09") F8 BIN8 "ff", PYN_EMISFIT, "a negative length"},
+          {"ndarray", "94" TAG("09") F8 BIN8 "cf2000000000000001", PYN_EMISFIT, "a size that wraps"},
+          {"ndarray", "95" TAG("09") F8 BIN8 "ce80000000 ce40000000", PYN_EMISFIT, "a product that wraps"},
+          {"ndarray", "94" TAG("09") "a6 6f626a656374" BIN8 "01", PYN_EMISFIT, "objects"},
+          {"ndarray", "94" TAG("09") "a0" BIN8 "01", PYN_EMISFIT, "no dtype"},
+          {"ndarray", "94" TAG("09") BOOLS "c402 0001 02", PYN_OK, "bools"},
+          {"ndarray", "94" TAG("09") BOOLS "c402 0002 02", PYN_EMISFIT, "what is neither"},
+          {"ndarray", "92" TAG("09") F8, PYN_EMISFIT, "a dtype alone"},
+          {"ndarray", "91" TAG("09"), PYN_EMISFIT, "a tag alone"}, {"ndarray", "90", PYN_EMISFIT, "nothing"},
+          {"ndarray", "94" TAG("02") F8 BIN8 "01", PYN_EMISFIT, "a list"},
+          {"data", "94" TAG("09") F8 BIN8 "01", PYN_EMISFIT, "data holds no arrays"},
+          {"(ndarray*)", "91 94" TAG("09") F8 BIN8 "01", PYN_OK, "inside of a tuple"},
+          {"ndarray|none", "94" TAG("09") F8 BIN8 "01", PYN_OK, "an alternative"});
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(scalars_take_their_own_kind_only),
+        cmocka_unit_test(arrays_are_numbers_of_a_shape_that_holds_them),
         cmocka_unit_test(integers_are_compared_by_value_whatever_their_form),
         cmocka_unit_test(string_literals_are_compared_byte_by_byte),
         cmocka_unit_test(tuples_have_exactly_their_places),

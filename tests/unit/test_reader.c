@@ -312,7 +312,7 @@ static void references_are_read_and_nothing_else_is_one(void **state)
     }
 }
 
-static void tags_are_1_to_8(void **state)
+static void tags_are_1_to_9(void **state)
 {
     (void)state;
     for (unsigned value = 0; value < 256; value++) {
@@ -321,8 +321,8 @@ static void tags_are_1_to_8(void **state)
         struct pyn_item item;
         enum pyn_tag tag = PYN_TAG_LIST;
         assert_int_equal(pyn_reader_next(&rd, &item), PYN_OK);
-        assert_int_equal(pyn_item_tag(&item, &tag), value >= 1 && value <= 8);
-        if (value >= 1 && value <= 8) {
+        assert_int_equal(pyn_item_tag(&item, &tag), value >= 1 && value <= 9);
+        if (value >= 1 && value <= 9) {
             assert_int_equal(tag, value);
         }
     }
@@ -378,7 +378,7 @@ int main(void)
         cmocka_unit_test(skip_steps_over_one_whole_object),
         cmocka_unit_test(skip_needs_no_stack_however_deep),
         cmocka_unit_test(references_are_read_and_nothing_else_is_one),
-        cmocka_unit_test(tags_are_1_to_8),
+        cmocka_unit_test(tags_are_1_to_9),
         cmocka_unit_test(nothing_but_a_tag_is_a_tag),
         cmocka_unit_test(any_bytes_are_safe),
     };

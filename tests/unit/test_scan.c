@@ -75,7 +75,7 @@ static const struct {
     {"91 c7ff01", PYN_EEXT, "an unknown code, before its bytes come"},
     {"91 c70011", PYN_EEXT, "a reference of no bytes"},
     {"91 d41200", PYN_EEXT, "tag 0"},
-    {"91 d41209", PYN_EEXT, "tag 9"},
+    {"91 d4120a", PYN_EEXT, "tag 10"},
     {"92 00 d41201", PYN_EEXT, "a tag that is not in front"},
     {"92 d41201 d41201", PYN_EEXT, "a second tag"},
     {"91 81 a161 d41201", PYN_EEXT, "a tag in a map"},

@@ -16,6 +16,11 @@ _SCALARS = {
     "timedelta": "datetime.timedelta",
     "decimal": "decimal.Decimal",
     "uuid": "uuid.UUID",
+    "buffer": "typing_extensions.Buffer",
+    "ndarray": "numpy.ndarray[typing.Any, typing.Any]",
+} | {
+    f"ndarray_{dtype}": f"numpy.ndarray[typing.Any, numpy.dtype[numpy.{'bool_' if dtype == 'bool' else dtype}]]"
+    for dtype in spelling.DTYPES
 }
 
 

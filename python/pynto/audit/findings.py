@@ -107,6 +107,7 @@ KINDS: dict[str, Kind] = {
     "unsupported-record": Kind(ERROR, "The record cannot be rebuilt from its fields on the other side.", "Use a plain frozen dataclass: public fields, no init=False, no InitVar, no type parameters."),
     "unsupported-literal": Kind(ERROR, "Only str, 64-bit int and bool literals travel.", "Use the Enum itself, or a str literal."),
     "unsupported-type": Kind(ERROR, "The policy has no spelling for this construct.", "Declare a simpler type."),
+    "unsupported-array": Kind(ERROR, "Arrays travel when their items are numbers of a fixed size.", "Declare NDArray[numpy.float64], say, and convert it."),
     "unsupported-copy": Kind(ERROR, "Copy takes a list, a set or a dict.", "Write Copy[list[T]], Copy[set[T]] or Copy[dict[K, V]]."),
     "unnamed-class": Kind(ERROR, "The class has no name by which the server could find it at run time.", "Define it at module level, or return a Protocol."),
     "non-ascii-name": Kind(ERROR, "Two names that look alike could be mistaken for each other in a review.", "Use ASCII letters, digits and underscores."),

@@ -31,6 +31,11 @@ SCALARS = {
     "decimal.Decimal": "decimal",
     "_decimal.Decimal": "decimal",
     "uuid.UUID": "uuid",
+    "builtins.bytearray": "bytearray",
+    "builtins.memoryview": "memoryview",
+    "collections.abc.Buffer": "buffer",
+    "_collections_abc.Buffer": "buffer",
+    "typing_extensions.Buffer": "buffer",
 }
 COROUTINES = frozenset({"typing.Coroutine", "types.CoroutineType"})
 
@@ -63,6 +68,31 @@ _FORBIDDEN = frozenset(
         "traceback.TracebackException",
     }
 )
+
+
+# The abstract classes of NumPy's numbers, with the name of what has so many bits.
+_NUMBERS = {
+    "numpy.signedinteger": "int",
+    "numpy.unsignedinteger": "uint",
+    "numpy.floating": "float",
+    "numpy.complexfloating": "complex",
+}
+
+
+def dtype(hint: Type | None) -> str | None:
+    """What the items of ``ndarray[..., hint]`` are, as NumPy names it; None: it does not say."""
+    proper = get_proper_type(hint) if hint is not None else None
+    if not isinstance(proper, Instance) or proper.type.fullname != "numpy.dtype" or not proper.args:
+        return None
+    item = get_proper_type(proper.args[0])
+    if not isinstance(item, Instance) or item.type.fullname == "numpy.generic":
+        return None
+    kind = _NUMBERS.get(item.type.fullname)
+    bits = [get_proper_type(arg) for arg in item.args]
+    if kind is None or not bits or not all(isinstance(each, Instance) for each in bits):
+        return item.type.name.rstrip("_")
+    wide = [each.type.name.strip("_").removesuffix("Bit") for each in bits if isinstance(each, Instance)]
+    return f"{kind}{sum(map(int, wide)) if all(map(str.isdigit, wide)) else ''}"
 
 
 @dataclass(frozen=True)

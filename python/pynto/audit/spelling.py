@@ -15,8 +15,13 @@ PARAMETERS_MAX = 64
 OVERLOADS_MAX = 16
 IDENTIFIER_MAX = 255  # bytes
 
-SCALARS = frozenset(
-    "none bool int float complex str bytes range slice datetime date time timedelta decimal uuid data".split()
+DTYPES = tuple(
+    "bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float16 float32 float64 complex64 complex128".split()
+)
+NDARRAYS = frozenset({"ndarray", *(f"ndarray_{dtype}" for dtype in DTYPES)})
+SCALARS = NDARRAYS.union(
+    "none bool int float complex str bytes range slice datetime date time timedelta decimal uuid bytearray memoryview "
+    "buffer data".split()
 )
 STANDARD = frozenset(
     "list dict set deque Sequence MutableSequence Mapping MutableMapping Set MutableSet Collection Iterable Iterator "
@@ -222,7 +227,12 @@ def is_data(type_: Type) -> bool:
 
 def is_plain(type_: Type) -> bool:
     """Whether it can be read without a policy: data without records and enum members."""
-    return not any(isinstance(part, Interface | Fn | Record | Enum) or part == DATA for part in walk(type_))
+    return not any(
+        isinstance(part, Interface | Fn | Record | Enum)
+        or part == DATA
+        or (isinstance(part, Scalar) and part.name in NDARRAYS)
+        for part in walk(type_)
+    )
 
 
 # Signatures

@@ -22,7 +22,19 @@ _HEADER = """\
 # ruff: noqa
 """
 _MODULES = {
-    name: f"_{name}" for name in ("builtins", "dataclasses", "datetime", "decimal", "enum", "types", "typing", "uuid")
+    name: f"_{name}"
+    for name in (
+        "builtins",
+        "dataclasses",
+        "datetime",
+        "decimal",
+        "enum",
+        "numpy",
+        "types",
+        "typing",
+        "typing_extensions",
+        "uuid",
+    )
 } | {"collections.abc": "_abc"}
 _SECTIONS = ("accepts", "enums", "imports", "interfaces", "records", "roots")
 _RAISED = "_builtins.type[_builtins.BaseException]"

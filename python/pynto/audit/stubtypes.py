@@ -19,6 +19,11 @@ _SCALARS = {
     "timedelta": "_datetime.timedelta",
     "decimal": "_decimal.Decimal",
     "uuid": "_uuid.UUID",
+    "buffer": "_typing_extensions.Buffer",
+    "ndarray": "_numpy.ndarray[_typing.Any, _typing.Any]",
+} | {
+    f"ndarray_{dtype}": f"_numpy.ndarray[_typing.Any, _numpy.dtype[_numpy.{'bool_' if dtype == 'bool' else dtype}]]"
+    for dtype in spelling.DTYPES
 }
 
 

@@ -44,6 +44,7 @@ from .templates import BY_FULLNAME, PLAINER, TEMPLATES
 GENERIC_DEPTH_MAX = 4  # of interfaces inside the arguments of interfaces
 NESTING_MAX = 8  # of anything inside the arguments of an interface
 
+_BYTES = ("bytes", "bytearray", "memoryview", "buffer")  # one thing on the wire
 _INT64 = range(-(2**63), 2**63)
 
 
@@ -212,7 +213,9 @@ class Translator:
         return result
 
     def _group(self, item: spelling.Type, flow: Flow) -> str | None:
-        """Alternatives of the same group cannot be told apart by looking at an object."""
+        """Alternatives of the same group cannot be told apart by looking at an object, or at what travels."""
+        if isinstance(item, spelling.Scalar) and item.name in _BYTES:
+            return "bytes"
         if isinstance(item, spelling.Fn):
             return "facet"
         if not isinstance(item, spelling.Interface):
@@ -257,6 +260,8 @@ class Translator:
             return self.type(expand_type_by_instance(info.bases[0], hint), flow)
         if info.fullname in kinds.SCALARS:
             return spelling.Scalar(kinds.SCALARS[info.fullname])
+        if info.fullname == "numpy.ndarray":
+            return _ndarray(hint)
         if info.fullname == "builtins.object":
             return self.anything(flow)
         if info.fullname == "builtins.type":
@@ -314,6 +319,13 @@ _BY_KIND: tuple[tuple[type[Type] | tuple[type[Type], ...], Callable[..., spellin
     ((ParamSpecType, TypeVarTupleType, UnpackType), Translator.variadic),
     (Instance, Translator.instance),
 )
+
+
+def _ndarray(hint: Instance) -> spelling.Type:
+    name = kinds.dtype(hint.args[1] if len(hint.args) > 1 else None)
+    if name is not None and name not in spelling.DTYPES:
+        raise Refusal("unsupported-array", f"an array of {name} is none of numbers of a fixed size")
+    return spelling.Scalar("ndarray" if name is None else f"ndarray_{name}")
 
 
 def _is_copyable(hint: Type) -> bool:
