@@ -99,7 +99,9 @@ static void fill(struct entry *entry, const struct pyn_trail_peer *peer, const s
     entry->verdict = *decided->verdict;
     entry->name_len = (uint8_t)len;
     entry->is_name_whole = len == name.len;
-    memcpy(entry->name, name.data, len);
+    if (len > 0) {
+        memcpy(entry->name, name.data, len);
+    }
     (void)snprintf(entry->peer, sizeof entry->peer, "%s", peer->peer);
     pyn_shape_write(decided->body, kind == PYN_OP_METHOD ? 0 : 1, entry->shape);
     (void)clock_gettime(CLOCK_REALTIME, &entry->at);
