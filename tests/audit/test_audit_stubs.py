@@ -27,8 +27,12 @@ from pynto.audit.config import BadInput
 
 Run = Callable[..., Done]
 TYPED = HERE / "typed"
+CLIENTS = ("client.py", "aio_client.py")
 WRONG = {
-    number for number, line in enumerate((TYPED / "client.py").read_text().splitlines(), 1) if line.endswith("# wrong")
+    (name, number)
+    for name in CLIENTS
+    for number, line in enumerate((TYPED / name).read_text().splitlines(), 1)
+    if line.endswith("# wrong")
 }
 
 
@@ -42,24 +46,27 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Path:
     config = str(TYPED / "pynto.toml")
     assert cli.main(["generate", "storefront:Shop", "-o", policy, "--path", str(TYPED), "--config", config]) == 0
     assert cli.main(["stubs", policy, "-o", str(folder / "shopclient.pyi")]) == 0
-    shutil.copy(TYPED / "client.py", folder)
+    assert cli.main(["stubs", policy, "--aio", "-o", str(folder / "shopaio.pyi")]) == 0
+    for name in CLIENTS:
+        shutil.copy(TYPED / name, folder)
     return folder
 
 
 def test_there_is_something_wrong_to_be_found() -> None:
-    assert len(WRONG) > 30
+    assert all(sum(name == each for each, _ in WRONG) >= 8 for name in CLIENTS)
 
 
 def test_mypy_accepts_the_client_and_refuses_each_wrong_line(client: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(client)
-    out, err, _ = api.run(["--strict", "--no-error-summary", "--python-executable", sys.executable, "client.py"])
+    out, err, _ = api.run(["--strict", "--no-error-summary", "--python-executable", sys.executable, *CLIENTS])
     assert err == ""
-    assert {int(line.split(":")[1]) for line in out.splitlines() if " error: " in line} == WRONG, out
+    found = [line.split(":") for line in out.splitlines() if " error: " in line]
+    assert {(name, int(number)) for name, number, *_ in found} == WRONG, out
 
 
 def test_mypy_finds_nothing_wrong_with_the_stub_itself(client: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(client)
-    out, err, code = api.run(["--strict", "shopclient.pyi"])
+    out, err, code = api.run(["--strict", "shopclient.pyi", "shopaio.pyi"])
     assert (err, code) == ("", 0), out
 
 
@@ -78,8 +85,7 @@ def pyright(folder: Path) -> list[dict[str, Any]]:
 
 def test_pyright_accepts_the_client_and_refuses_each_wrong_line(client: Path) -> None:
     found = pyright(client)
-    lines = {(Path(each["file"]).name, each["range"]["start"]["line"] + 1) for each in found}
-    assert lines == {("client.py", number) for number in WRONG}, found
+    assert {(Path(each["file"]).name, each["range"]["start"]["line"] + 1) for each in found} == WRONG, found
 
 
 def test_the_stub_says_what_the_netref_has(client: Path) -> None:
@@ -327,6 +333,7 @@ def test_a_hostile_name_is_refused_or_stays_a_name(slot: str, name: str) -> None
         policy = pynto.Policy(layout.dumps(document).encode())
     except (ValueError, UnicodeEncodeError):
         return
+    check_is_only_a_stub(stubs.render(policy.document, awaited=True))
     text = stubs.render(policy.document)
     check_is_only_a_stub(text)
     if "cannot be written in Python" not in text:

@@ -13,7 +13,7 @@ from . import grammar, spelling
 from .config import BadInput
 from .flow import Flow
 from .stubnames import BUILTINS, Names, is_parameter, is_usable
-from .stubtypes import IN, OUT, Types, module_alias
+from .stubtypes import IN, OUT, Types, coroutine, module_alias
 
 _HEADER = """\
 # What a client can do under a policy: made by pynto-policy stubs, not to be edited.
@@ -40,24 +40,35 @@ _SECTIONS = ("accepts", "enums", "imports", "interfaces", "records", "roots")
 _RAISED = "_builtins.type[_builtins.BaseException]"
 _EXIT = f"kind: {_RAISED} | None, error: _builtins.BaseException | None, traceback: _types.TracebackType | None, /"
 _THROW = f"kind: {_RAISED} | _builtins.BaseException, value: object = ..., traceback: object = ..., /"
+_STEPS = ("__next__", "__anext__")
+# For asyncio: what has another name there, and what Python's syntax cannot await (pynto.aio has functions for it).
+_AWAITED = {"__enter__": "__aenter__", "__exit__": "__aexit__", "__next__": "__anext__"}
+_NOT_AWAITED = frozenset(
+    "__aiter__ __bool__ __contains__ __delitem__ __eq__ __ge__ __gt__ __iter__ __le__ __len__ __lt__ __ne__ __reversed__ "
+    "__setitem__".split()
+)
 _EXITS = {"__exit__": _EXIT, "__aexit__": _EXIT}
 _THROWS = {("Generator", "throw"): _THROW, ("AsyncGenerator", "athrow"): _THROW}
 
 
-def render(policy: dict[str, Any], shared: Sequence[str] = ()) -> str:
-    """The stub of a policy that was loaded. shared: modules that the client has as well, for records and enums."""
+def render(policy: dict[str, Any], shared: Sequence[str] = (), awaited: bool = False) -> str:
+    """The stub of a policy that was loaded. shared: modules that the client has as well, for records and enums.
+
+    awaited: for pynto.aio, whose clients await every operation.
+    """
     for module in shared:
         if not all(map(is_usable, module.split("."))):
             raise BadInput(f"{module!r} is not a module")
-    return "".join(f"{line}\n" if line else "\n" for line in _Stub(policy, shared).lines())
+    return "".join(f"{line}\n" if line else "\n" for line in _Stub(policy, shared, awaited).lines())
 
 
 class _Stub:
-    def __init__(self, policy: dict[str, Any], shared: Sequence[str]) -> None:
+    def __init__(self, policy: dict[str, Any], shared: Sequence[str], awaited: bool) -> None:
+        self._awaited = awaited
         self.policy = {section: policy.get(section, {}) for section in _SECTIONS}
         members = frozenset(_members(self.policy))
         self.names = Names(members)
-        self.types = Types(self.policy, self.names, members & BUILTINS, shared)
+        self.types = Types(self.policy, self.names, members & BUILTINS, shared, awaited)
 
     def lines(self) -> Iterator[str]:
         """The body first: it finds out what has to be imported."""
@@ -133,8 +144,23 @@ class _Stub:
         yield "    def __new__(cls, made_by_the_server: _typing.Never, /) -> _typing.Self: ..."
         yield from self._members(name, entry, OUT)
         methods = entry.get("methods", {})
-        if "__next__" in methods and "__iter__" not in methods:
+        if self._awaited:
+            yield from self._async_iteration(methods)
+        elif "__next__" in methods and "__iter__" not in methods:
             yield "    def __iter__(self) -> _typing.Self: ..."
+
+    def _async_iteration(self, methods: dict[str, Any]) -> Iterator[str]:
+        """``async for`` goes over what is iterable either way."""
+        if not methods.keys().isdisjoint(_STEPS):
+            yield "    def __aiter__(self) -> _typing.Self: ..."
+            return
+        begins = next((methods[name] for name in ("__iter__", "__aiter__") if name in methods), None)
+        iterator = grammar.parse_overloads(begins)[0].result if begins is not None else None
+        steps = self.policy["interfaces"].get(str(iterator), {}).get("methods", {})
+        step = next((steps[name] for name in _STEPS if name in steps), None)
+        if step is not None:
+            item = self.types.spell(grammar.parse_overloads(step)[0].result, OUT)
+            yield f"    def __aiter__(self) -> _abc.AsyncIterator[{item}]: ..."
 
     def _import(self, name: str) -> Iterator[str]:
         """What the client implements: the server gives the arguments."""
@@ -156,6 +182,8 @@ class _Stub:
             return
         read = self.types.spell(grammar.parse_type(get), flow) if get is not None else "_typing.Never"
         written = self.types.spell(grammar.parse_type(set), flow.flipped) if set is not None else None
+        if self._awaited and flow is OUT:  # it is written by pynto.aio.setattr
+            read, written = coroutine(read), None
         if read == written:
             yield f"    {name}: {read}"
             return
@@ -170,12 +198,16 @@ class _Stub:
         if not is_usable(name) or not all(map(is_parameter, parameters)):
             yield _unusable(name)
             return
+        awaited = self._awaited and flow is OUT
+        if awaited and name in _NOT_AWAITED:
+            return
+        shown = _AWAITED.get(name, name) if awaited else name
         for signature in signatures:
             if len(signatures) > 1:
                 yield "    @_typing.overload"
-            asynchronous = "async " if signature.asynchronous and flow is IN else ""
+            asynchronous = "async " if awaited or (signature.asynchronous and flow is IN) else ""
             given = _EXITS.get(name) or _THROWS.get((class_, name)) or self._parameters(name, signature, flow.flipped)
-            yield f"    {asynchronous}def {name}({_self(parameters)}{given and f', {given}'}) -> {self.types.spell(signature.result, flow)}: ..."
+            yield f"    {asynchronous}def {shown}({_self(parameters)}{given and f', {given}'}) -> {self.types.spell(signature.result, flow)}: ..."
 
     def _parameters(self, method: str, signature: spelling.Signature, flow: Flow) -> str:
         if method in ("__eq__", "__ne__"):

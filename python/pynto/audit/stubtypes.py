@@ -31,7 +31,12 @@ class Types:
     """Spells types. hidden: names that a member hides, so that a builtin of that name needs its module."""
 
     def __init__(
-        self, document: dict[str, dict[str, object]], names: Names, hidden: frozenset[str], shared: Iterable[str]
+        self,
+        document: dict[str, dict[str, object]],
+        names: Names,
+        hidden: frozenset[str],
+        shared: Iterable[str],
+        awaited: bool = False,
     ) -> None:
         self.names = names
         self.callbacks: dict[str, spelling.Fn] = {}  # name -> what Callable cannot say, and whose direction it has
@@ -40,6 +45,7 @@ class Types:
         self._document = document
         self._hidden = hidden
         self._shared = frozenset(shared)
+        self._awaited = awaited
 
     def builtin(self, name: str) -> str:
         return f"_builtins.{name}" if name in self._hidden and name in BUILTINS else name
@@ -119,9 +125,16 @@ class Types:
         return f"_abc.Callable[[{given}], {self.result(fn.result, flow, fn.asynchronous)}]"
 
     def result(self, type_: spelling.Type, flow: Flow, asynchronous: bool) -> str:
-        """The server awaits what a client's callable gives; a client waits for an async one as for any other."""
+        """The server awaits what a client's callable gives; a client waits for an async one as for any other, or awaits every one."""
         spelled = self.spell(type_, flow)
+        if flow is OUT and self._awaited:
+            return coroutine(spelled)
         return f"_abc.Awaitable[{spelled}]" if asynchronous and flow is IN else spelled
+
+
+def coroutine(spelled: str) -> str:
+    """What an operation gives to asyncio's client: it is awaited once, or made a task."""
+    return f"_abc.Coroutine[object, None, {spelled}]"
 
 
 def module_alias(module: str) -> str:

@@ -106,11 +106,13 @@ def _add_stubs(commands: Any) -> None:
         metavar="MODULE",
         help="clients have this module, too: its records and enums are imported",
     )
+    parser.add_argument("--aio", action="store_true", help="for clients of pynto.aio, which await every operation")
     parser.set_defaults(run=_stubs)
 
 
 def _stubs(arguments: argparse.Namespace) -> int:
-    write(arguments.output, stubs.render(engine.load(arguments.policy).document, arguments.shared).encode("ascii"))
+    text = stubs.render(engine.load(arguments.policy).document, arguments.shared, arguments.aio)
+    write(arguments.output, text.encode("ascii"))
     return 0
 
 
