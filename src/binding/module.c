@@ -9,6 +9,7 @@
 #include "pipeline.h"
 #include "policy_type.h"
 #include "quotas.h"
+#include "reach.h"
 #include "recall.h"
 
 struct core pyn_core;
@@ -178,6 +179,8 @@ static PyMethodDef core_functions[] = {
     {"take_stdio", core_take_stdio, METH_NOARGS,
      "take_stdio()\n--\n\n(in, out): stdin and stdout, moved to where nothing else reads or prints."},
     {"check_policy", core_check_policy, METH_O, "check_policy(json)\n--\n\nValueError: what is wrong with it, and where."},
+    {"canonical_policy", pyn_reach_canonical, METH_O,
+     "canonical_policy(json)\n--\n\nbytes: the one file of this policy. ValueError: it is none."},
     {"quotas", core_quotas, METH_VARARGS,
      "quotas(changes=None, client=False)\n--\n\ndict[str, float]: every quota, with its default."},
     {"is_netref", core_is_netref, METH_O, "is_netref(value)\n--\n\nbool"},

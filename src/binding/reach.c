@@ -3,6 +3,7 @@
 
 #include "policy_type.h"
 
+#include "../../policy/canonical.h"
 #include "../../policy/diff.h"
 #include "../../policy/shape.h"
 
@@ -245,6 +246,34 @@ static PyObject *reach_judge(PyObject *self, PyObject *args)
         return PyUnicode_FromString(words[PYN_JUDGE_NO]);
     }
     return PyUnicode_FromString(words[pyn_judge(iface, kind, views[2], &shape, views[4])]);
+}
+
+/* ---- the file ---- */
+
+PyObject *pyn_reach_canonical(PyObject *Py_UNUSED(module), PyObject *json)
+{
+    Py_buffer bytes = {0};
+    struct pyn_diag diag = {{0}};
+    struct pyn_buf out;
+    pyn_status st = PYN_EINTERNAL;
+    PyObject *result = NULL;
+
+    if (PyObject_GetBuffer(json, &bytes, PyBUF_SIMPLE) != 0) {
+        return NULL;
+    }
+    pyn_buf_init(&out, pyn_mem_default(), SIZE_MAX);
+    st = pyn_policy_canonical(pyn_mem_default(), (struct pyn_view){bytes.buf, (size_t)bytes.len}, &out, &diag);
+    PyBuffer_Release(&bytes);
+    if (st == PYN_OK) {
+        struct pyn_view text = pyn_buf_view(&out);
+        result = PyBytes_FromStringAndSize((const char *)text.data, (Py_ssize_t)text.len);
+    } else if (st == PYN_EFORMAT) {
+        PyErr_SetString(PyExc_ValueError, diag.text);
+    } else {
+        PyErr_NoMemory();
+    }
+    pyn_buf_fini(&out);
+    return result;
 }
 
 PyMethodDef pyn_reach_methods[] = {

@@ -11,4 +11,7 @@
 
 extern PyMethodDef pyn_reach_methods[];
 
+/* A function of the module: a policy's file as it is written. */
+PyObject *pyn_reach_canonical(PyObject *module, PyObject *json);
+
 #endif

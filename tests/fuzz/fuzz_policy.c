@@ -3,7 +3,7 @@
  *
  * The first byte says which of the two the rest is.
  */
-#include "../../policy/policy.h"
+#include "../../policy/canonical.h"
 
 #include <stdlib.h>
 
@@ -41,6 +41,20 @@ static void check_ops(const struct pyn_policy *policy)
     require(total == pyn_policy_op_count(policy));
 }
 
+/* What loads has one file, which loads, and is its own. */
+static void check_canonical(struct pyn_view json)
+{
+    struct pyn_buf once;
+    struct pyn_buf twice;
+    pyn_buf_init(&once, pyn_mem_default(), SIZE_MAX);
+    pyn_buf_init(&twice, pyn_mem_default(), SIZE_MAX);
+    require(pyn_policy_canonical(pyn_mem_default(), json, &once, NULL) == PYN_OK);
+    require(pyn_policy_canonical(pyn_mem_default(), pyn_buf_view(&once), &twice, NULL) == PYN_OK);
+    require(pyn_view_is_equal(pyn_buf_view(&once), pyn_buf_view(&twice)));
+    pyn_buf_fini(&once);
+    pyn_buf_fini(&twice);
+}
+
 static void check_fragment(const struct pyn_iface *iface)
 {
     struct pyn_policy *policy = NULL;
@@ -71,6 +85,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     }
     check_ops(policy);
+    if (data[0] % 2 == 0) {
+        check_canonical(rest);
+    }
     uint32_t count = pyn_policy_iface_count(policy);
     for (uint32_t i = 0; i < count && i < 16; i++) {
         check_fragment(pyn_policy_iface(policy, i));
