@@ -2,6 +2,7 @@
 #include "endings.h"
 #include "layers.h"
 #include "loop.h"
+#include "pipeline.h"
 #include "quotas.h"
 
 #include "../runtime/clock.h"
@@ -272,7 +273,7 @@ static void empty_inbox(struct connection *connection)
 
     while (pyn_inbox_take(&connection->loop.inbox, &mail)) {
         if (mail.kind == PYN_MAIL_ANSWER) {
-            pyn_awaitable_settle(mail.link, mail.pending);
+            pyn_waiting_settle(mail.link, mail.pending);
         }
         pyn_link_unref(mail.link);
     }
@@ -396,6 +397,21 @@ static PyObject *connection_begin(PyObject *self, PyObject *Py_UNUSED(ignored))
 
 /* ---- looking ---- */
 
+static PyObject *connection_pipeline(PyObject *self, PyObject *Py_UNUSED(ignored))
+{
+    PyObject *pipeline = pyn_pipeline_new(self, of(self)->link);
+
+    if (pipeline != NULL) {
+        pyn_pipeline_open(pipeline);
+    }
+    return pipeline;
+}
+
+static PyObject *connection_send(PyObject *self, PyObject *pipeline)
+{
+    return pyn_pipeline_send_later(of(self)->link, pipeline);
+}
+
 static PyObject *connection_usage(PyObject *self, PyObject *Py_UNUSED(ignored))
 {
     return pyn_usage_of_link(of(self)->link);
@@ -442,6 +458,9 @@ static PyMethodDef connection_methods[] = {
     {"_close", connection_close, METH_VARARGS, "_close(fault=None)\n--\n\nSays goodbye; fault: why, if it is the peer's."},
     {"_ping", connection_ping, METH_NOARGS,
      "_ping()\n--\n\nA future that is done when the peer has answered, or is gone."},
+    {"_pipeline", connection_pipeline, METH_NOARGS, "_pipeline()\n--\n\nOne that is open."},
+    {"_send", connection_send, METH_O,
+     "_send(pipeline)\n--\n\nA future that is done when its promises have their results."},
     {"_on_readable", connection_on_readable, METH_NOARGS, NULL},
     {"_on_writable", connection_on_writable, METH_NOARGS, NULL},
     {"_on_wake", connection_on_wake, METH_NOARGS, NULL},

@@ -1,64 +1,21 @@
-/* awaitable.c - a call of ours that no thread waits for: what a method of a netref gives where an event loop drives the connection. */
+/* awaitable.c - what a method of a netref gives where an event loop drives the connection: made, awaited, given up; see awaitable.h. */
+#include "awaitable.h"
 #include "deadline.h"
-#include "loop.h"
 
-#include <stddef.h>
-
-#include "ahead.h"
 #include "remote_method.h"
 
-enum state {
-    NEW = 0,  /* nobody has awaited it: nothing was sent */
-    SENT,     /* its answer is due */
-    ANSWERED, /* and has come: value or error */
-    DONE,
-};
+PyTypeObject *pyn_awaitable_type;
 
-/* What is done when the peer has answered. */
-enum after {
-    AS_IT_IS = 0,
-    GIVE_NONE,    /* a client does not decide which exceptions of ours go on */
-    KNOW_THROWN,  /* what was thrown into a generator and comes out of it is the same exception again */
-    RAISE_THROWN, /* it was closed in place of a GeneratorExit thrown into it */
-};
-
-/* A pending call outlives who awaits it: the answer of one that was given up is due all the same. */
-struct pending {
-    struct pyn_pending pending;
-    struct awaitable *awaitable; /* strong; NULL: given up */
-};
-
-struct awaitable {
-    PyObject_HEAD
-    enum state state;
-    enum after after;
-    struct pyn_link *link;   /* counted */
-    struct pyn_party *party; /* strong */
-    PyObject *netref;        /* NULL: for the root */
-    const struct pyn_op *op; /* NULL: for the root */
-    PyObject *args;          /* tuple, with the values of kwnames behind; NULL when it was sent */
-    PyObject *kwnames;       /* tuple or NULL */
-    PyObject *thrown;        /* or NULL */
-    const struct pyn_type *expect;
-    struct pending *pending; /* SENT */
-    PyObject *timer;         /* that gives it up at its deadline; or NULL */
-    PyObject *future;        /* of the loop's, for who awaits it; NULL: nobody has yet */
-    PyObject *value;
-    PyObject *error;
-};
-
-static PyTypeObject *awaitable_type;
-
-static struct awaitable *of(PyObject *self)
+static struct pyn_awaitable *of(PyObject *self)
 {
-    return (struct awaitable *)self;
+    return pyn_awaitable_from(self);
 }
 
 /* ---- making ---- */
 
-static struct awaitable *make(struct pyn_link *link)
+static struct pyn_awaitable *make(struct pyn_link *link)
 {
-    struct awaitable *self = of(awaitable_type->tp_alloc(awaitable_type, 0));
+    struct pyn_awaitable *self = of(pyn_awaitable_type->tp_alloc(pyn_awaitable_type, 0));
 
     if (self != NULL) {
         self->link = pyn_link_ref(link);
@@ -71,7 +28,7 @@ PyObject *pyn_awaitable_new(PyObject *netref, const struct pyn_op *op, PyObject 
                             PyObject *kwnames)
 {
     Py_ssize_t count = nargs + (kwnames != NULL ? PyTuple_GET_SIZE(kwnames) : 0);
-    struct awaitable *self = NULL;
+    struct pyn_awaitable *self = NULL;
 
     if (pyn_netref_check(netref) != 0) {
         return NULL;
@@ -88,7 +45,7 @@ PyObject *pyn_awaitable_new(PyObject *netref, const struct pyn_op *op, PyObject 
         PyTuple_SET_ITEM(self->args, i, Py_NewRef(args[i]));
     }
     if (self->args == NULL) {
-        self->state = DONE;
+        self->state = PYN_AWAITABLE_DONE;
         Py_CLEAR(self);
     }
     return (PyObject *)self;
@@ -100,7 +57,7 @@ static PyObject *new_exit(PyObject *netref, const struct pyn_op *op, PyObject *c
     PyObject *self = argument != NULL ? pyn_awaitable_new(netref, op, &argument, 1, NULL) : NULL;
 
     if (self != NULL && pyn_netref_party(netref)->is_server) {
-        of(self)->after = GIVE_NONE;
+        of(self)->after = PYN_AFTER_GIVE_NONE;
     }
     Py_XDECREF(argument);
     return self;
@@ -123,7 +80,7 @@ static PyObject *new_throw(PyObject *netref, const struct pyn_op *op, PyObject *
         self = told != NULL ? pyn_awaitable_new(netref, op, &told, 1, NULL) : NULL;
     }
     if (self != NULL) {
-        of(self)->after = is_exit ? RAISE_THROWN : KNOW_THROWN;
+        of(self)->after = is_exit ? PYN_AFTER_RAISE_THROWN : PYN_AFTER_KNOW_THROWN;
         of(self)->thrown = Py_NewRef(error);
     }
     Py_XDECREF(told);
@@ -134,189 +91,29 @@ static PyObject *new_throw(PyObject *netref, const struct pyn_op *op, PyObject *
 PyObject *pyn_awaitable_of(PyObject *netref, const struct pyn_op *op, PyObject *const *args, Py_ssize_t nargs,
                            PyObject *kwnames)
 {
+    PyObject *self = NULL;
+
     if (op->kind == PYN_OP_METHOD && pyn_op_is_exit(op)) {
         return new_exit(netref, op, args, nargs);
     }
     if (op->kind == PYN_OP_METHOD && pyn_op_is_throw(op)) {
         return new_throw(netref, op, args, nargs);
     }
-    return pyn_awaitable_new(netref, op, args, nargs, kwnames);
-}
-
-/* ---- sending ---- */
-
-static struct pending *make_pending(struct awaitable *self)
-{
-    struct pending *pending = PyMem_RawCalloc(1, sizeof *pending);
-
-    if (pending == NULL) {
-        PyErr_NoMemory();
-        return NULL;
+    self = pyn_awaitable_new(netref, op, args, nargs, kwnames);
+    if (self != NULL && pyn_netref_link(netref)->server == NULL && op->kind == PYN_OP_METHOD &&
+        pyn_awaitable_has_promised(args, PyTuple_GET_SIZE(of(self)->args))) {
+        PyObject *node = Py_XNewRef(pyn_awaitable_promised(of(self)));
+        of(self)->state = PYN_AWAITABLE_DONE;
+        Py_SETREF(self, node);
     }
-    pending->awaitable = (struct awaitable *)Py_NewRef((PyObject *)self);
-    return pending;
-}
-
-static void free_pending(struct pending *pending)
-{
-    struct awaitable *self = pending->awaitable;
-
-    PyMem_RawFree(pending);
-    if (self != NULL) {
-        self->pending = NULL;
-        Py_DECREF((PyObject *)self);
-    }
-}
-
-static int post(struct awaitable *self, struct pyn_encoder *encoder, bool *was_sent)
-{
-    const struct pyn_expect wanted = {.result = self->expect, .end = pyn_op_end(self->op)};
-    struct pending *pending = make_pending(self);
-    pyn_status st = PYN_EINTERNAL;
-
-    if (pending == NULL) {
-        return -1;
-    }
-    st = pyn_link_post(self->link, &pending->pending, pyn_buf_view(&encoder->buf), &wanted);
-    if (st != PYN_OK) {
-        free_pending(pending);
-        (void)pyn_raise(st, st == PYN_EQUOTA ? "output: the peer does not read" : self->link->reason);
-        return -1;
-    }
-    *was_sent = true;
-    self->pending = pending;
-    self->state = SENT;
-    return 0;
-}
-
-static int send_call(struct awaitable *self)
-{
-    PyObject *args = self->args;
-    Py_ssize_t nargs = PyTuple_GET_SIZE(args) - (self->kwnames != NULL ? PyTuple_GET_SIZE(self->kwnames) : 0);
-    struct pyn_encoder encoder;
-    uint64_t until = 0;
-    bool was_sent = false;
-    int result = -1;
-
-    if (pyn_netref_check(self->netref) != 0 || pyn_deadline_check(&until) != 0) {
-        return -1;
-    }
-    pyn_encoder_init(&encoder, self->link, pyn_netref_book(self->netref), 0);
-    result = pyn_pack_call(&encoder, self->netref, self->op, ((PyTupleObject *)args)->ob_item, nargs, self->kwnames,
-                           until, &self->expect);
-    if (result == 0) {
-        result = post(self, &encoder, &was_sent);
-    }
-    pyn_encoder_fini(&encoder, was_sent);
-    if (result == 0) {
-        self->timer = pyn_loop_at(pyn_loop_of(self->link), until, (PyObject *)self, "_expire");
-    }
-    return result;
-}
-
-static int send_root(struct awaitable *self)
-{
-    struct pending *pending = make_pending(self);
-
-    if (pending == NULL) {
-        return -1;
-    }
-    pyn_link_post_root(self->link, &pending->pending);
-    self->pending = pending;
-    self->state = SENT;
-    return 0;
-}
-
-/* ---- the answer ---- */
-
-/* A coroutine cannot raise a StopIteration: what ends an iterator ends it as it does an asynchronous one. */
-static void rename_stop(void)
-{
-    PyObject *stop = NULL;
-    PyObject *value = NULL;
-
-    if (!PyErr_ExceptionMatches(PyExc_StopIteration)) {
-        return;
-    }
-    stop = pyn_taken_exception();
-    value = PyObject_GetAttrString(stop, "value");
-    if (value == Py_None) {
-        PyErr_SetNone(PyExc_StopAsyncIteration);
-    } else if (value != NULL) {
-        PyErr_SetObject(PyExc_StopAsyncIteration, value);
-    }
-    Py_XDECREF(value);
-    Py_DECREF(stop);
-}
-
-static PyObject *finish(struct awaitable *self, PyObject *value)
-{
-    if (value == NULL) {
-        if (self->after == KNOW_THROWN && !self->party->is_server) {
-            pyn_raise_if_thrown(self->thrown);
-        }
-        rename_stop();
-    } else if (self->after == GIVE_NONE) {
-        Py_SETREF(value, Py_NewRef(Py_None));
-    } else if (self->after == RAISE_THROWN) {
-        Py_CLEAR(value);
-        PyErr_SetObject((PyObject *)Py_TYPE(self->thrown), self->thrown);
-    }
-    return value;
-}
-
-static void wake(struct awaitable *self)
-{
-    self->state = ANSWERED;
-    pyn_loop_forget(&self->timer);
-    if (self->future != NULL) {
-        pyn_future_wake(self->future);
-    }
-}
-
-static void take(struct awaitable *self, struct pyn_answer *answer)
-{
-    struct pyn_book *book = self->netref != NULL ? pyn_netref_book(self->netref) : NULL;
-    PyObject *value = NULL;
-
-    if (answer != NULL) {
-        value = pyn_finish_answer(self->link, answer, self->expect, self->op, book);
-    } else {
-        (void)pyn_raise(self->link->over, self->link->reason);
-    }
-    self->value = finish(self, value);
-    if (self->value == NULL) {
-        self->error = pyn_taken_exception();
-    }
-    wake(self);
-}
-
-static void drop_answer(struct pyn_link *link, struct pyn_answer *answer)
-{
-    pyn_link_lock(link);
-    if (answer != NULL) {
-        pyn_link_discard(link, answer);
-    }
-    pyn_link_unlock(link);
-}
-
-void pyn_awaitable_settle(struct pyn_link *link, struct pyn_pending *entered)
-{
-    struct pending *pending = (struct pending *)entered; /* its first member */
-
-    if (pending->awaitable != NULL) {
-        take(pending->awaitable, entered->answer);
-    } else {
-        drop_answer(link, entered->answer);
-    }
-    free_pending(pending);
+    return self;
 }
 
 /* ---- being awaited ---- */
 
-static PySendResult fail(struct awaitable *self)
+static PySendResult fail(struct pyn_awaitable *self)
 {
-    self->state = DONE;
+    self->state = PYN_AWAITABLE_DONE;
     Py_CLEAR(self->args);
     return PYGEN_ERROR;
 }
@@ -331,12 +128,12 @@ static PySendResult sleep_on(PyObject *future, PyObject **result)
     return PYGEN_NEXT;
 }
 
-static PyObject *make_future(struct awaitable *self)
+static PyObject *make_future(struct pyn_awaitable *self)
 {
     return PyObject_CallMethod(pyn_loop_of(self->link)->loop, "create_future", NULL);
 }
 
-static PySendResult sleep_for_answer(struct awaitable *self, PyObject **result)
+static PySendResult sleep_for_answer(struct pyn_awaitable *self, PyObject **result)
 {
     PyObject *done = NULL;
     bool is_awaited = false;
@@ -355,7 +152,7 @@ static PySendResult sleep_for_answer(struct awaitable *self, PyObject **result)
 }
 
 /* A future of its own: who cancels one of those who wait does not cancel the others. */
-static PySendResult sleep_until_read(struct awaitable *self, PyObject **result)
+static PySendResult sleep_until_read(struct pyn_awaitable *self, PyObject **result)
 {
     struct pyn_loop *loop = pyn_loop_of(self->link);
 
@@ -366,7 +163,7 @@ static PySendResult sleep_until_read(struct awaitable *self, PyObject **result)
     return sleep_on(self->future, result);
 }
 
-static void stop_waiting_to_be_read(struct awaitable *self)
+static void stop_waiting_to_be_read(struct pyn_awaitable *self)
 {
     PyObject *drained = pyn_loop_of(self->link)->drained;
 
@@ -375,14 +172,14 @@ static void stop_waiting_to_be_read(struct awaitable *self)
     }
 }
 
-static bool has_to_wait(const struct awaitable *self)
+static bool has_to_wait(const struct pyn_awaitable *self)
 {
     size_t len = 0;
 
     return self->link->server == NULL && pyn_link_wants_output(self->link, &len) && len > PYN_UNREAD_HIGH;
 }
 
-static PySendResult start(struct awaitable *self, PyObject **result)
+static PySendResult start(struct pyn_awaitable *self, PyObject **result)
 {
     if (!pyn_loop_check(self->link)) {
         return fail(self);
@@ -390,7 +187,7 @@ static PySendResult start(struct awaitable *self, PyObject **result)
     if (has_to_wait(self)) {
         return sleep_until_read(self, result);
     }
-    if ((self->op != NULL ? send_call(self) : send_root(self)) != 0) {
+    if (pyn_awaitable_send(self) != 0) {
         return fail(self);
     }
     Py_CLEAR(self->args);
@@ -399,9 +196,9 @@ static PySendResult start(struct awaitable *self, PyObject **result)
     return sleep_for_answer(self, result);
 }
 
-static PySendResult give(struct awaitable *self, PyObject **result)
+static PySendResult give(struct pyn_awaitable *self, PyObject **result)
 {
-    self->state = DONE;
+    self->state = PYN_AWAITABLE_DONE;
     if (self->value != NULL) {
         *result = self->value; /* moved */
         self->value = NULL;
@@ -412,17 +209,29 @@ static PySendResult give(struct awaitable *self, PyObject **result)
     return PYGEN_ERROR;
 }
 
-static PySendResult awaitable_send(PyObject *object, PyObject *Py_UNUSED(sent), PyObject **result)
+static PySendResult delegate(struct pyn_awaitable *self, PyObject *sent, PyObject **result)
 {
-    struct awaitable *self = of(object);
+    if (self->delegate == NULL) {
+        self->state = PYN_AWAITABLE_DONE;
+        self->delegate = PyObject_CallMethod(self->node, "__await__", NULL);
+    }
+    return self->delegate != NULL ? PyIter_Send(self->delegate, sent, result) : PYGEN_ERROR;
+}
+
+static PySendResult awaitable_send(PyObject *object, PyObject *sent, PyObject **result)
+{
+    struct pyn_awaitable *self = of(object);
 
     *result = NULL;
+    if (self->node != NULL) {
+        return delegate(self, sent, result);
+    }
     switch (self->state) {
-    case NEW:
+    case PYN_AWAITABLE_NEW:
         return start(self, result);
-    case SENT:
+    case PYN_AWAITABLE_SENT:
         return sleep_for_answer(self, result);
-    case ANSWERED:
+    case PYN_AWAITABLE_ANSWERED:
         return give(self, result);
     default:
         PyErr_SetString(PyExc_RuntimeError, "cannot reuse a call that was awaited already");
@@ -454,47 +263,42 @@ static PyObject *awaitable_send_method(PyObject *self, PyObject *Py_UNUSED(sent)
     return awaitable_next(self);
 }
 
-/* The answer that is due is not wanted any more. */
-static void cancel(struct awaitable *self)
-{
-    struct pending *pending = self->pending;
-
-    if (pending != NULL) {
-        self->pending = NULL;
-        pending->awaitable = NULL;
-        pyn_link_give_up(self->link, &pending->pending);
-        pyn_loop_of(self->link)->moved(pyn_loop_of(self->link), self->link);
-        Py_DECREF((PyObject *)self); /* the pending call's */
-    }
-}
-
 /* Nobody awaits it any more. */
-static void give_up(struct awaitable *self)
+static void give_up(struct pyn_awaitable *self)
 {
-    if (self->state == NEW) {
+    if (self->state == PYN_AWAITABLE_NEW) {
         stop_waiting_to_be_read(self);
     }
-    self->state = DONE;
+    self->state = PYN_AWAITABLE_DONE;
     pyn_loop_forget(&self->timer);
     Py_CLEAR(self->args);
     Py_CLEAR(self->value);
     Py_CLEAR(self->error);
-    cancel(self);
+    pyn_awaitable_cancel(self);
 }
 
 static PyObject *awaitable_expire(PyObject *object, PyObject *Py_UNUSED(ignored))
 {
-    struct awaitable *self = of(object);
+    struct pyn_awaitable *self = of(object);
 
-    if (self->state == SENT) {
+    if (self->state == PYN_AWAITABLE_SENT) {
         Py_INCREF(object);
         (void)pyn_raise_deadline_text("waiting", "deadline: no answer in time");
         self->error = pyn_taken_exception();
-        wake(self);
-        cancel(self);
+        pyn_awaitable_wake(self);
+        pyn_awaitable_cancel(self);
         Py_DECREF(object);
     }
     Py_RETURN_NONE;
+}
+
+static PyObject *delegated_throw(struct pyn_awaitable *self, PyObject *args)
+{
+    PyObject *method = PyObject_GetAttrString(self->delegate, "throw");
+    PyObject *result = method != NULL ? PyObject_CallObject(method, args) : NULL;
+
+    Py_XDECREF(method);
+    return result;
 }
 
 static PyObject *awaitable_throw(PyObject *object, PyObject *args)
@@ -505,6 +309,9 @@ static PyObject *awaitable_throw(PyObject *object, PyObject *args)
 
     if (!PyArg_ParseTuple(args, "O|OO:throw", &type, &value, &traceback)) {
         return NULL;
+    }
+    if (of(object)->delegate != NULL) {
+        return delegated_throw(of(object), args);
     }
     Py_INCREF(object);
     give_up(of(object));
@@ -521,6 +328,9 @@ static PyObject *awaitable_throw(PyObject *object, PyObject *args)
 
 static PyObject *awaitable_close(PyObject *object, PyObject *Py_UNUSED(ignored))
 {
+    if (of(object)->delegate != NULL) {
+        return PyObject_CallMethod(of(object)->delegate, "close", NULL);
+    }
     Py_INCREF(object);
     give_up(of(object));
     Py_DECREF(object);
@@ -534,10 +344,15 @@ static PyObject *awaitable_await(PyObject *self)
 
 /* ---- the type ---- */
 
+static PyObject *awaitable_promised(PyObject *self, PyObject *Py_UNUSED(ignored))
+{
+    return Py_XNewRef(pyn_awaitable_promised(of(self)));
+}
+
 static PyObject *awaitable_repr(PyObject *object)
 {
     static const char *const states[] = {"not awaited", "waiting", "answered", "done"};
-    const struct awaitable *self = of(object);
+    const struct pyn_awaitable *self = of(object);
     PyObject *name = self->op != NULL ? pyn_str(self->op->name) : PyUnicode_FromString("root");
     PyObject *text = NULL;
 
@@ -550,12 +365,12 @@ static PyObject *awaitable_repr(PyObject *object)
 
 static void awaitable_finalize(PyObject *object)
 {
-    struct awaitable *self = of(object);
+    struct pyn_awaitable *self = of(object);
     PyObject *error = PyErr_Occurred() != NULL ? pyn_taken_exception() : NULL;
 
-    if (self->state == NEW && self->op != NULL) {
+    if (self->state == PYN_AWAITABLE_NEW && self->op != NULL && self->node == NULL) {
         PyObject *name = pyn_str(self->op->name);
-        self->state = DONE;
+        self->state = PYN_AWAITABLE_DONE;
         if (name == NULL || PyErr_WarnFormat(PyExc_RuntimeWarning, 1, "the call of '%U' was never awaited", name) != 0) {
             PyErr_WriteUnraisable(object);
         }
@@ -569,7 +384,7 @@ static void awaitable_finalize(PyObject *object)
 
 static int awaitable_traverse(PyObject *object, visitproc visit, void *arg)
 {
-    const struct awaitable *self = of(object);
+    const struct pyn_awaitable *self = of(object);
 
     Py_VISIT(Py_TYPE(object));
     Py_VISIT((PyObject *)self->party);
@@ -580,12 +395,14 @@ static int awaitable_traverse(PyObject *object, visitproc visit, void *arg)
     Py_VISIT(self->future);
     Py_VISIT(self->value);
     Py_VISIT(self->error);
+    Py_VISIT(self->node);
+    Py_VISIT(self->delegate);
     return 0;
 }
 
 static int awaitable_clear(PyObject *object)
 {
-    struct awaitable *self = of(object);
+    struct pyn_awaitable *self = of(object);
 
     Py_CLEAR(self->netref);
     Py_CLEAR(self->args);
@@ -595,6 +412,8 @@ static int awaitable_clear(PyObject *object)
     Py_CLEAR(self->future);
     Py_CLEAR(self->value);
     Py_CLEAR(self->error);
+    Py_CLEAR(self->node);
+    Py_CLEAR(self->delegate);
     return 0;
 }
 
@@ -617,6 +436,7 @@ static PyMethodDef awaitable_methods[] = {
     {"send", awaitable_send_method, METH_O, "send(None)\n--\n\nWhat awaits it goes on."},
     {"throw", awaitable_throw, METH_VARARGS, "throw(error)\n--\n\nGives the call up, and raises error."},
     {"_expire", awaitable_expire, METH_NOARGS, NULL},
+    {"_promised", awaitable_promised, METH_NOARGS, "_promised()\n--\n\nWhat stands for its result before it is there."},
     {"close", awaitable_close, METH_NOARGS, "close()\n--\n\nGives the call up."},
     {NULL, NULL, 0, NULL},
 };
@@ -628,6 +448,9 @@ static PyType_Slot awaitable_slots[] = {
     {Py_tp_finalize, awaitable_finalize},
     {Py_tp_dealloc, awaitable_dealloc},
     {Py_tp_repr, awaitable_repr},
+    {Py_tp_getattro, pyn_awaitable_getattro},
+    {Py_tp_call, pyn_awaitable_call},
+    {Py_mp_subscript, pyn_awaitable_item},
     {Py_tp_iter, awaitable_await},
     {Py_tp_iternext, awaitable_next},
     {Py_am_await, awaitable_await},
@@ -638,15 +461,15 @@ static PyType_Slot awaitable_slots[] = {
 
 static PyType_Spec awaitable_spec = {
     .name = "pynto._core.Call",
-    .basicsize = sizeof(struct awaitable),
+    .basicsize = sizeof(struct pyn_awaitable),
     .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION | Py_TPFLAGS_IMMUTABLETYPE,
     .slots = awaitable_slots,
 };
 
 int pyn_awaitable_init(PyObject *module)
 {
-    awaitable_type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &awaitable_spec, NULL);
-    return awaitable_type != NULL ? PyModule_AddType(module, awaitable_type) : -1;
+    pyn_awaitable_type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &awaitable_spec, NULL);
+    return pyn_awaitable_type != NULL ? PyModule_AddType(module, pyn_awaitable_type) : -1;
 }
 
 PyObject *pyn_awaitable_root(struct pyn_link *link)

@@ -45,6 +45,8 @@ struct core {
     PyObject *awaited;        /* pynto.awaiting.awaited(awaitable) -> coroutine */
     PyObject *cannot_wait;    /* pynto.awaiting.cannot_wait(name): raises */
     PyObject *iterate;        /* pynto.awaiting.Iteration(netref) -> asynchronous iterator */
+    PyObject *promised;       /* pynto.chains.promised(netref, name, args, kwargs) -> Promised */
+    PyObject *promised_type;  /* pynto.chains.Promised */
     PyObject *helpers;        /* pynto.awaiting.HELPERS: dict, what the types of netrefs get where a loop drives them */
     PyObject *running_loop;   /* asyncio's: the loop of this thread, or None */
     PyObject *cancelled;      /* asyncio.CancelledError */

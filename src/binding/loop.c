@@ -153,7 +153,7 @@ static int handle(struct pyn_loop *loop, const struct pyn_mail *mail)
     case PYN_MAIL_CALL:
         return pyn_task_start(loop, mail->link, mail->call);
     case PYN_MAIL_ANSWER:
-        pyn_awaitable_settle(mail->link, mail->pending);
+        pyn_waiting_settle(mail->link, mail->pending);
         break;
     case PYN_MAIL_CANCEL:
         pyn_task_cancel(mail->served);

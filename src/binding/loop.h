@@ -25,6 +25,12 @@ struct pyn_loop {
     void (*news)(struct pyn_loop *loop, struct pyn_link *link);
 };
 
+/* Calls of ours that were sent, and what is done when they have been answered. */
+struct pyn_waiting {
+    struct pyn_pending pending; /* first */
+    void (*settle)(struct pyn_link *link, struct pyn_waiting *waiting);
+};
+
 enum {
     PYN_UNREAD_HIGH = 256 * 1024
 }; /* bytes that the peer has not read: beyond it calls wait before they are packed */
@@ -59,6 +65,14 @@ PyObject *pyn_loop_at(struct pyn_loop *loop, uint64_t at, PyObject *target, cons
 /* Such a timer is cancelled and dropped; NULL is fine. */
 void pyn_loop_forget(PyObject **timer);
 
+/* Mail of this kind: whoever has sent is told. */
+static inline void pyn_waiting_settle(struct pyn_link *link, struct pyn_pending *pending)
+{
+    struct pyn_waiting *waiting = (struct pyn_waiting *)pending;
+
+    waiting->settle(link, waiting);
+}
+
 /* future.set_result(None), unless it is done. */
 void pyn_future_wake(PyObject *future);
 
@@ -79,8 +93,12 @@ PyObject *pyn_awaitable_root(struct pyn_link *link);
 /* An operation that has come by its name, with the arguments that Python gives it. */
 PyObject *pyn_awaitable_of(PyObject *netref, const struct pyn_op *op, PyObject *const *args, Py_ssize_t nargs,
                            PyObject *kwnames);
-/* The answer has come, or will not come any more. */
-void pyn_awaitable_settle(struct pyn_link *link, struct pyn_pending *entered);
 int pyn_awaitable_init(PyObject *module);
+
+/* ---- pipelines: sending.c ---- */
+
+/* Sends the steps of an open pipeline, which ends with this. A future that is done when every promise has its result. */
+PyObject *pyn_pipeline_send_later(struct pyn_link *link, PyObject *pipeline);
+int pyn_sending_init(void);
 
 #endif

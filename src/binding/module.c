@@ -259,6 +259,8 @@ static int look_up_all(void)
         {&pyn_core.awaited, "pynto.awaiting", "awaited"},
         {&pyn_core.cannot_wait, "pynto.awaiting", "cannot_wait"},
         {&pyn_core.iterate, "pynto.awaiting", "Iteration"},
+        {&pyn_core.promised, "pynto.chains", "promised"},
+        {&pyn_core.promised_type, "pynto.chains", "Promised"},
         {&pyn_core.helpers, "pynto.awaiting", "HELPERS"},
         {&pyn_core.running_loop, "asyncio", "_get_running_loop"},
         {&pyn_core.cancelled, "asyncio", "CancelledError"},
@@ -292,8 +294,8 @@ static int core_exec(PyObject *module)
         pyn_policy_type_init(module) != 0 || pyn_netref_type_init(module) != 0 ||
         pyn_connection_type_init(module) != 0 || pyn_server_type_init(module) != 0 || pyn_peer_type_init(module) != 0 ||
         pyn_key_type_init(module) != 0 || pyn_door_type_init(module) != 0 || pyn_oneway_init() != 0 ||
-        pyn_pipeline_init(module) != 0 || pyn_task_init() != 0 || pyn_awaitable_init(module) != 0 ||
-        pyn_aio_type_init(module) != 0 || pyn_endings_init(module) != 0) {
+        pyn_pipeline_init(module) != 0 || pyn_task_init() != 0 || pyn_sending_init() != 0 ||
+        pyn_awaitable_init(module) != 0 || pyn_aio_type_init(module) != 0 || pyn_endings_init(module) != 0) {
         return -1;
     }
     return 0;

@@ -351,6 +351,29 @@ static PyObject *pipeline_exit(PyObject *self, PyObject *const *args, Py_ssize_t
     return result == 0 ? Py_NewRef(Py_False) : NULL;
 }
 
+void pyn_pipeline_open(PyObject *pipeline)
+{
+    of(pipeline)->state = PYN_PIPELINE_OPEN;
+}
+
+int pyn_pipeline_close(PyObject *pipeline, const struct pyn_link *link)
+{
+    if (!Py_IS_TYPE(pipeline, pyn_core.pipeline) || of(pipeline)->link != link ||
+        of(pipeline)->state != PYN_PIPELINE_OPEN) {
+        PyErr_SetString(PyExc_TypeError, "an open pipeline of this connection is needed");
+        return -1;
+    }
+    of(pipeline)->state = PYN_PIPELINE_SENT;
+    return 0;
+}
+
+void pyn_pipeline_end(PyObject *pipeline)
+{
+    leave_unsent(of(pipeline));
+    drop_steps(of(pipeline));
+    give_back(of(pipeline));
+}
+
 /* ---- what it is called with ---- */
 
 static PyObject *pipeline_call(PyObject *self, PyObject *args, PyObject *kwargs)

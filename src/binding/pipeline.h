@@ -114,6 +114,28 @@ PyObject *pyn_pipeline_new(PyObject *connection, struct pyn_link *link);
 PyObject *pyn_pipeline_add(struct pyn_promise *target, const struct pyn_op *op, PyObject *const *args, Py_ssize_t nargs,
                            PyObject *kwnames);
 
+/* It may be added to from here on, without a block. */
+void pyn_pipeline_open(PyObject *pipeline);
+/* No more is added. -1 with an exception: it is not an open pipeline of this link. */
+int pyn_pipeline_close(PyObject *pipeline, const struct pyn_link *link);
+/* Everything that will be sent was, and what is not settled is UNSENT. */
+void pyn_pipeline_end(PyObject *pipeline);
+
+/* ---- its messages, one at a time; pipeline_send.c ---- */
+
+struct pyn_sending;
+
+struct pyn_sending *pyn_sending_new(PyObject *pipeline);
+void pyn_sending_free(struct pyn_sending *sending); /* accepts NULL */
+/* As many of the steps that are left as one message takes: 1, and pyn_sending_packed() must follow. 0: none is left. -1 with an exception. */
+int pyn_sending_pack(struct pyn_sending *batch, uint64_t until, struct pyn_buf *message);
+void pyn_sending_packed(struct pyn_sending *sending, bool was_sent);
+const struct pyn_expect *pyn_sending_expects(const struct pyn_sending *sending, uint32_t *count);
+/* The answer to a call of the message, counted from 0; it is freed. */
+void pyn_sending_take(struct pyn_sending *sending, uint32_t index, struct pyn_answer *answer);
+/* The exception that is set is the failure of all that has no result: 0; -1: it is none of theirs, and is set still. */
+int pyn_sending_fail(struct pyn_sending *sending);
+
 /* Sends every step and settles every promise. -1 with an exception when that was interrupted: what is not settled is UNSENT. */
 int pyn_pipeline_send(struct pyn_pipeline *pipeline);
 

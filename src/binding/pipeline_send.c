@@ -5,7 +5,7 @@
 #include "deadline.h"
 
 /* One message of steps. */
-struct batch {
+struct pyn_sending {
     struct pyn_pipeline *pipeline;
     struct pyn_encoder encoder; /* the bytes of the steps that go out with it */
     struct pyn_draft draft;
@@ -41,7 +41,7 @@ static const struct pyn_written *broken_by(const struct pyn_pipeline *pipeline, 
 }
 
 /* A result that is there already stands in the place of its promise. */
-static int put_value(struct batch *batch, const struct pyn_patch *patch)
+static int put_value(struct pyn_sending *batch, const struct pyn_patch *patch)
 {
     const struct pyn_promise *promise = pyn_pipeline_step(batch->pipeline, patch->step)->promise;
     struct pyn_encoder *encoder = &batch->encoder;
@@ -63,7 +63,7 @@ static int put_value(struct batch *batch, const struct pyn_patch *patch)
     return result;
 }
 
-static int put_patch(struct batch *batch, const struct pyn_patch *patch)
+static int put_patch(struct pyn_sending *batch, const struct pyn_patch *patch)
 {
     const struct pyn_written *named = pyn_pipeline_step(batch->pipeline, patch->step);
 
@@ -71,7 +71,7 @@ static int put_patch(struct batch *batch, const struct pyn_patch *patch)
                                       : pyn_packed(&batch->encoder, pyn_pack_promise(&batch->encoder.buf, named->place));
 }
 
-static int put_bytes(struct batch *batch, size_t from, size_t to)
+static int put_bytes(struct pyn_sending *batch, size_t from, size_t to)
 {
     struct pyn_view bytes = pyn_buf_view(&batch->pipeline->bytes);
 
@@ -80,7 +80,7 @@ static int put_bytes(struct batch *batch, size_t from, size_t to)
 
 enum { PROMISE_SIZE = 6 };
 
-static int put_step(struct batch *batch, size_t index)
+static int put_step(struct pyn_sending *batch, size_t index)
 {
     const struct pyn_pipeline *pipeline = batch->pipeline;
     const struct pyn_written *step = pyn_pipeline_step(pipeline, index);
@@ -101,14 +101,14 @@ static int put_step(struct batch *batch, size_t index)
 /* ---- a message of them ---- */
 
 /* A step counts what a call of its own would have had around it, and so does the message: more than there is. */
-static bool has_room(const struct batch *batch, const struct pyn_written *step)
+static bool has_room(const struct pyn_sending *batch, const struct pyn_written *step)
 {
     return batch->count < PYN_STEPS_MAX &&
            batch->encoder.element_count + step->element_count <= batch->encoder.peer.element_max;
 }
 
 /* false: it has to wait for the next message. One that no message takes has failed. */
-static bool take_step(struct batch *batch, size_t index)
+static bool take_step(struct pyn_sending *batch, size_t index)
 {
     struct pyn_pipeline *pipeline = batch->pipeline;
     struct pyn_written *step = pyn_pipeline_step(pipeline, index);
@@ -141,7 +141,7 @@ static bool take_step(struct batch *batch, size_t index)
 }
 
 /* [-12, [step, ...], {}], and what is left of the deadline */
-static int pack_message(const struct batch *batch, struct pyn_buf *message, uint64_t until)
+static int pack_message(const struct pyn_sending *batch, struct pyn_buf *message, uint64_t until)
 {
     struct pyn_view steps = pyn_buf_view(&batch->encoder.buf);
     pyn_status st = pyn_pack_array(message, 3);
@@ -163,7 +163,7 @@ static int pack_message(const struct batch *batch, struct pyn_buf *message, uint
 
 /* ---- answers ---- */
 
-static void settle(struct batch *batch, uint32_t index, PyObject *value)
+static void settle(struct pyn_sending *batch, uint32_t index, PyObject *value)
 {
     struct pyn_pipeline *pipeline = batch->pipeline;
     struct pyn_written *step = pyn_pipeline_step(pipeline, batch->steps[index]);
@@ -181,14 +181,14 @@ static void settle(struct batch *batch, uint32_t index, PyObject *value)
 
 static void take(void *ctx, uint32_t index, struct pyn_answer *answer)
 {
-    struct batch *batch = ctx;
+    struct pyn_sending *batch = ctx;
     const struct pyn_promise *promise = pyn_pipeline_step(batch->pipeline, batch->steps[index])->promise;
 
     settle(batch, index, pyn_answer_value(batch->pipeline->link, answer, promise->type, promise->op, promise->book));
 }
 
 /* What was exported for the steps of this message is the peer's now. */
-static void mark_sent(const struct batch *batch)
+static void mark_sent(const struct pyn_sending *batch)
 {
     struct pyn_pipeline *pipeline = batch->pipeline;
     uint64_t *ids = pipeline->ids.items;
@@ -226,38 +226,55 @@ static int fail_all(struct pyn_pipeline *pipeline)
     return 0;
 }
 
-static int send(struct batch *batch)
+struct pyn_sending *pyn_sending_new(PyObject *pipeline)
 {
-    const struct pyn_taker taker = {take, batch};
-    struct pyn_buf message;
-    bool was_sent = false;
-    uint64_t until = 0;
-    int result = -1;
+    struct pyn_sending *batch = PyMem_Malloc(sizeof *batch);
 
-    if (batch->count == 0) {
-        return 0;
+    if (batch == NULL) {
+        PyErr_NoMemory();
+        return NULL;
     }
-    if (pyn_deadline_check(&until) != 0) {
-        return -1;
-    }
-    pyn_buf_init(&message, pyn_mem_default(), SIZE_MAX);
-    if (pack_message(batch, &message, until) == 0) {
-        result = pyn_call_all(batch->pipeline->link, pyn_buf_view(&message), batch->expects, batch->count, until,
-                              &taker, &was_sent);
-    }
-    pyn_buf_fini(&message);
-    if (was_sent) {
-        mark_sent(batch);
-        batch->encoder.id_count = 0; /* they went along */
-    }
-    return result;
+    batch->pipeline = (struct pyn_pipeline *)pipeline;
+    batch->end = 0;
+    batch->count = 0;
+    return batch;
 }
 
-/* The steps from batch->end on, as many as one message takes. */
-static int send_some(struct batch *batch)
+void pyn_sending_free(struct pyn_sending *sending)
+{
+    PyMem_Free(sending);
+}
+
+const struct pyn_expect *pyn_sending_expects(const struct pyn_sending *sending, uint32_t *count)
+{
+    *count = sending->count;
+    return sending->expects;
+}
+
+void pyn_sending_take(struct pyn_sending *sending, uint32_t index, struct pyn_answer *answer)
+{
+    take(sending, index, answer);
+}
+
+int pyn_sending_fail(struct pyn_sending *sending)
+{
+    return fail_all(sending->pipeline);
+}
+
+void pyn_sending_packed(struct pyn_sending *sending, bool was_sent)
+{
+    if (was_sent) {
+        mark_sent(sending);
+        sending->encoder.id_count = 0; /* they went along */
+    }
+    pyn_encoder_fini(&sending->encoder, false);
+    pyn_draft_fini(&sending->draft);
+}
+
+int pyn_sending_pack(struct pyn_sending *batch, uint64_t until, struct pyn_buf *message)
 {
     struct pyn_pipeline *pipeline = batch->pipeline;
-    int result = 0;
+    int result = -1;
 
     batch->first = batch->end;
     batch->count = 0;
@@ -266,24 +283,53 @@ static int send_some(struct batch *batch)
     while (batch->end < pipeline->steps.count && take_step(batch, batch->end)) {
         batch->end++;
     }
-    result = send(batch);
-    pyn_encoder_fini(&batch->encoder, false);
-    pyn_draft_fini(&batch->draft);
+    if (batch->count > 0 && pack_message(batch, message, until) == 0) {
+        return 1;
+    }
+    result = batch->count > 0 ? -1 : 0;
+    pyn_sending_packed(batch, false);
     return result;
+}
+
+static int send(struct pyn_sending *batch, uint64_t until, const struct pyn_buf *message)
+{
+    const struct pyn_taker taker = {take, batch};
+    bool was_sent = false;
+    int result = pyn_call_all(batch->pipeline->link, pyn_buf_view(message), batch->expects, batch->count, until, &taker,
+                              &was_sent);
+
+    pyn_sending_packed(batch, was_sent);
+    return result;
+}
+
+/* 1: a message was sent and answered; 0: nothing is left; -1 with an exception. */
+static int send_some(struct pyn_sending *batch)
+{
+    struct pyn_buf message;
+    uint64_t until = 0;
+    int packed = 0;
+
+    if (batch->end < batch->pipeline->steps.count && pyn_deadline_check(&until) != 0) {
+        return -1;
+    }
+    pyn_buf_init(&message, pyn_mem_default(), SIZE_MAX);
+    packed = pyn_sending_pack(batch, until, &message);
+    if (packed > 0 && send(batch, until, &message) != 0) {
+        packed = -1;
+    }
+    pyn_buf_fini(&message);
+    return packed;
 }
 
 int pyn_pipeline_send(struct pyn_pipeline *pipeline)
 {
-    struct batch *batch = PyMem_Malloc(sizeof *batch);
-    int result = 0;
+    struct pyn_sending *batch = pyn_sending_new((PyObject *)pipeline);
+    int result = 1;
 
     if (batch == NULL) {
-        PyErr_NoMemory();
         return -1;
     }
-    batch->pipeline = pipeline;
-    batch->end = 0;
-    while (result == 0 && batch->end < pipeline->steps.count) {
+    while (result > 0) {
         result = send_some(batch);
     }
     PyMem_Free(batch);

@@ -90,12 +90,29 @@ static const struct pyn_iface *declared_iface(const struct pyn_type *type)
 }
 
 /* Asks the server, which has not sent one yet. */
+/* Where an event loop drives the connection: NULL with a BlockingIOError when it may be known behind the next ping. */
+static const struct pyn_iface *look_later(struct pyn_link *link, const struct pyn_iface *from, struct pyn_view name)
+{
+    const struct pyn_iface *found = NULL;
+    pyn_status st = pyn_link_post_look(link, from, name, &found);
+
+    if (st == PYN_EWAIT) {
+        PyErr_SetString(PyExc_BlockingIOError, "the server has not described it yet");
+    } else if (st != PYN_OK) {
+        (void)pyn_raise(st, st == PYN_EQUOTA ? "output: the peer does not read" : link->reason);
+    }
+    return found;
+}
+
 static const struct pyn_iface *look(struct pyn_link *link, const struct pyn_iface *from, struct pyn_view name)
 {
     const struct pyn_iface *found = NULL;
     pyn_status st = PYN_EWAIT;
     bool is_asked = false;
 
+    if (link->box.inbox != NULL) {
+        return look_later(link, from, name);
+    }
     while (st == PYN_EWAIT) {
         Py_BEGIN_ALLOW_THREADS
         st = pyn_link_look(link, from, name, pyn_now() + LOOK_NS, &is_asked, &found);

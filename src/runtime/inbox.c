@@ -93,9 +93,18 @@ bool pyn_inbox_put_answer(struct pyn_link *link, struct pyn_answer *answer)
     if (pending == NULL) {
         return false;
     }
-    pyn_pending_leave(link, pending);
-    pending->answer = answer;
-    append_answered(link, pending);
+    answer->next = NULL;
+    if (pending->answers == NULL) {
+        pending->answers = answer;
+    } else {
+        pending->latest->next = answer;
+    }
+    pending->latest = answer;
+    pending->due--;
+    if (pending->due == 0) {
+        pyn_pending_leave(link, pending);
+        append_answered(link, pending);
+    }
     return true;
 }
 
@@ -272,12 +281,22 @@ bool pyn_inbox_take(struct pyn_inbox *inbox, struct pyn_mail *mail)
 
 /* ---- what the loop waits for, and runs ---- */
 
-void pyn_pending_enter(struct pyn_link *link, struct pyn_pending *pending, uint64_t lane)
+struct pyn_answer *pyn_pending_take(struct pyn_pending *pending)
+{
+    struct pyn_answer *answer = pending->answers;
+
+    if (answer != NULL) {
+        pending->answers = answer->next;
+    }
+    return answer;
+}
+
+void pyn_pending_enter(struct pyn_link *link, struct pyn_pending *pending, uint64_t lane, uint32_t due)
 {
     struct pyn_box *box = &link->box;
 
     *pending = (struct pyn_pending){
-        .lane = lane, .sent_at = pyn_now(), .older = box->newest, .is_entered = true, .host = pending->host};
+        .lane = lane, .due = due, .sent_at = pyn_now(), .older = box->newest, .is_entered = true};
     if (box->newest != NULL) {
         box->newest->newer = pending;
     } else {

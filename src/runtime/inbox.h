@@ -37,10 +37,11 @@ struct pyn_pending {
     struct pyn_pending *newer;
     uint64_t lane;
     uint64_t sent_at;
-    struct pyn_answer *answer; /* NULL when it is taken out: the link is over */
-    bool is_entered;           /* it waits */
-    bool is_given_up;          /* for an answer that nobody wants any more, and that is due all the same */
-    void *host;                /* the host's */
+    struct pyn_answer *answers; /* that have come, oldest first; fewer than were due when it is taken out: the link is over */
+    struct pyn_answer *latest;
+    uint32_t due;     /* answers that are still to come */
+    bool is_entered;  /* it waits */
+    bool is_given_up; /* for an answer that nobody wants any more, and that is due all the same */
 };
 
 /* A call of the peer's that runs on the loop. */
@@ -124,8 +125,10 @@ void pyn_served_leave(struct pyn_link *link, struct pyn_served *served);
 /* When the answer that is waited for longest was asked for; 0: none is. With the link's lock held. */
 uint64_t pyn_box_waits_since(const struct pyn_box *box);
 
-/* With the link's lock held: waits for the answer of a call that was sent in this lane. */
-void pyn_pending_enter(struct pyn_link *link, struct pyn_pending *pending, uint64_t lane);
+/* With the link's lock held: waits for the answers, due of them, to what was sent in this lane. */
+void pyn_pending_enter(struct pyn_link *link, struct pyn_pending *pending, uint64_t lane, uint32_t due);
+/* One that was taken out: the next of its answers, which is the taker's; NULL: there is none. */
+struct pyn_answer *pyn_pending_take(struct pyn_pending *pending);
 /* With the link's lock held: waits no longer; nothing happens when it does not. */
 void pyn_pending_leave(struct pyn_link *link, struct pyn_pending *pending);
 

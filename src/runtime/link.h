@@ -258,9 +258,13 @@ pyn_status pyn_link_look(struct pyn_link *link, const struct pyn_iface *from, st
 
 /* ---- for an event loop; without the lock, and without waiting ---- */
 
-/* Sends a call in a lane of its own, and enters pending. The same errors as pyn_link_call(). */
+/* Sends a call, or a batch of count of them, in a lane of its own, and enters pending. The same errors as pyn_link_call(). */
 pyn_status pyn_link_post(struct pyn_link *link, struct pyn_pending *pending, struct pyn_view object,
-                         const struct pyn_expect *expect);
+                         const struct pyn_expect *expects, uint32_t count);
+
+/* The interface of that name, as pyn_link_look() finds it. PYN_EWAIT: the server was asked; when a ping behind this has been answered, it is here, or never will be. */
+pyn_status pyn_link_post_look(struct pyn_link *link, const struct pyn_iface *from, struct pyn_view name,
+                              const struct pyn_iface **found);
 
 /* Enters it for the root, which the hello has asked for. */
 void pyn_link_post_root(struct pyn_link *link, struct pyn_pending *pending);

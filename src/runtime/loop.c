@@ -18,7 +18,7 @@ static void write_out(struct pyn_link *link)
 }
 
 pyn_status pyn_link_post(struct pyn_link *link, struct pyn_pending *pending, struct pyn_view object,
-                         const struct pyn_expect *expect)
+                         const struct pyn_expect *expects, uint32_t count)
 {
     pyn_status st = PYN_EINTERNAL;
     uint64_t lane = 0;
@@ -27,11 +27,11 @@ pyn_status pyn_link_post(struct pyn_link *link, struct pyn_pending *pending, str
     st = link->over;
     if (st == PYN_OK) {
         lane = pyn_session_lane(link->session);
-        st = pyn_session_send_call(link->session, lane, object, expect);
+        st = pyn_session_send_batch(link->session, lane, object, expects, count);
     }
     if (st == PYN_OK) {
-        atomic_fetch_add(&link->calls, 1);
-        pyn_pending_enter(link, pending, lane);
+        atomic_fetch_add(&link->calls, count);
+        pyn_pending_enter(link, pending, lane, count);
         write_out(link);
     }
     pyn_link_unlock(link);
@@ -41,7 +41,7 @@ pyn_status pyn_link_post(struct pyn_link *link, struct pyn_pending *pending, str
 void pyn_link_post_root(struct pyn_link *link, struct pyn_pending *pending)
 {
     pyn_link_lock(link);
-    pyn_pending_enter(link, pending, 0);
+    pyn_pending_enter(link, pending, 0, 1);
     write_out(link);
     pyn_link_unlock(link);
 }
@@ -51,7 +51,12 @@ void pyn_link_give_up(struct pyn_link *link, struct pyn_pending *pending)
     pyn_link_lock(link);
     if (pending->is_entered && !pending->is_given_up) {
         pending->is_given_up = true;
-        if (link->over == PYN_OK && pyn_session_cancel(link->session, pending->lane) == PYN_OK) {
+        for (int i = 0; i < 2 && link->over == PYN_OK; i++) { /* what waits of a batch, then what runs */
+            if (i < (int)pending->due && pyn_session_cancel(link->session, pending->lane) != PYN_OK) {
+                break;
+            }
+        }
+        if (link->over == PYN_OK) {
             write_out(link);
         }
     }
@@ -163,4 +168,26 @@ bool pyn_link_wants_input(struct pyn_link *link)
     wants = link->over == PYN_OK && !link->is_paused;
     pyn_link_unlock(link);
     return wants;
+}
+
+pyn_status pyn_link_post_look(struct pyn_link *link, const struct pyn_iface *from, struct pyn_view name,
+                              const struct pyn_iface **found)
+{
+    pyn_status st = PYN_EINTERNAL;
+
+    *found = NULL;
+    pyn_link_lock(link);
+    st = link->over;
+    if (st == PYN_OK) {
+        *found = pyn_session_described(link->session, name);
+    }
+    if (st == PYN_OK && *found == NULL) {
+        st = pyn_session_look(link->session, from, name);
+    }
+    if (st == PYN_OK && *found == NULL) {
+        write_out(link);
+        st = PYN_EWAIT;
+    }
+    pyn_link_unlock(link);
+    return st;
 }
