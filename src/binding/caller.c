@@ -1,29 +1,17 @@
 /* caller.c - pynto.caller(): on whose behalf the call that this thread serves was made. It says what was proved, and nothing that a peer has said. */
 #include "call.h"
 
-/* What is known of a link without a channel is what the transport knows. */
-static PyObject *name_of(struct pyn_link *link)
-{
-    const struct pyn_principal *who = pyn_link_principal(link);
-
-    if (who != NULL) {
-        return PyUnicode_FromString(who->name);
-    }
-    if (link->has_uid) {
-        return PyUnicode_FromFormat("uid %lu", (unsigned long)link->uid);
-    }
-    return link->is_parent ? PyUnicode_FromString("parent") : Py_NewRef(Py_None);
-}
-
 /* Strong; NULL with an exception. */
 static PyObject *describe(struct pyn_link *link)
 {
+    char who[64];
     PyObject *name = NULL;
     PyObject *caller = NULL;
 
     pyn_link_lock(link);
-    name = name_of(link);
+    pyn_link_caller(link, who, sizeof who);
     pyn_link_unlock(link);
+    name = who[0] != '\0' ? PyUnicode_FromString(who) : Py_NewRef(Py_None);
     if (name != NULL) {
         caller = Py_BuildValue("Oss", name, link->transport, link->peer);
         Py_DECREF(name);

@@ -154,6 +154,9 @@ void pyn_link_resume(struct pyn_link *link);
 /* Its encrypted channel, or NULL; and who that has let in, or NULL. Good as long as the link. */
 struct pyn_layer *pyn_link_channel(struct pyn_link *link);
 const struct pyn_principal *pyn_link_principal(struct pyn_link *link);
+
+/* What is known of who calls: what the channel has let in, or what the kernel says; nothing: empty. Always terminated. */
+void pyn_link_caller(struct pyn_link *link, char *text, size_t room);
 /* Ends it when what it was let in by has expired. */
 void pyn_link_check_expiry(struct pyn_link *link);
 

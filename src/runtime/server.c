@@ -152,9 +152,11 @@ static bool enroll(struct pyn_server *server, struct pyn_link *link)
 
 static void saw(void *ctx, const struct pyn_decided *decided)
 {
-    const struct pyn_link *link = ctx;
-    const struct pyn_trail_peer peer = {link->serial, link->peer};
+    struct pyn_link *link = ctx;
+    char principal[64];
+    const struct pyn_trail_peer peer = {link->serial, link->peer, principal};
 
+    pyn_link_caller(link, principal, sizeof principal);
     pyn_trail_put(link->server->config.trail, &peer, decided);
 }
 

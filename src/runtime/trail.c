@@ -11,6 +11,7 @@
 
 enum {
     PEER_MAX = 96,
+    PRINCIPAL_MAX = 64,
     NAME_MAX_KEPT = 96,
     AT_ONCE = 32,                 /* copied under the lock */
     MANY = PYN_TRAIL_ENTRIES / 4, /* that wait: they are to be written now */
@@ -30,6 +31,7 @@ struct entry {
     uint8_t name_len;
     uint8_t name[NAME_MAX_KEPT];
     char peer[PEER_MAX];
+    char principal[PRINCIPAL_MAX];
     char shape[PYN_SHAPE_TEXT_MAX];
 };
 
@@ -103,6 +105,7 @@ static void fill(struct entry *entry, const struct pyn_trail_peer *peer, const s
         memcpy(entry->name, name.data, len);
     }
     (void)snprintf(entry->peer, sizeof entry->peer, "%s", peer->peer);
+    (void)snprintf(entry->principal, sizeof entry->principal, "%s", peer->principal);
     pyn_shape_write(decided->body, kind == PYN_OP_METHOD ? 0 : 1, entry->shape);
     (void)clock_gettime(CLOCK_REALTIME, &entry->at);
 }
@@ -254,6 +257,7 @@ static void put_entry(struct line *line, const struct entry *entry)
     (void)snprintf(serial, sizeof serial, "%" PRIu64, entry->serial);
     put(line, serial);
     put_text(line, "peer", pyn_view_of(entry->peer));
+    put_text(line, "principal", pyn_view_of(entry->principal));
     put_text(line, "interface", entry->iface != NULL ? entry->iface->name : (struct pyn_view){NULL, 0});
     put_text(line, "kind", pyn_view_of(kinds[entry->kind]));
     put_text(line, "name", (struct pyn_view){entry->name, entry->name_len});

@@ -22,10 +22,11 @@ enum {
 
 struct pyn_trail;
 
-/* Who asks. serial: of the connection. peer is copied. */
+/* Who asks; texts are copied. */
 struct pyn_trail_peer {
-    uint64_t serial;
-    const char *peer;
+    uint64_t serial;       /* of the connection */
+    const char *peer;      /* who is there, as the transport says */
+    const char *principal; /* for whom it acts, as far as something was proved; else empty */
 };
 
 struct pyn_trail *pyn_trail_new(void); /* NULL: out of memory */

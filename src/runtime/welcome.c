@@ -1,4 +1,6 @@
 /* welcome.c - what a client is given when its hello has come: the root that it asks for, if it is one that it may have. */
+#include <stdio.h>
+
 #include "clock.h"
 #include "door.h"
 #include "server_state.h"
@@ -21,6 +23,20 @@ const struct pyn_principal *pyn_link_principal(struct pyn_link *link)
     const struct pyn_principal *who = channel != NULL ? pyn_channel_principal(channel) : NULL;
 
     return who != NULL && who->kind != PYN_PRINCIPAL_NOBODY ? who : NULL;
+}
+
+void pyn_link_caller(struct pyn_link *link, char *text, size_t room)
+{
+    const struct pyn_principal *who = pyn_link_principal(link);
+
+    text[0] = '\0';
+    if (who != NULL) {
+        (void)snprintf(text, room, "%s", who->name);
+    } else if (link->has_uid) {
+        (void)snprintf(text, room, "uid %lu", (unsigned long)link->uid);
+    } else if (link->is_parent) {
+        (void)snprintf(text, room, "parent");
+    }
 }
 
 /* NULL: it is no facet of the root. */

@@ -123,6 +123,7 @@ def test_each_decision_is_one_line_that_keeps_to_the_schema(logged: Logged) -> N
         ("method", "apply", "own, int", "allow"),
     ]
     assert {entry["connection"] for entry in entries} == {1}
+    assert {entry["principal"] for entry in entries} == {f"uid {os.getuid()}"}
     assert entries[6]["rule"] == f"interfaces.{__name__}:Root.methods.pick[1]"
     assert entries[6]["signature"] == "(key: str) -> str"
     assert entries[5]["interface"] == f"{__name__}:Child"

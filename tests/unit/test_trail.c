@@ -3,7 +3,7 @@
 
 #include "../../src/runtime/trail.h"
 
-static const struct pyn_trail_peer peer = {7, "unix uid 0"};
+static const struct pyn_trail_peer peer = {7, "unix uid 0", "uid 0"};
 
 static void put_name(struct pyn_trail *trail, struct pyn_view name)
 {
