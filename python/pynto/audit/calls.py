@@ -21,7 +21,21 @@ from .callees import Owner, Target, is_any
 from .catalogue import Entry, canonical_name
 from .evaluate import Evaluator
 from .facts import CALLEE, STORE, Sink
-from .labels import CALLABLE, CLIENT, FUNCTION, LIBRARY, NESTED, NONE, PARAM, SLOT, UNKNOWN, Label, Labels, union
+from .labels import (
+    CALLABLE,
+    CLIENT,
+    FUNCTION,
+    LIBRARY,
+    NESTED,
+    NONE,
+    PARAM,
+    PASSED,
+    SLOT,
+    UNKNOWN,
+    Label,
+    Labels,
+    union,
+)
 from .program import Function
 
 # What they give says little about what they were given: a length, a yes or no.
@@ -268,6 +282,9 @@ class Calls(Evaluator):
         for each in held:
             if each.kind == UNKNOWN:
                 self.unknown(passed.expr, _shown(callee), f"{each.key}", passed.all)
+            elif each.kind == PASSED:  # fine, if it was passed by a client
+                at = passed.expr
+                self.facts.sink(Sink(CALLEE, _shown(callee), at.line, at.column, frozenset({each}), "any"))
 
     # Functions inside of this one
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .catalogue import Catalogue
 from .facts import Facts
-from .labels import CALLABLE, NONE, SLOT, UNKNOWN, Label, Labels
+from .labels import CALLABLE, CLIENT, NONE, PARAM, PASSED, SLOT, UNKNOWN, Label, Labels
 from .program import Program
 
 
@@ -16,7 +16,9 @@ class Following:
         self.catalogue = catalogue
         self.facts: dict[str, Facts] = {}
         self.slots: dict[str, Labels] = {}  # which functions an attribute or a variable of a module may hold
-        self.changed = False
+        self.looking = ""  # the function that is looked at
+        self.stale: dict[str, None] = {}  # functions that have called what a slot held before it held more
+        self._callers: dict[str, set[str]] = {}  # of slots
 
     def returns(self, key: str) -> Labels:
         facts = self.facts.get(key)
@@ -24,13 +26,12 @@ class Following:
 
     def hold(self, slot: str, labels: Labels) -> None:
         """Functions are remembered at once; data is followed from the store of the slot."""
-        kept = frozenset(label for label in labels if label.kind in CALLABLE or label.kind in (SLOT, UNKNOWN))
-        if not labels.issubset(kept):
-            kept |= {Label(UNKNOWN, "it is not set here")}
+        kept = frozenset(label for label in labels if label.kind in CALLABLE or label.kind in (CLIENT, SLOT, UNKNOWN))
+        kept |= {Label(PASSED, f"{self.looking} {label.key}") for label in labels if label.kind == PARAM}
         known = self.slots.get(slot, NONE)
         if not kept <= known:
             self.slots[slot] = known | kept
-            self.changed = True
+            self.stale |= dict.fromkeys(sorted(self._callers.get(slot, ())))
 
     def callables(self, slot: str) -> Labels:
         """What may be called by calling what a slot holds, through other slots as well."""
@@ -41,6 +42,7 @@ class Following:
             if each in seen:
                 continue
             seen.add(each)
+            self._callers.setdefault(each, set()).add(self.looking)
             content = self.slots.get(each, NONE)
             if not content:
                 found.add(Label(UNKNOWN, "nothing here says what it holds"))

@@ -116,8 +116,9 @@ def _enter(walk: Walk, root: Root) -> str:
 
 def _module_findings(world: World, home: Home) -> Iterator[Finding]:
     files = {world.file_of(module): module for module in sorted(world.modules) if module in home}
+    own = {shown(file) for file in files} | files.keys()
     for message in world.messages:
-        if message.file in {shown(file) for file in files} | files.keys():
+        if message.file in own:
             id = "untyped-import" if message.is_untyped_import else "mypy-error"
             yield finding(id, message.text, file=shown(message.file), line=message.line)
     for file in files:

@@ -15,6 +15,7 @@ CLIENT = "client"  # what a client's own callback or object gave
 FUNCTION = "function"  # key: a function of the home packages, or a class: the value can be called
 LIBRARY = "library"  # key: a function or class of a library
 NESTED = "nested"  # key: a function inside this one
+PASSED = "passed"  # key: function and parameter: what an attribute holds was passed there
 UNKNOWN = "unknown"  # key: why nobody can say what it is
 
 
@@ -39,7 +40,7 @@ def union(parts: Iterable[Labels]) -> Labels:
 
 def values(labels: Labels) -> Labels:
     """Without what only says which function a value is."""
-    return frozenset(label for label in labels if label.kind not in CALLABLE and label.kind != UNKNOWN)
+    return frozenset(label for label in labels if label.kind not in CALLABLE and label.kind not in (PASSED, UNKNOWN))
 
 
 def guard(labels: Labels, number: bool, member: bool) -> Labels:

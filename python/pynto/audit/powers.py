@@ -5,6 +5,7 @@ Each pair of an operation and a sink is a finding of its own.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -12,11 +13,11 @@ from . import catalogue
 from .build import World
 from .catalogue import NUMBER, TEXT, canonical_name
 from .exposure import Operation, hints, operations
-from .facts import CALLEE, STORE, UNANALYSABLE, Sink
+from .facts import CALLEE, STORE, UNANALYSABLE, Edge, Facts, Sink
 from .findings import INFO, Finding, Trace, finding
 from .flow import Flow
 from .following import Following
-from .labels import CLIENT, FUNCTION, PARAM, SLOT, UNKNOWN, Label
+from .labels import CLIENT, FUNCTION, PARAM, PASSED, SLOT, UNKNOWN, Label
 from .members import class_name
 from .program import Program
 from .standard import template_of
@@ -46,7 +47,7 @@ class Powers:
         self._follow()
         self.operations = operations(walk, self.program)
         self._hand_out()
-        self.summaries = Summaries(self.following.facts)
+        self.summaries = Summaries(self._behind_operations())
         self.tainted = self._tainted()
 
     def findings(self) -> list[Finding]:
@@ -63,7 +64,7 @@ class Powers:
         while queue:
             key = next(iter(queue))
             del queue[key]
-            self.following.changed = False
+            self.following.looking = key
             new = look(self.following, functions[key])
             for callee, _ in new.edges:
                 callers.setdefault(callee, set()).add(key)
@@ -71,8 +72,9 @@ class Powers:
             facts[key] = new
             if old is None or old.returns != new.returns:
                 queue |= dict.fromkeys(sorted(callers.get(key, ())))
-            if self.following.changed:  # an attribute may hold another function: whoever calls it is not known yet
-                queue |= dict.fromkeys(sorted(functions))
+            queue |= self.following.stale
+            self.following.stale = {}
+        self.following.looking = ""
 
     def _hand_out(self) -> None:
         """Functions that operations return, or keep in attributes that can be read, are called by clients as well."""
@@ -107,6 +109,18 @@ class Powers:
         info = operation.node.instance.type
         holder = next((base for base in info.mro if operation.member in base.names), info)
         return f"{holder.fullname}.{operation.member}"
+
+    def _behind_operations(self) -> dict[str, Facts]:
+        """The functions that an operation may lead to; what the others do is nobody's power here."""
+        facts = self.following.facts
+        queue = [each.function.key for each in self.operations if each.function is not None]
+        found: dict[str, Facts] = {}
+        while queue:
+            key = queue.pop()
+            if key not in found:
+                found[key] = facts[key]
+                queue += [callee for callee, _ in facts[key].edges]
+        return found
 
     # Which attributes hold what a client chose
 
@@ -230,9 +244,56 @@ class Powers:
             return None
         if label.kind == PARAM and int(label.key) in operation.callbacks:
             return None
-        if label.kind == SLOT and all(each.kind != UNKNOWN for each in self.following.callables(label.key)):
+        if label.kind == SLOT and all(map(self._is_followed, self.following.callables(label.key))):
+            return None
+        if label.kind == PASSED and self._is_followed(label):
             return None
         return Reach(operation, operation.function.key, key, distance)
+
+    def _is_followed(self, label: Label) -> bool:
+        """Whether all that can be called there is the client's own, or followed where it was handed over."""
+        if label.kind == UNKNOWN:
+            return False
+        seen, queue = set(), [label]
+        while queue:
+            each = queue.pop()
+            if each.kind != PASSED or each in seen:
+                continue
+            seen.add(each)
+            function, _, index = each.key.rpartition(" ")
+            edges = self._edges.get(function, [])
+            lent = any(int(index) in callbacks for callbacks in self._lent.get(function, []))
+            if not edges and not lent:
+                return False  # whoever passes it stands outside of the home packages
+            for caller, edge in edges:
+                passed = edge.bound[int(index)]
+                if any(other.kind == UNKNOWN for other in passed):
+                    return False
+                queue += [Label(PASSED, f"{caller} {other.key}") for other in passed if other.kind == PARAM]
+                held = (self.following.callables(other.key) for other in passed if other.kind == SLOT)
+                for content in held:
+                    if any(other.kind == UNKNOWN for other in content):
+                        return False
+                    queue += content
+        return True
+
+    @functools.cached_property
+    def _edges(self) -> dict[str, list[tuple[str, Edge]]]:
+        """The calls of each function."""
+        found: dict[str, list[tuple[str, Edge]]] = {}
+        for caller, facts in self.following.facts.items():
+            for edge in facts.edges.values():
+                found.setdefault(edge.callee, []).append((caller, edge))
+        return found
+
+    @functools.cached_property
+    def _lent(self) -> dict[str, list[set[int]]]:
+        """The functions that operations run, and where clients pass functions of their own."""
+        found: dict[str, list[set[int]]] = {}
+        for operation in self.operations:
+            if operation.function is not None:
+                found.setdefault(operation.function.key, []).append(operation.callbacks)
+        return found
 
     # Findings
 

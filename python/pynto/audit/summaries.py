@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from .facts import CALLEE, Edge, Facts, Sink
-from .labels import CLIENT, PARAM, SLOT, UNKNOWN, Label
+from .labels import CLIENT, PARAM, PASSED, SLOT, UNKNOWN, Label
 
 SinkId = tuple[str, tuple[str, str, int, int]]  # the function in which it stands, and where
 Key = tuple[SinkId, Label | None]
@@ -70,7 +70,7 @@ class Summaries:
     def _substitute(self, key: Key, edge: Edge) -> Iterator[Label | None]:
         """The caller's labels in the place of the callee's parameter."""
         (_function, place), label = key
-        if label is None or label.kind in (SLOT, CLIENT):
+        if label is None or label.kind in (SLOT, CLIENT, PASSED):
             yield label
         elif label.kind == PARAM and int(label.key) < len(edge.bound):
             passed = edge.bound[int(label.key)]
