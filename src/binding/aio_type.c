@@ -266,19 +266,6 @@ static int connection_traverse(PyObject *self, visitproc visit, void *arg)
     return pyn_loop_traverse(&of(self)->loop, visit, arg);
 }
 
-/* What is left in the inbox was given up, or belongs to nobody. */
-static void empty_inbox(struct connection *connection)
-{
-    struct pyn_mail mail;
-
-    while (pyn_inbox_take(&connection->loop.inbox, &mail)) {
-        if (mail.kind == PYN_MAIL_ANSWER) {
-            pyn_waiting_settle(mail.link, mail.pending);
-        }
-        pyn_link_unref(mail.link);
-    }
-}
-
 static void connection_dealloc(PyObject *self)
 {
     PyTypeObject *type = Py_TYPE(self);
@@ -288,7 +275,6 @@ static void connection_dealloc(PyObject *self)
     if (connection->link != NULL) {
         connection->link->host = NULL;
         end_link(connection->link, PYN_EGONE, "dropped", false);
-        empty_inbox(connection);
     }
     pyn_loop_fini(&connection->loop);
     Py_CLEAR(connection->pings);

@@ -196,7 +196,6 @@ void pyn_awaitable_cancel(struct pyn_awaitable *self)
         self->pending = NULL;
         pending->awaitable = NULL;
         pyn_link_give_up(self->link, &pending->waiting.pending);
-        pyn_loop_of(self->link)->moved(pyn_loop_of(self->link), self->link);
         Py_DECREF((PyObject *)self); /* the pending call's */
     }
 }

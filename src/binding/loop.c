@@ -19,9 +19,24 @@ int pyn_loop_init(struct pyn_loop *loop, int wake)
     return 0;
 }
 
+/* What is left was given up, or belongs to nobody. */
+static void empty(struct pyn_loop *loop)
+{
+    struct pyn_mail mail;
+
+    while (pyn_inbox_take(&loop->inbox, &mail)) {
+        if (mail.kind == PYN_MAIL_ANSWER) {
+            pyn_waiting_settle(mail.link, mail.pending);
+        }
+        pyn_loop_drop_dead(mail.link);
+        pyn_link_unref(mail.link);
+    }
+}
+
 void pyn_loop_fini(struct pyn_loop *loop)
 {
     if (loop->drained != NULL) {
+        empty(loop);
         pyn_inbox_fini(&loop->inbox);
     }
     Py_CLEAR(loop->loop);

@@ -134,7 +134,6 @@ static void give_up(struct sending *self)
 {
     if (self->waiting.pending.is_entered) {
         pyn_link_give_up(self->link, &self->waiting.pending);
-        pyn_loop_of(self->link)->moved(pyn_loop_of(self->link), self->link);
     }
 }
 

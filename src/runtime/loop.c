@@ -59,6 +59,9 @@ void pyn_link_give_up(struct pyn_link *link, struct pyn_pending *pending)
         if (link->over == PYN_OK) {
             write_out(link);
         }
+        if (link->over == PYN_OK && link->server == NULL && pyn_link_has_output(link)) {
+            pyn_inbox_news(link); /* whoever this is: the loop writes the rest */
+        }
     }
     pyn_link_unlock(link);
 }
