@@ -1,4 +1,4 @@
-/* grant.c - the table of grants: open addressing by a piece of the digest, which nobody outside can choose. */
+/* grant.c - the table of grants: sets of a few slots, by a piece of the digest, which nobody outside can choose. */
 #include "grant.h"
 
 #include <assert.h>
@@ -6,7 +6,7 @@
 
 static_assert(crypto_sign_PUBLICKEYBYTES == PYN_NOISE_KEY_LEN && crypto_sign_BYTES == PYN_SIGNATURE_LEN, "Ed25519");
 
-enum { ROOM_MIN = 16 };
+enum { WAYS = 8, ROOM_MIN = 8 * WAYS, ROOM_MAX = 1 << 24 }; /* slots */
 
 struct pyn_grants {
     const struct pyn_mem *mem;
@@ -91,91 +91,115 @@ void pyn_grants_free(struct pyn_grants *grants)
 
 /* ---- the table ---- */
 
-static size_t first_slot(const uint8_t digest[PYN_DIGEST_LEN], size_t room)
+/* The only slots in which a digest may stand. */
+static struct pyn_grant *set_of(struct pyn_grant *slots, size_t room, const uint8_t digest[PYN_DIGEST_LEN])
 {
     uint64_t number = 0;
 
     memcpy(&number, digest, sizeof number);
-    return (size_t)number & (room - 1);
+    return &slots[((size_t)number & (room / WAYS - 1)) * WAYS];
 }
 
-/* Where a digest stands, or the free slot where it would. There is always a free one. */
-static struct pyn_grant *find(struct pyn_grant *slots, size_t room, const uint8_t digest[PYN_DIGEST_LEN])
+/* Where a digest stands, or a free slot where it may. NULL: its set is full. */
+static struct pyn_grant *place_for(struct pyn_grant *slots, size_t room, const uint8_t digest[PYN_DIGEST_LEN])
 {
-    size_t at = first_slot(digest, room);
+    struct pyn_grant *set = set_of(slots, room, digest);
+    struct pyn_grant *unused = NULL;
 
-    while (slots[at].kind != PYN_LOGIN_NONE && sodium_memcmp(slots[at].digest, digest, PYN_DIGEST_LEN) != 0) {
-        at = (at + 1) & (room - 1);
-    }
-    return &slots[at];
-}
-
-/* Everything moves into a table of this size. */
-static pyn_status rebuild(struct pyn_grants *grants, size_t room)
-{
-    struct pyn_grant *slots = pyn_mem_new(grants->mem, room, sizeof *slots);
-
-    if (slots == NULL) {
-        return PYN_ENOMEM;
-    }
-    for (size_t i = 0; i < grants->room; i++) {
-        if (grants->slots[i].kind != PYN_LOGIN_NONE) {
-            *find(slots, room, grants->slots[i].digest) = grants->slots[i];
+    for (size_t i = 0; i < WAYS; i++) {
+        if (set[i].kind == PYN_LOGIN_NONE) {
+            unused = unused == NULL ? &set[i] : unused;
+        } else if (memcmp(set[i].digest, digest, PYN_DIGEST_LEN) == 0) {
+            return &set[i];
         }
     }
-    pyn_mem_free(grants->mem, grants->slots);
-    grants->slots = slots;
-    grants->room = room;
-    return PYN_OK;
+    return unused;
+}
+
+/* false: a set is full. */
+static bool copy_all(const struct pyn_grants *grants, struct pyn_grant *slots, size_t room)
+{
+    for (size_t i = 0; i < grants->room; i++) {
+        if (grants->slots[i].kind != PYN_LOGIN_NONE) {
+            struct pyn_grant *slot = place_for(slots, room, grants->slots[i].digest);
+            if (slot == NULL) {
+                return false;
+            }
+            *slot = grants->slots[i];
+        }
+    }
+    return true;
+}
+
+/* Everything moves into a table that is twice as large, or as often as it takes. */
+static pyn_status grow(struct pyn_grants *grants)
+{
+    for (size_t room = grants->room * 2; room <= ROOM_MAX; room *= 2) {
+        struct pyn_grant *slots = pyn_mem_new(grants->mem, room, sizeof *slots);
+        if (slots == NULL) {
+            return PYN_ENOMEM;
+        }
+        if (copy_all(grants, slots, room)) {
+            pyn_mem_free(grants->mem, grants->slots);
+            grants->slots = slots;
+            grants->room = room;
+            return PYN_OK;
+        }
+        pyn_mem_free(grants->mem, slots);
+    }
+    return PYN_ENOMEM;
 }
 
 pyn_status pyn_grants_put(struct pyn_grants *grants, const struct pyn_grant *grant)
 {
     struct pyn_grant *slot = NULL;
+    pyn_status st = PYN_OK;
 
     if (grant->kind <= PYN_LOGIN_NONE || grant->kind > PYN_LOGIN_NARROWED) {
         return PYN_EARGS;
     }
-    if ((grants->count + 1) * 2 > grants->room) {
-        pyn_status st = rebuild(grants, grants->room * 2);
+    slot = place_for(grants->slots, grants->room, grant->digest);
+    while (slot == NULL) {
+        st = grow(grants);
         if (st != PYN_OK) {
             return st;
         }
+        slot = place_for(grants->slots, grants->room, grant->digest);
     }
-    slot = find(grants->slots, grants->room, grant->digest);
     grants->count += slot->kind == PYN_LOGIN_NONE ? 1 : 0;
     *slot = *grant;
     return PYN_OK;
 }
 
-/* Those behind a hole may have been put there because it was taken: each is put again where it belongs. */
-static void take_out(struct pyn_grants *grants, size_t at)
-{
-    grants->slots[at] = (struct pyn_grant){.kind = PYN_LOGIN_NONE};
-    grants->count--;
-    for (at = (at + 1) & (grants->room - 1); grants->slots[at].kind != PYN_LOGIN_NONE;
-         at = (at + 1) & (grants->room - 1)) {
-        struct pyn_grant moved = grants->slots[at];
-        grants->slots[at] = (struct pyn_grant){.kind = PYN_LOGIN_NONE};
-        *find(grants->slots, grants->room, moved.digest) = moved;
-    }
-}
-
 size_t pyn_grants_drop(struct pyn_grants *grants, const uint8_t id[PYN_GRANT_ID_LEN])
 {
     size_t dropped = 0;
-    size_t at = 0;
 
-    while (at < grants->room) {
-        if (grants->slots[at].kind != PYN_LOGIN_NONE && memcmp(grants->slots[at].id, id, PYN_GRANT_ID_LEN) == 0) {
-            take_out(grants, at); /* another one may stand here now */
+    for (size_t i = 0; i < grants->room; i++) {
+        if (grants->slots[i].kind != PYN_LOGIN_NONE && memcmp(grants->slots[i].id, id, PYN_GRANT_ID_LEN) == 0) {
+            grants->slots[i] = (struct pyn_grant){.kind = PYN_LOGIN_NONE};
             dropped++;
-            at = 0;
-        } else {
-            at++;
         }
     }
+    grants->count -= dropped;
     return dropped;
+}
+
+/* The same work wherever it stands in its set, and when it does not stand there: then it is the set's first, and *is_there false. */
+static const struct pyn_grant *look_up(const struct pyn_grants *grants, const uint8_t digest[PYN_DIGEST_LEN],
+                                       bool *is_there)
+{
+    const struct pyn_grant *set = set_of(grants->slots, grants->room, digest);
+    size_t found = 0;
+    size_t count = 0;
+
+    for (size_t i = 0; i < WAYS; i++) {
+        const size_t is_same = (size_t)(sodium_memcmp(set[i].digest, digest, PYN_DIGEST_LEN) + 1); /* -1 or 0 */
+        found |= i & (0 - is_same);
+        count += is_same;
+    }
+    *is_there = count == 1;
+    return &set[found];
 }
 
 size_t pyn_grants_count(const struct pyn_grants *grants)
@@ -276,6 +300,7 @@ enum pyn_admittance pyn_grants_judge(const struct pyn_grants *grants, const stru
     struct parsed parsed;
     uint8_t digest[PYN_DIGEST_LEN];
     const struct pyn_grant *grant = NULL;
+    bool is_there = false;
     bool is_good = parse(claim, &parsed);
 
     *who = (struct pyn_principal){.kind = PYN_PRINCIPAL_NOBODY};
@@ -283,8 +308,8 @@ enum pyn_admittance pyn_grants_judge(const struct pyn_grants *grants, const stru
         parsed = (struct parsed){.kind = PYN_LOGIN_CAPABILITY, .what = {nothing, sizeof nothing}};
     }
     pyn_grants_digest(grants, parsed.kind, parsed.what, digest);
-    grant = find(grants->slots, grants->room, digest);
-    is_good = is_good & (grant->kind == parsed.kind) & (grant->expires_at == 0 || now < grant->expires_at);
+    grant = look_up(grants, digest, &is_there);
+    is_good = is_good & is_there & (grant->kind == parsed.kind) & ((grant->expires_at == 0) | (now < grant->expires_at));
     if (is_good && parsed.kind == PYN_LOGIN_NARROWED) { /* only who holds something that was granted gets here */
         is_good = is_signed(grants, &parsed);
     }

@@ -262,7 +262,7 @@ static void each_allocation_may_fail(void **state)
         struct pyn_grants *grants = NULL;
         support_mem_init(&mem, at);
         if (pyn_grants_new(&mem.mem, secret, server_public, &grants) == PYN_OK) {
-            for (uint8_t i = 0; i < 40; i++) {
+            for (uint8_t i = 0; i < 200; i++) {
                 struct pyn_grant made = {.kind = PYN_LOGIN_KEY, .digest = {i}};
                 size_t before = pyn_grants_count(grants);
                 pyn_status st = pyn_grants_put(grants, &made);
