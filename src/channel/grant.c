@@ -194,7 +194,8 @@ static const struct pyn_grant *look_up(const struct pyn_grants *grants, const ui
     size_t count = 0;
 
     for (size_t i = 0; i < WAYS; i++) {
-        const size_t is_same = (size_t)(sodium_memcmp(set[i].digest, digest, PYN_DIGEST_LEN) + 1); /* -1 or 0 */
+        const unsigned is_other = (unsigned)sodium_memcmp(set[i].digest, digest, PYN_DIGEST_LEN); /* 0, or -1: all ones */
+        const size_t is_same = is_other + 1u;
         found |= i & (0 - is_same);
         count += is_same;
     }

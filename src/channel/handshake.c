@@ -7,10 +7,14 @@
 static_assert(crypto_scalarmult_SCALARBYTES == PYN_NOISE_KEY_LEN && crypto_scalarmult_BYTES == PYN_NOISE_KEY_LEN,
               "X25519");
 
+/* What a multiplication leaves of its scalar on the stack below us: libsodium does not wipe its copy. */
+enum { STACK_LEN = 8192 };
+
 void pyn_keypair_from(struct pyn_keypair *pair, const uint8_t secret[PYN_NOISE_KEY_LEN])
 {
     memmove(pair->secret, secret, PYN_NOISE_KEY_LEN);
     (void)crypto_scalarmult_base(pair->public_key, pair->secret); /* fails for no secret */
+    sodium_stackzero(STACK_LEN);
 }
 
 void pyn_handshake_wipe(struct pyn_handshake *hs)
@@ -83,6 +87,7 @@ static pyn_status mix_shared(struct pyn_handshake *hs, const uint8_t *secret, co
         pyn_symmetric_mix_key(&hs->symmetric, shared);
         st = PYN_OK;
     }
+    sodium_stackzero(STACK_LEN);
     sodium_memzero(shared, sizeof shared);
     return st;
 }

@@ -240,6 +240,7 @@ void pyn_door_close(struct pyn_door *door)
 {
     (void)lock(door);
     door->is_closed = true;
+    sodium_memzero(door->secrets, sizeof *door->secrets); /* nobody comes in any more, however long the door is held */
     (void)pthread_cond_broadcast(&door->filled);
     unlock(door);
 }

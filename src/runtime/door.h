@@ -50,6 +50,7 @@ struct pyn_asking {
 bool pyn_door_ask(struct pyn_door *door, const struct pyn_asking *asking);
 /* The oldest that asks: PYN_EWAIT: nobody within the time; PYN_EGONE: the door is closed. */
 pyn_status pyn_door_next(struct pyn_door *door, uint64_t timeout_ns, struct pyn_asking *out);
+/* Ends pyn_door_next(), and wipes the key: nothing that comes later opens. */
 void pyn_door_close(struct pyn_door *door);
 
 #endif

@@ -64,6 +64,15 @@ static void leave(struct pyn_server *server, struct pyn_link *link, bool is_in)
     pyn_door_settle(server->config.door, link->source, is_in, now);
 }
 
+/* Those who are in keep most of the places that there are. */
+static uint32_t limit_of(const struct pyn_server *server)
+{
+    const uint32_t places = server->config.connection_max;
+    const uint32_t share = places < 32 ? (places + 1) / 2 : places / 4;
+
+    return share < PYN_SHAKING_MAX ? share : PYN_SHAKING_MAX;
+}
+
 /* ---- in and out ---- */
 
 bool pyn_shaking_admits(struct pyn_server *server, int fd)
@@ -82,7 +91,7 @@ void pyn_shaking_enter(struct pyn_server *server, struct pyn_link *link)
     atomic_store(&link->is_shaking, true);
     pyn_server_lock(server);
     append(server, link);
-    if (server->shaking_count > PYN_SHAKING_MAX) {
+    if (server->shaking_count > limit_of(server)) {
         oldest = pyn_link_ref(server->shaking);
     }
     pyn_server_unlock(server);

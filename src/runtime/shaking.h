@@ -1,7 +1,7 @@
 /*
  * shaking.h - connections from the open network whose channel is not open yet: how many there may be, and what their source pays for it.
  *
- * A new one beyond PYN_SHAKING_MAX makes room by ending the oldest: who is honest is through within moments, who stalls is the oldest soon.
+ * A new one beyond PYN_SHAKING_MAX, or a quarter of the server's places (half of fewer than 32), makes room by ending the oldest: who is honest is through within moments, who stalls is the oldest soon.
  *
  * Owns:    a place in the server's list, from pyn_shaking_enter() until the link is open or over.
  * Threads: any. Nothing of it runs Python: it goes on while a call computes.

@@ -164,3 +164,22 @@ def test_a_flood_does_not_disturb_who_is_in(fortress: Fortress, until: Callable[
             assert connection.root.post(str(number)) == number
     log = fortress.log()
     assert len(log) < 200_000  # not a line for each
+
+
+def test_a_server_with_few_places_keeps_some_for_who_is_honest(tmp_path: Path, generate: Callable[..., Path]) -> None:
+    import guarded
+    import pynto
+
+    state = pynto.State(tmp_path / "few")
+    secret = state.new_capability()
+    policy = generate("guarded:Room")
+    with pynto.Server(
+        guarded.Room(), policy=policy, listen="pynto://127.0.0.1:0", state=state, connections=8
+    ) as server:
+        address = server.address.rpartition("@")[2]
+        host, _, port = address.rpartition(":")
+        held = [socket.create_connection((host, int(port)), 5, (f"127.98.0.{n + 1}", 0)) for n in range(40)]
+        with pynto.connect(state.address(address, secret)) as connection:
+            assert connection.root.lines() == ()
+        for stream in held:
+            stream.close()

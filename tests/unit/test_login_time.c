@@ -124,8 +124,8 @@ static void the_time_of_a_refusal_does_not_tell_why(void **state)
                  {"unknown against malformed", &unknown, &malformed}};
 
     assert_int_equal(pyn_grants_new(pyn_mem_default(), secret, server_public, &grants), PYN_OK);
-    for (uint8_t i = 0; i < GRANTS; i++) {
-        put(grants, i, i == 7 ? 999 : 0);
+    for (unsigned i = 0; i < GRANTS; i++) {
+        put(grants, (uint8_t)i, i == 7 ? 999 : 0);
     }
     first.bytes[1] ^= 0x80;
     last.bytes[sizeof last.bytes - 1] ^= 1;
