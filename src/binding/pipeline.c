@@ -163,6 +163,13 @@ static int check_open(const struct pyn_pipeline *pipeline)
     }
 }
 
+/* The book of the operations that target has. */
+static struct pyn_book *book_of(const struct pyn_promise *target, const struct pyn_op *op)
+{
+    return target->state == PYN_PROMISE_HELD ? pyn_netref_book(target->value)
+                                             : pyn_party_book(target->pipeline->link->host, op->iface->policy);
+}
+
 PyObject *pyn_pipeline_add(struct pyn_promise *target, const struct pyn_op *op, PyObject *const *args, Py_ssize_t nargs,
                            PyObject *kwnames)
 {
@@ -173,7 +180,7 @@ PyObject *pyn_pipeline_add(struct pyn_promise *target, const struct pyn_op *op, 
     struct pyn_encoder encoder;
     bool is_written = false;
 
-    if (check_open(pipeline) != 0 || (book = pyn_party_book(pipeline->link->host, op->iface->policy)) == NULL ||
+    if (check_open(pipeline) != 0 || (book = book_of(target, op)) == NULL ||
         (promise = pyn_promise_new(pipeline)) == NULL) {
         return NULL;
     }

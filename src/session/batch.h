@@ -55,7 +55,7 @@ size_t pyn_batch_size(uint64_t steps);
 pyn_status pyn_batch_new(struct pyn_session *session, const struct pyn_message *message, struct pyn_batch **out);
 struct pyn_batch *pyn_batch_ref(struct pyn_batch *batch); /* accepts NULL */
 /* Sets it to NULL; accepts what is. */
-void pyn_batch_drop(struct pyn_session *session, struct pyn_batch **batch);
+void pyn_batch_drop(struct pyn_session *session, struct pyn_batch **at);
 
 /* What the answer of a step is. Whatever was noted before is replaced; nothing happens when no other step names it, or when batch is NULL. */
 pyn_status pyn_batch_note_value(struct pyn_session *session, struct pyn_batch *batch, uint32_t step,

@@ -178,7 +178,8 @@ static bool is_described(const struct pyn_session *session, uint64_t number)
            (session->is_described[(number - 1) / 8] & (1u << (number - 1) % 8)) != 0;
 }
 
-/* What the client could come to hold by a call of an operation that it knows of may be described; anything else is not there. */
+/* What the client could come to hold by a call of an operation that it knows of is described, once; anything else is not there, and so what is looked at to
+ * find it is paid for by refusals. */
 pyn_status pyn_look_take(struct pyn_session *session, const struct pyn_message *message, struct pyn_event *event)
 {
     const struct pyn_iface *iface = NULL;
@@ -188,8 +189,10 @@ pyn_status pyn_look_take(struct pyn_session *session, const struct pyn_message *
     if (is_described(session, message->id)) {
         iface = named_by(pyn_policy_iface(session->policy, (uint32_t)message->id - 1), message->name);
     }
-    return iface == NULL ? pyn_ledger_refusal(&session->ledger, session->now)
-                         : pyn_out_reply_status(pyn_describe_send(session, iface, &number));
+    if (iface == NULL || iface->fragment.len == 0 || is_described(session, iface->index + UINT64_C(1))) {
+        return pyn_ledger_refusal(&session->ledger, session->now);
+    }
+    return pyn_out_reply_status(pyn_describe_send(session, iface, &number));
 }
 
 static const struct pyn_described *find_described(const struct pyn_session *session, struct pyn_view name)

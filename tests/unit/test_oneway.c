@@ -298,10 +298,11 @@ static void what_a_result_names_is_described_once_when_it_is_asked_for(void **st
     out = pyn_session_output(p.server);
     assert_true(out.len > 3 && memcmp(out.data, "\x93\xfb\x01", 3) == 0);
     pyn_session_written(p.server, out.len);
+    assert_int_equal(pyn_session_ledger(p.server)->refused, 0);
     put(&p, LOOK_CHILD);
     peers_expect_none(&p, p.server);
     expect_output(&p, "");
-    assert_int_equal(pyn_session_ledger(p.server)->refused, 0);
+    assert_int_equal(pyn_session_ledger(p.server)->refused, 1);
     peers_fini(&p);
 }
 

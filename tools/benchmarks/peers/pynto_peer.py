@@ -81,6 +81,14 @@ class Client:
             f(1)
         self.root.echo(1)
 
+    def pipelined(self, n: int) -> None:
+        for start in range(0, n, 100):
+            with self.connection.pipeline() as p:
+                f = p.root.echo
+                promises = [f(1) for _ in range(min(100, n - start))]
+            for promise in promises:
+                promise.result()
+
     def blob(self, n: int, size: int) -> None:
         f, value = self.root.blob, bytes(size)
         for _ in range(n):
