@@ -101,10 +101,8 @@ static void fill(struct entry *entry, const struct pyn_trail_peer *peer, const s
     entry->verdict = *decided->verdict;
     entry->name_len = (uint8_t)len;
     entry->is_name_whole = len == name.len;
-    if (len > 0) {
-        if (len != 0) { /* an empty view may have no bytes to point to */
-            memcpy(entry->name, name.data, len);
-        }
+    if (len > 0) { /* an empty view may have no bytes to point to */
+        memcpy(entry->name, name.data, len);
     }
     (void)snprintf(entry->peer, sizeof entry->peer, "%s", peer->peer);
     (void)snprintf(entry->principal, sizeof entry->principal, "%s", peer->principal);
