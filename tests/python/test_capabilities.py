@@ -537,3 +537,31 @@ def test_an_event_loop_drives_an_encrypted_connection_as_well(house: House, own_
             await pynto.aio.connect(wrong)
 
     asyncio.run(run())
+
+
+# ---- addresses on command lines ----
+
+
+def test_a_command_reads_an_address_from_a_file_and_never_prints_its_capability(
+    house: House, tmp_path: Path, run_pynto: Callable[..., Any]
+) -> None:
+    url = house.url()
+    capability = url.rpartition("/")[2]
+    file = tmp_path / "address"
+    file.touch(0o600)
+    file.write_text(url + "\n")
+    for address in (f"@{file}", url):
+        done = run_pynto("ping", address, "-c", "1")
+        assert done.returncode == 0, done.stderr
+        assert house.address in done.stdout and capability not in done.stdout + done.stderr
+    assert run_pynto("connect", f"@{file}", "-c", "print(root.post('x'))").stdout == "1\n"
+    file.chmod(0o644)
+    refused = run_pynto("ping", f"@{file}")
+    assert refused.returncode == 1 and "0600" in refused.stderr and len(refused.stderr.splitlines()) == 1
+    assert run_pynto("ping", f"@{tmp_path}/absent").returncode == 1
+
+
+def test_a_command_comes_in_by_a_key(house: House, own_key: Path, run_pynto: Callable[..., Any]) -> None:
+    authorize(house, _core.Key(own_key).public)
+    done = run_pynto("connect", house.address, "--key", str(own_key), "-c", "print(root.who()[0])")
+    assert done.stdout.startswith("key "), done.stderr

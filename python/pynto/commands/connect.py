@@ -7,7 +7,7 @@ import code
 import sys
 from typing import Any
 
-from pynto.client import connect
+from pynto.commands import where
 
 
 def add_to(commands: Any) -> None:
@@ -20,10 +20,9 @@ def add_to(commands: Any) -> None:
     parser.add_argument(
         "address",
         metavar="ADDRESS",
-        help="tcp://host:port, ws://host:port/path, unix:///path or ssh://host/module:object",
+        help="tcp://host:port, ws://host:port/path, unix:///path, ssh://host/module:object, or @FILE with an address in it",
     )
-    parser.add_argument("--root", default="", metavar="NAME", help="when the server has several")
-    parser.add_argument("--plain", action="store_true", help="allow plain TCP beyond this machine")
+    where.add_to(parser)
     parser.add_argument("-c", dest="code", metavar="CODE", help="run this, and leave")
     parser.set_defaults(run=_run)
 
@@ -60,7 +59,7 @@ def _run_code(source: str, names: dict[str, Any]) -> int:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    with connect(arguments.address, root=arguments.root, plain=arguments.plain) as connection:
+    with where.open_connection(arguments) as connection:
         names: dict[str, Any] = {"root": connection.root, "connection": connection, "__name__": "__console__"}
         if arguments.code is not None:
             return _run_code(arguments.code, names)
