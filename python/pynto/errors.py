@@ -38,6 +38,10 @@ class DeadlineExceeded(TimeoutError):
         self.limit = "deadline"
 
 
+class Cancelled(BaseException):
+    """Raised inside of a served method whose caller does not want its answer any more, or is gone."""
+
+
 class ProtocolError(ConnectionError):
     """The peer broke the protocol; the connection is over."""
 

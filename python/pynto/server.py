@@ -44,6 +44,7 @@ class Server:
     that of the proxy in front. origins: web pages that may connect to it, such as ``https://chat.example``. connections: how many
     at once. ends_deserted: run() returns when the last connection is gone. loop: the event loop that runs what is declared
     ``async``; None: one in a thread of its own. audit_log: the file that every decision on a call is written to.
+    exits_stuck: a call that nothing in the process can end ends the process, with exit code 70.
 
     state: the folder of a server at ``pynto://host:port``, where its key is, and what it has granted (see pynto.State); with one, TCP
     beyond this machine is encrypted.
@@ -67,6 +68,7 @@ class Server:
         loop: asyncio.AbstractEventLoop | None = None,
         audit_log: AuditLog | str | os.PathLike[str] | None = None,
         state: State | str | os.PathLike[str] | None = None,
+        exits_stuck: bool = False,
     ) -> None:
         self.policy = as_policy(policy)
         drift = self.policy.drift()
@@ -87,6 +89,7 @@ class Server:
             ends_deserted=ends_deserted,
             audit=self._audit_log is not None,
             door=None if self.state is None else self.state.door,
+            exits_stuck=exits_stuck,
         )
         self._keeper = None if self.state is None else Keeper(self._core, self.state)
         if self._keeper is not None:
@@ -115,7 +118,6 @@ class Server:
     def run(self) -> None:
         """Serve in this thread (and one more) until close() is called."""
         self._attach()
-        self._spawn()
         self._start_log()
         self._core.run()
 

@@ -4,6 +4,7 @@
 #include "../runtime/clock.h"
 #include "../wire/pack.h"
 #include "deadline.h"
+#include "interrupt.h"
 #include "recall.h"
 
 static _Thread_local struct pyn_frame *top_frame;
@@ -132,14 +133,23 @@ static void leave(struct pyn_link *link, struct pyn_waiter *waiter)
     PyErr_Restore(type, error, traceback);
 }
 
+/* Whose call this thread runs, and so whose thread it is. */
+static struct pyn_link *runner(void)
+{
+    return top_frame != NULL ? top_frame->link : NULL;
+}
+
 /* Nothing came, or a signal did. True: it is given up, with an exception. */
-static bool gives_up(struct pyn_link *link, struct pyn_waiter *waiter, const struct patience *patience)
+static bool gives_up(struct pyn_link *link, struct pyn_waiter *waiter, struct pyn_server *server,
+                     const struct patience *patience)
 {
     uint64_t now = pyn_now();
 
-    if (pyn_deadline_is_over(patience->until, now)) {
+    if (patience->until != 0 && now >= patience->until) {
         (void)pyn_raise_deadline_text("waiting", "deadline: no answer in time");
-    } else if (pyn_deadline_is_over(patience->most, now)) {
+    } else if (server != NULL && pyn_interrupt_check(runner()) != 0) {
+        /* this call is to end, and says why */
+    } else if (patience->most != 0 && now >= patience->most) {
         timed_out(link);
     }
     if (!PyErr_Occurred() && PyErr_CheckSignals() == 0) {
@@ -149,23 +159,19 @@ static bool gives_up(struct pyn_link *link, struct pyn_waiter *waiter, const str
     return true;
 }
 
-/* Whose call this thread runs, and so whose thread it is. */
-static struct pyn_link *runner(void)
-{
-    return top_frame != NULL ? top_frame->link : NULL;
-}
-
 static void give_turn(struct pyn_server *server, struct pyn_link *link, bool away)
 {
     if (server == NULL) {
         return;
     }
     if (away) {
+        pyn_interrupt_pause();
         pyn_server_suspend_again(server, link);
     } else {
         Py_BEGIN_ALLOW_THREADS
         pyn_server_resume(server, link);
         Py_END_ALLOW_THREADS
+        pyn_watch_resume();
     }
 }
 
@@ -196,7 +202,7 @@ static bool is_done_waiting(struct pyn_link *link, struct pyn_waiter *waiter, st
         return true;
     }
     if (st == PYN_EWAIT) {
-        return gives_up(link, waiter, patience);
+        return gives_up(link, waiter, server, patience);
     }
     (void)pyn_raise(st, link->reason);
     return true;
@@ -285,6 +291,21 @@ static const uint64_t *own_lane(const struct pyn_link *link)
 
 static const struct pyn_type none_type = {.kind = PYN_T_NONE};
 
+/* The call that this thread runs is going to wait: the turn is given away. -1 with an exception: it is not, nor may it wait. */
+static int take_leave(struct pyn_server *server)
+{
+    if (pyn_interrupt_check(runner()) != 0) {
+        return -1;
+    }
+    pyn_interrupt_pause();
+    if (pyn_server_suspend(server, runner())) {
+        return 0;
+    }
+    pyn_watch_resume();
+    (void)pyn_raise(PYN_EQUOTA, "threads: too many calls wait for their peers");
+    return -1;
+}
+
 static PyObject *exchange(struct pyn_encoder *encoder, const struct pyn_type *expect, const struct pyn_op *op,
                           struct pyn_read *read, uint64_t until, bool *was_sent)
 {
@@ -301,8 +322,8 @@ static PyObject *exchange(struct pyn_encoder *encoder, const struct pyn_type *ex
     pyn_status st = PYN_EINTERNAL;
     PyObject *value = NULL;
 
-    if (server != NULL && !pyn_server_suspend(server, runner())) {
-        return pyn_raise(PYN_EQUOTA, "threads: too many calls wait for their peers");
+    if (server != NULL && take_leave(server) != 0) {
+        return NULL;
     }
     Py_BEGIN_ALLOW_THREADS
     st = pyn_link_call(link, &waiter, own_lane(link), pyn_buf_view(&encoder->buf), &wanted, 1, until);
@@ -316,11 +337,7 @@ static PyObject *exchange(struct pyn_encoder *encoder, const struct pyn_type *ex
     if (answer != NULL) {
         value = finish(link, answer, read != NULL ? &none_type : expect, op, encoder->book, read);
     }
-    if (server != NULL) {
-        Py_BEGIN_ALLOW_THREADS
-        pyn_server_resume(server, runner());
-        Py_END_ALLOW_THREADS
-    }
+    give_turn(server, runner(), false);
     return value;
 }
 

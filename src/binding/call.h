@@ -97,8 +97,8 @@ int pyn_pack_call(struct pyn_encoder *encoder, PyObject *netref, const struct py
 /* Answers a call whose run an exception has interrupted that goes on to who waits here. */
 void pyn_answer_interrupted(struct pyn_link *link, struct pyn_call *call);
 
-/* Nobody waits for it any more: it is not begun. True with an exception. */
-bool pyn_is_too_late(const struct pyn_call *call);
+/* Nobody waits for it any more, or it cannot be afforded: it is not begun. True with an exception. */
+bool pyn_is_not_to_run(struct pyn_link *link, const struct pyn_call *call);
 
 /* May it be awaited? */
 static inline bool pyn_is_awaitable(PyObject *value)

@@ -30,8 +30,9 @@ struct core {
     PyObject *protocol_error;
     PyObject *disconnected;
     PyObject *remote_error;
-    PyObject *served_for; /* the ContextVar of pynto.threads: (principal, transport, address) */
-    PyObject *ends_at;    /* the ContextVar of pynto.deadlines */
+    PyObject *call_cancelled; /* pynto.errors.Cancelled */
+    PyObject *served_for;     /* the ContextVar of pynto.threads: (principal, transport, address) */
+    PyObject *ends_at;        /* the ContextVar of pynto.deadlines */
 
     PyObject *decimal;
     PyObject *uuid;

@@ -14,11 +14,6 @@
 /* 0: none. */
 uint64_t pyn_deadline_get(void);
 
-static inline bool pyn_deadline_is_over(uint64_t at, uint64_t now)
-{
-    return at != 0 && now >= at;
-}
-
 /* That of this context in *at. -1 with an exception: it is over already. */
 int pyn_deadline_check(uint64_t *at);
 

@@ -2,6 +2,7 @@
 #include "ahead.h"
 #include "call.h"
 #include "deadline.h"
+#include "interrupt.h"
 
 #include "../runtime/clock.h"
 #include "../wire/pack.h"
@@ -221,7 +222,7 @@ static PyObject *link_is_over(PyObject *capsule, PyObject *Py_UNUSED(ignored))
     pyn_link_lock(link);
     is = link->over != PYN_OK;
     pyn_link_unlock(link);
-    return PyBool_FromLong(is);
+    return PyBool_FromLong(is || pyn_watch_why() != PYN_OVERRUN_NONE);
 }
 
 static void unref_link(PyObject *capsule)
@@ -229,7 +230,7 @@ static void unref_link(PyObject *capsule)
     pyn_link_unref(PyCapsule_GetPointer(capsule, LINK_CAPSULE));
 }
 
-/* A callable that tells whether the link is over. */
+/* A callable that tells whether the link is over, or the call that this thread runs is to end. */
 static PyObject *over_question(struct pyn_link *link)
 {
     static PyMethodDef method = {"is_over", link_is_over, METH_NOARGS, NULL};
@@ -423,13 +424,14 @@ PyObject *pyn_run(struct pyn_decoder *decoder, struct pyn_call *call)
     return result == Py_NotImplemented ? not_implemented(call->verdict.op, result) : result;
 }
 
-bool pyn_is_too_late(const struct pyn_call *call)
+/* Nobody waits for it any more, or it cannot be afforded: it is not begun. */
+bool pyn_is_not_to_run(struct pyn_link *link, const struct pyn_call *call)
 {
-    if (!pyn_deadline_is_over(call->ends_at, call->ends_at != 0 ? pyn_now() : 0)) {
-        return false;
+    if (call->ends_at != 0 && pyn_now() >= call->ends_at) {
+        (void)pyn_raise_deadline_text("running", "deadline: over before its turn");
+        return true;
     }
-    (void)pyn_raise_deadline_text("running", "deadline: over before its turn");
-    return true;
+    return pyn_interrupt_afford(link) != 0;
 }
 
 static int encode_answer(struct pyn_encoder *encoder, PyObject *result, const struct pyn_call *call)
@@ -458,7 +460,7 @@ static void take_failure(struct pyn_encoder *encoder, const struct pyn_call *cal
 static bool run_to_answer(struct pyn_decoder *decoder, struct pyn_call *call, struct pyn_encoder *encoder,
                           struct pyn_reading *reading, PyObject **result)
 {
-    if (decoder->book == NULL || pyn_is_too_late(call)) {
+    if (decoder->book == NULL || pyn_is_not_to_run(decoder->link, call)) {
         pyn_decoder_give_up(decoder);
         return false;
     }
@@ -486,6 +488,67 @@ void pyn_answer_with(struct pyn_link *link, struct pyn_call *call, PyObject *res
     pyn_failure_clear(&failure);
 }
 
+/* Only a server ends calls: what a client runs is its own program. */
+static void begin_watch(struct pyn_watch *watch, struct pyn_link *link, const struct pyn_call *call,
+                        const struct pyn_server *server)
+{
+    if (server == NULL) {
+        return;
+    }
+    pyn_watch_enter(watch, link, call->lane, call->ends_at);
+    if (call->is_cancelled || pyn_link_was_cancelled(link, call->lane)) {
+        (void)pyn_watch_cancel(link, call->lane);
+    }
+}
+
+static void end_watch(struct pyn_watch *watch, const struct pyn_server *server)
+{
+    if (server != NULL) {
+        pyn_watch_leave(watch);
+        pyn_interrupt_forget();
+    }
+}
+
+/* It is over, and is answered now. What the watchdog has against it counts for more than what has come out of it. */
+static enum pyn_overrun overrun_of(const struct pyn_server *server)
+{
+    enum pyn_overrun why = server != NULL ? pyn_watch_why() : PYN_OVERRUN_NONE;
+
+    if (why != PYN_OVERRUN_NONE) {
+        pyn_interrupt_forget();
+    }
+    if (why == PYN_OVERRUN_DEADLINE && PyErr_Occurred() && PyErr_ExceptionMatches(pyn_core.deadline_exceeded)) {
+        return PYN_OVERRUN_NONE; /* it says so itself, and of whom */
+    }
+    return why;
+}
+
+/* One that was cancelled is not; one whose time is over says so when it is to be run. */
+static bool is_begun(struct pyn_call *call, const struct pyn_server *server, PyObject **token)
+{
+    enum pyn_overrun why = server != NULL ? pyn_watch_why() : PYN_OVERRUN_NONE;
+
+    return (why == PYN_OVERRUN_NONE || why == PYN_OVERRUN_DEADLINE) && pyn_deadline_enter(call->ends_at, token) == 0;
+}
+
+/* encoder: for the details of a failure. */
+static void end_with(struct pyn_encoder *encoder, const struct pyn_call *call, const PyObject *thrown,
+                     enum pyn_overrun why, struct pyn_failure *failure)
+{
+    const struct pyn_mark nothing = {0};
+
+    if (why == PYN_OVERRUN_NONE) {
+        take_failure(encoder, call, thrown, failure);
+        why = encoder->party->is_server && failure->text == NULL ? pyn_watch_why() : PYN_OVERRUN_NONE;
+    }
+    if (why != PYN_OVERRUN_NONE) { /* also when telling what has come out of it has taken too long */
+        pyn_encoder_rewind(encoder, nothing);
+        failure->has_details = false;
+        pyn_failure_clear(failure);
+        (void)pyn_interrupt_tell(why, encoder->link, failure);
+    }
+}
+
 PyObject *pyn_run_call(struct pyn_link *link, struct pyn_call *call, struct pyn_server *server)
 {
     struct pyn_frame frame = {.link = link, .lane = call->lane, .is_oneway = call->is_oneway, .server = server};
@@ -497,27 +560,35 @@ PyObject *pyn_run_call(struct pyn_link *link, struct pyn_call *call, struct pyn_
     PyObject *result = NULL;
     PyObject *interrupt = NULL;
     PyObject *token = NULL;
+    struct pyn_watch watch;
+    enum pyn_overrun why = PYN_OVERRUN_NONE;
     bool is_return = false;
 
     decoder.book = pyn_party_book(party, call->iface->policy);
     atomic_fetch_add(&link->calls, 1);
     pyn_encoder_init(&encoder, link, decoder.book, call->ahead > 0 ? ITEMS_HEAD : RETURN_HEAD);
     pyn_frame_push(&frame);
-    if (pyn_deadline_enter(call->ends_at, &token) == 0) {
+    begin_watch(&watch, link, call, server);
+    if (is_begun(call, server, &token)) {
         is_return = run_to_answer(&decoder, call, &encoder, &reading, &result);
         pyn_deadline_leave(token);
     } else {
         pyn_decoder_give_up(&decoder);
     }
-    pyn_frame_pop();
+    why = overrun_of(server);
+    is_return = is_return && why == PYN_OVERRUN_NONE;
     if (!is_return && !call->is_oneway && !party->is_server && !PyErr_ExceptionMatches(PyExc_Exception)) {
         interrupt = pyn_taken_exception(); /* it goes on to who waits here */
         pyn_answer_interrupted(link, call);
     } else {
         if (!is_return) {
-            take_failure(&encoder, call, frame.thrown, &failure);
+            end_with(&encoder, call, frame.thrown, why, &failure);
         }
         answer(link, call, &encoder, is_return, &failure, &reading);
+    }
+    if (server != NULL) {
+        pyn_watch_answered(&watch);
+        pyn_interrupt_forget();
     }
     Py_XDECREF(result); /* after the answer: its finalizers run on nobody's time */
     Py_XDECREF(frame.thrown);
@@ -525,5 +596,7 @@ PyObject *pyn_run_call(struct pyn_link *link, struct pyn_call *call, struct pyn_
     pyn_failure_clear(&failure);
     pyn_reading_clear(&reading);
     pyn_drop_dead(link);
+    end_watch(&watch, server);
+    pyn_frame_pop();
     return interrupt;
 }

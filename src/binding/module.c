@@ -4,6 +4,7 @@
 #include <sodium.h>
 
 #include "endings.h"
+#include "interrupt.h"
 #include "key_type.h"
 #include "loop.h"
 #include "pipeline.h"
@@ -202,6 +203,8 @@ static PyMethodDef core_functions[] = {
     {"operate", (PyCFunction)(void (*)(void))core_operate, METH_FASTCALL,
      "operate(netref, name, *args)\n--\n\nAn operation by name, as something to be awaited."},
     {"_at_exit", pyn_endings_at_exit, METH_NOARGS, NULL},
+    {"_interrupt", pyn_interrupt_signalled, METH_VARARGS, NULL},
+    {"_interrupt_threads", pyn_interrupt_threads, METH_NOARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
 
@@ -249,6 +252,7 @@ static int look_up_all(void)
         {&pyn_core.disconnected, "pynto.errors", "Disconnected"},
         {&pyn_core.remote_error, "pynto.errors", "RemoteError"},
         {&pyn_core.served_for, "pynto.threads", "served_for"},
+        {&pyn_core.call_cancelled, "pynto.errors", "Cancelled"},
         {&pyn_core.ends_at, "pynto.deadlines", "ends_at"},
         {&pyn_core.log_incident, "pynto.errors", "log_incident"},
         {&pyn_core.make_record, "pynto.values", "make_record"},
@@ -298,7 +302,7 @@ static int core_exec(PyObject *module)
         pyn_awaitable_init(module) != 0 || pyn_aio_type_init(module) != 0 || pyn_endings_init(module) != 0) {
         return -1;
     }
-    return 0;
+    return pyn_interrupt_init(module);
 }
 
 static PyModuleDef_Slot core_slots[] = {

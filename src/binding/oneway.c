@@ -9,6 +9,7 @@
 
 #include "../wire/pack.h"
 #include "deadline.h"
+#include "interrupt.h"
 #include "remote_method.h"
 
 struct oneway {
@@ -61,7 +62,11 @@ static int send(struct pyn_encoder *encoder, uint64_t until)
     struct pyn_server *server = frame != NULL && link->server == NULL ? frame->server : NULL;
     pyn_status st = PYN_EINTERNAL;
 
+    if (server != NULL) {
+        pyn_interrupt_pause();
+    }
     if (server != NULL && !pyn_server_suspend(server, frame->link)) {
+        pyn_watch_resume();
         (void)pyn_raise(PYN_EQUOTA, "threads: too many calls wait for their peers");
         return -1;
     }
@@ -71,6 +76,9 @@ static int send(struct pyn_encoder *encoder, uint64_t until)
         pyn_server_resume(server, frame->link);
     }
     Py_END_ALLOW_THREADS
+    if (server != NULL) {
+        pyn_watch_resume();
+    }
     if (st != PYN_OK) {
         (void)pyn_raise(st, st == PYN_EQUOTA ? "output: the peer does not read" : link->reason);
     }

@@ -2,6 +2,7 @@
 #include "call.h"
 
 #include "endings.h"
+#include "interrupt.h"
 #include "key_type.h"
 #include "layers.h"
 #include "loop.h"
@@ -153,9 +154,14 @@ static void tell_of_end(struct pyn_server *server, struct pyn_link *link)
 static void host_sweep(void *ctx, struct pyn_link *link)
 {
     PyGILState_STATE state = PyGILState_Ensure();
+    struct pyn_watch watch;
 
+    pyn_watch_enter(&watch, link, 0, 0);
+    pyn_watch_answered(&watch); /* nobody waits for it */
     pyn_drop_dead(link);
     tell_of_end(of(ctx)->server, link);
+    pyn_watch_leave(&watch);
+    pyn_interrupt_forget();
     PyGILState_Release(state);
 }
 
@@ -239,7 +245,8 @@ static int add_roots(struct server_object *self, PyObject *roots)
     return 0;
 }
 
-static int start(struct server_object *self, PyObject *quotas, unsigned connections, unsigned threads, bool ends_deserted)
+static int start(struct server_object *self, PyObject *quotas, unsigned connections, unsigned threads,
+                 bool ends_deserted, bool exits_stuck)
 {
     struct pyn_server_config config = {
         .host = {.ctx = self, .run = host_run, .sweep = host_sweep, .spawn = host_spawn, .log = log_line},
@@ -252,6 +259,7 @@ static int start(struct server_object *self, PyObject *quotas, unsigned connecti
         .door = self->door != NULL ? pyn_door_of(self->door) : NULL,
         .ends_deserted = ends_deserted,
         .inbox = &self->loop.inbox,
+        .exits_stuck = exits_stuck,
     };
 
     if (pyn_quotas_from(quotas, PYN_ROLE_SERVER, &config.quotas) != 0) {
@@ -267,8 +275,8 @@ static int start(struct server_object *self, PyObject *quotas, unsigned connecti
 
 static PyObject *server_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = {"policy",  "roots",         "spawn", "quotas", "connections",
-                            "threads", "ends_deserted", "audit", "door",   NULL};
+    static char *names[] = {"policy",        "roots", "spawn", "quotas",      "connections", "threads",
+                            "ends_deserted", "audit", "door",  "exits_stuck", NULL};
     struct server_object *self = NULL;
     PyObject *policy = NULL;
     PyObject *roots = NULL;
@@ -279,10 +287,11 @@ static PyObject *server_new(PyTypeObject *type, PyObject *args, PyObject *kwargs
     int ends_deserted = 0;
     int is_audited = 0;
     PyObject *door = Py_None;
+    int exits_stuck = 0;
 
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O!O!O|OIIppO:Server", names, pyn_core.policy, &policy, &PyDict_Type,
-                                     &roots, &spawn, &quotas, &connections, &threads, &ends_deserted, &is_audited,
-                                     &door)) {
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O!O!O|OIIppOp:Server", names, pyn_core.policy, &policy,
+                                     &PyDict_Type, &roots, &spawn, &quotas, &connections, &threads, &ends_deserted,
+                                     &is_audited, &door, &exits_stuck)) {
         return NULL;
     }
     if (connections < 1 || connections > 1000000 || threads < 3 || threads > 4096) {
@@ -310,7 +319,7 @@ static PyObject *server_new(PyTypeObject *type, PyObject *args, PyObject *kwargs
     self->party.book = pyn_policy_resolve(policy);
     self->loop.moved = moved;
     if (self->party.book == NULL || pyn_loop_init(&self->loop, -1) != 0 || add_roots(self, roots) != 0 ||
-        start(self, quotas, connections, threads, ends_deserted != 0) != 0) {
+        start(self, quotas, connections, threads, ends_deserted != 0, exits_stuck != 0) != 0) {
         Py_CLEAR(self);
     }
     return (PyObject *)self;
@@ -441,24 +450,55 @@ static PyObject *server_adopt(PyObject *self, PyObject *args)
     Py_RETURN_NONE;
 }
 
+/* 0, or -1 with what a signal's handler has raised. */
+static int run(struct server_object *self, bool is_main, bool is_spare)
+{
+    pyn_status st = PYN_EWAIT;
+
+    while (st == PYN_EWAIT) {
+        Py_BEGIN_ALLOW_THREADS
+        st = pyn_server_run(self->server, is_main, is_spare);
+        Py_END_ALLOW_THREADS
+        if (st == PYN_EWAIT && PyErr_CheckSignals() != 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* It runs all calls by itself: here they can be interrupted whatever they do. */
+static int run_in_main(struct server_object *self, bool is_spare)
+{
+    PyObject *before = NULL;
+    int result = pyn_interrupt_begin(&before);
+
+    if (result == 0) {
+        pyn_server_enter_main(self->server); /* ahead of the other threads, which are not to begin what they could not end */
+        result = is_spare || host_spawn(self) ? run(self, true, is_spare) : -1;
+        pyn_server_leave_main(self->server);
+    }
+    pyn_interrupt_end(before);
+    return result;
+}
+
 static PyObject *server_run(PyObject *self, PyObject *args)
 {
     const bool is_main = PyThread_get_thread_ident() == pyn_core.main_thread;
-    pyn_status st = PYN_EWAIT;
     int is_spare = 0;
+    int result = -1;
 
-    if (!PyArg_ParseTuple(args, "|p:run", &is_spare)) {
+    if (!PyArg_ParseTuple(args, "|p:run", &is_spare) || pyn_interrupt_others() != 0) {
         return NULL;
     }
-    while (st == PYN_EWAIT) {
-        Py_BEGIN_ALLOW_THREADS
-        st = pyn_server_run(of(self)->server, is_main, is_spare != 0);
-        Py_END_ALLOW_THREADS
-        if (st == PYN_EWAIT && PyErr_CheckSignals() != 0) {
-            return NULL;
-        }
+    if (is_main) {
+        result = run_in_main(of(self), is_spare != 0);
+    } else if (is_spare || host_spawn(of(self))) {
+        result = run(of(self), false, is_spare != 0);
     }
-    Py_RETURN_NONE;
+    if (result != 0 && !PyErr_Occurred()) {
+        PyErr_SetString(PyExc_RuntimeError, "no thread can be started");
+    }
+    return result == 0 ? Py_NewRef(Py_None) : NULL;
 }
 
 static PyObject *server_revoke(PyObject *self, PyObject *args)
@@ -568,8 +608,8 @@ static PyMethodDef server_methods[] = {
      "adopt(in_fd, out_fd, peer, stdio=False)\n--\n\nServes a connection that is open already, and owns it. stdio: it "
      "leads to who has started "
      "this process."},
-    {"run", server_run, METH_VARARGS,
-     "run(spare=False)\n--\n\nServes until stop(); a spare thread also until it is not needed any more."},
+    {"run", server_run,
+     METH_VARARGS, "run(spare=False)\n--\n\nServes until stop(), with one more thread; a spare one alone, and until it is not needed."},
     {"revoke", server_revoke, METH_VARARGS,
      "revoke(id)\n--\n\nTakes a grant back: whoever is connected by it is gone when this returns."},
     {"decide", server_decide, METH_VARARGS,
@@ -588,7 +628,7 @@ static PyMethodDef server_methods[] = {
 
 static PyType_Slot server_slots[] = {
     {Py_tp_doc, (void *)(uintptr_t) "Server(policy, roots, spawn, quotas=None, connections=1000, threads=256, "
-                                    "ends_deserted=False)\n--\n\nServes roots under a policy."},
+                                    "ends_deserted=False, exits_stuck=False)\n--\n\nServes roots under a policy."},
     {Py_tp_new, server_new},
     {Py_tp_traverse, server_traverse},
     {Py_tp_clear, server_clear},

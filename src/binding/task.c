@@ -204,7 +204,7 @@ static void run_or_begin(struct pyn_loop *loop, struct pyn_link *link, struct py
     atomic_fetch_add(&link->calls, 1);
     decoder.book = pyn_party_book(party, call->iface->policy);
     pyn_frame_push(&frame);
-    if (decoder.book != NULL && !pyn_is_too_late(call)) {
+    if (decoder.book != NULL && !pyn_is_not_to_run(link, call)) {
         result = pyn_run(&decoder, call);
     } else {
         pyn_decoder_give_up(&decoder);

@@ -47,6 +47,10 @@ static const struct row rows[] = {
     {"hello", "seconds", 10, 0.001, 86400, WIDTH_SECONDS, FIELD(hello_ns)},
     {"stall", "seconds", 30, 0.001, 86400, WIDTH_SECONDS, FIELD(stall_ns)},
     {"callback", "seconds", 60, 0.001, 86400, WIDTH_SECONDS, FIELD(callback_ns)},
+    {"call_seconds", "seconds", 10, 0.001, 31536000, WIDTH_SECONDS, FIELD(call_ns)},
+    {"cpu_seconds", "seconds of CPU time", 5, 0.001, 31536000, WIDTH_SECONDS, FIELD(cpu_ns)},
+    {"cpu_burst", "seconds of CPU time", 20, 0.001, 31536000, WIDTH_SECONDS, FIELD(cpu_burst_ns)},
+    {"cpu_share", "seconds of CPU time a second", 0.25, 0, 1024, WIDTH_SECONDS, FIELD(cpu_share_ns)},
 };
 
 enum { ROW_COUNT = sizeof rows / sizeof rows[0] };

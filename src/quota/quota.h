@@ -37,13 +37,18 @@ struct pyn_quotas {
     uint64_t hello_ns;            /* from the beginning until the hello has to be there */
     uint64_t stall_ns;            /* how long output may stand still before we give up */
     uint64_t callback_ns;         /* how long a call of ours may go unanswered */
+    uint64_t call_ns;             /* how long a call may hold the turn */
+    uint64_t cpu_ns;              /* and how much CPU time it may take */
+    uint64_t cpu_burst_ns;        /* CPU time that all calls may take at once */
+    uint64_t cpu_share_ns;        /* and how much of it comes back in a second */
 };
 
 /* Safe on the open internet. */
 struct pyn_quotas pyn_quotas_default(void);
 
 /* Sets one by its name ("message", "depth", "elements", "keys", "integer", "references", "lent", "calls", "nesting", "queued", "output",
- * "interfaces", "cache", "refusals", "refusals_per_second", "handshake", "hello", "stall", "callback"; the last four in seconds). PYN_EARGS: no such name, or out of range.
+ * "interfaces", "cache", "refusals", "refusals_per_second", "handshake", "hello", "stall", "callback",
+ * "call_seconds", "cpu_seconds", "cpu_burst", "cpu_share"; the last eight in seconds). PYN_EARGS: no such name, or out of range.
  * A "message" that needs more "queued" or "output" than there is raises them. */
 pyn_status pyn_quotas_set(struct pyn_quotas *quotas, struct pyn_view name, double value);
 

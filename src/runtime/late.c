@@ -139,6 +139,16 @@ void pyn_link_answer_late(struct pyn_link *link, uint64_t lane)
     }
 }
 
+bool pyn_link_is_late(const struct pyn_link *link, uint64_t lane)
+{
+    const struct pyn_late *late = link->late;
+
+    while (late != NULL && late->lane != lane) {
+        late = late->next;
+    }
+    return late != NULL;
+}
+
 void pyn_link_drop_late(struct pyn_link *link)
 {
     while (link->late != NULL) {

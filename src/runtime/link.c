@@ -12,6 +12,7 @@
 
 #include "clock.h"
 #include "server.h"
+#include "watch.h"
 
 /* In a child: its own copies, which nobody else sees. */
 static void drop_inherited(struct pyn_keepsake *keepsake)
@@ -41,6 +42,7 @@ struct pyn_link *pyn_link_new(struct pyn_session *session, const struct pyn_quot
     (void)pthread_condattr_init(&attributes);
     (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     (void)pthread_cond_init(&link->background, &attributes);
+    (void)pthread_cond_init(&link->serving, &attributes);
     (void)pthread_condattr_destroy(&attributes);
     atomic_init(&link->refs, 1);
     link->session = session;
@@ -111,6 +113,7 @@ void pyn_link_unref(struct pyn_link *link)
         (void)close(link->wake);
     }
     (void)pthread_cond_destroy(&link->background);
+    (void)pthread_cond_destroy(&link->serving);
     (void)pthread_mutex_destroy(&link->lock);
     free(link);
 }
@@ -163,6 +166,7 @@ static void wake_everybody(struct pyn_link *link)
         (void)pthread_cond_signal(&waiter->wake);
     }
     (void)pthread_cond_broadcast(&link->background);
+    (void)pthread_cond_broadcast(&link->serving);
     if (link->wake >= 0) {
         (void)eventfd_write(link->wake, 1);
     }
@@ -199,6 +203,9 @@ void pyn_link_end(struct pyn_link *link, pyn_status why, const char *reason)
     }
     wake_everybody(link);
     pyn_inbox_end(link);
+    if (link->server != NULL && !link->is_stopped) {
+        pyn_watch_gone(link);
+    }
     if (link->server != NULL && !atomic_load(&link->is_shaking)) { /* else the host knows nothing of it */
         pyn_server_wants_sweep(link->server, link);
     }
@@ -390,9 +397,9 @@ static void take_event(struct pyn_link *link, const struct pyn_event *event)
     case PYN_EV_GOODBYE:
         take_goodbye(link, event->token, event->reason);
         break;
-    case PYN_EV_CANCEL: /* what a thread runs is not interrupted */
-        if (!pyn_inbox_cancel(link, event->lane) && link->server != NULL) {
-            pyn_server_cancel(link->server, link, event->lane);
+    case PYN_EV_CANCEL:
+        if (!pyn_inbox_cancel(link, event->lane)) {
+            pyn_link_cancelled(link, event->lane);
         }
         break;
     case PYN_EV_NONE:

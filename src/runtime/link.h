@@ -19,6 +19,7 @@
 
 #include "../channel/principal.h"
 #include "../layer/stack.h"
+#include "../quota/cpu.h"
 #include "../session/session.h"
 #include "fork.h"
 #include "inbox.h"
@@ -72,6 +73,8 @@ struct pyn_link {
     /* client */
     struct pyn_call *unsolicited; /* calls that no thread waits for, oldest first */
     pthread_cond_t background;    /* wakes the thread that serves them */
+    pthread_cond_t serving;       /* or those in pyn_link_serve(), */
+    bool is_served;               /* if they are left to these: then the other thread reads, and runs nothing */
     int wake;                     /* eventfd that ends its poll */
     bool has_background;          /* that thread exists; the interpreter's lock guards this */
     uint32_t read_ahead;          /* how many results of an iterator are asked for at once, at most */
@@ -84,8 +87,13 @@ struct pyn_link {
     struct pyn_call *queue; /* admitted calls, oldest first */
     struct pyn_call *queue_tail;
     struct pyn_link *ready_next;
-    bool is_ready;      /* stands in the server's ready list */
-    uint32_t suspended; /* calls of it that wait */
+    bool is_ready;          /* stands in the server's ready list */
+    struct pyn_cpu cpu;     /* that its calls have used; guarded by the watchdog's lock */
+    bool is_stopped;        /* it was the server that ended it: what runs may come to its end */
+    atomic_bool is_spent;   /* it was found so, and has to be looked at again */
+    atomic_bool has_missed; /* a cancel came for a call that was neither waiting nor running yet, */
+    uint64_t missed_lane;   /* in this lane; guarded by the link's lock */
+    uint32_t suspended;     /* calls of it that wait */
     uint32_t slot;
     uint32_t generation;
 
@@ -142,6 +150,11 @@ void pyn_link_discard(struct pyn_link *link, struct pyn_answer *answer);
 /* Writes what can be written now. */
 void pyn_link_flush(struct pyn_link *link);
 
+/* The call of this lane is not wanted any more: it is not begun, or ended. What a client runs goes on. */
+void pyn_link_cancelled(struct pyn_link *link, uint64_t lane);
+/* Without the lock: was the call of this lane, which begins to run, cancelled in the last moment? */
+bool pyn_link_was_cancelled(struct pyn_link *link, uint64_t lane);
+
 /* What was read goes through the layers and the session, and its events to whom they belong. */
 void pyn_link_feed(struct pyn_link *link, const uint8_t *data, size_t len);
 
@@ -196,6 +209,8 @@ pyn_status pyn_link_reply(struct pyn_link *link, uint64_t lane, const struct pyn
 /* Answers of this lane that have waited go out, if nothing inside of their calls is unanswered any more. */
 void pyn_link_answer_late(struct pyn_link *link, uint64_t lane);
 void pyn_link_drop_late(struct pyn_link *link);
+/* Does one wait in this lane? */
+bool pyn_link_is_late(const struct pyn_link *link, uint64_t lane);
 
 /* ---- without it ---- */
 
@@ -248,6 +263,12 @@ void pyn_link_answer_cancelled(struct pyn_link *link, struct pyn_call *call);
  * second has gone by, or objects wait to be reaped. Frees go out meanwhile.
  */
 pyn_status pyn_link_background(struct pyn_link *link, struct pyn_call **call);
+
+/*
+ * The same for a thread of the program's own, on a link whose is_served is set: waits until there is such a call, or the link is over, or the deadline.
+ * PYN_EWAIT: a signal may have come, too. The background thread, which reads meanwhile, has to be there.
+ */
+pyn_status pyn_link_serve(struct pyn_link *link, uint64_t deadline, struct pyn_call **call);
 
 /* There is something for the background thread. */
 void pyn_link_poke(struct pyn_link *link);

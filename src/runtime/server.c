@@ -58,6 +58,7 @@ pyn_status pyn_server_new(const struct pyn_server_config *config, struct pyn_ser
     server->links = calloc(config->connection_max, sizeof *server->links);
     (void)pthread_mutex_init(&server->lock, NULL);
     (void)pthread_cond_init(&server->turn_free, NULL);
+    (void)pthread_cond_init(&server->unpark, NULL);
     if (server->epoll < 0 || server->wake < 0 || server->links == NULL ||
         epoll_ctl(server->epoll, EPOLL_CTL_ADD, server->wake, &event) != 0) {
         pyn_server_free(server);
@@ -88,6 +89,7 @@ void pyn_server_free(struct pyn_server *server)
     close_own(server);
     free(server->links);
     (void)pthread_cond_destroy(&server->turn_free);
+    (void)pthread_cond_destroy(&server->unpark);
     (void)pthread_mutex_destroy(&server->lock);
     free(server);
 }
@@ -535,7 +537,7 @@ static void handle(struct pyn_server *server, const struct epoll_event *event)
     eventfd_t count = 0;
 
     if (token == TOKEN_WAKE) {
-        if (!server->is_stopping) { /* stays readable for every thread when it is over */
+        if (pyn_rota_is_meant(server)) { /* stays readable for every thread when it is over */
             (void)eventfd_read(server->wake, &count);
         }
     } else if ((token & TOKEN_LISTENER) != 0) {
@@ -560,13 +562,6 @@ static bool is_stopping(struct pyn_server *server)
     return is;
 }
 
-static void count_idle(struct pyn_server *server, int by)
-{
-    pyn_server_lock(server);
-    server->idle = (uint32_t)((int)server->idle + by);
-    pyn_server_unlock(server);
-}
-
 /* A thread that was made while others waited, and that nothing is left for. */
 static bool is_too_many(struct pyn_server *server)
 {
@@ -589,12 +584,15 @@ pyn_status pyn_server_run(struct pyn_server *server, bool looks_up, bool is_spar
     pyn_server_unlock(server);
     pyn_server_take_turns(server); /* what this thread may have been made for */
     while (st == PYN_OK && pyn_server_is_ours(server) && !is_stopping(server)) {
+        int wait_ms = TICK_MS;
         int n = 0;
         int error = 0;
-        count_idle(server, 1);
-        n = epoll_wait(server->epoll, &event, 1, TICK_MS);
+        if (!pyn_rota_begin(server, is_spare, &wait_ms)) {
+            break;
+        }
+        n = epoll_wait(server->epoll, &event, 1, wait_ms);
         error = errno;
-        count_idle(server, -1);
+        pyn_rota_end(server);
         if (n > 0) {
             handle(server, &event);
         } else if (n == 0 && is_spare && is_too_many(server)) {
@@ -627,6 +625,7 @@ void pyn_server_stop(struct pyn_server *server)
     pyn_server_lock(server);
     server->is_stopping = true;
     (void)pthread_cond_broadcast(&server->turn_free);
+    (void)pthread_cond_broadcast(&server->unpark);
     pyn_server_unlock(server);
     (void)eventfd_write(server->wake, 1u << 16);
 }
@@ -643,6 +642,7 @@ void pyn_server_close_all(struct pyn_server *server)
         if (link != NULL) {
             pyn_link_lock(link);
             if (link->over == PYN_OK) {
+                link->is_stopped = true;
                 pyn_session_goodbye(link->session, 0, "the server stops");
                 pyn_link_end(link, PYN_EGONE, "the server stops");
             }
@@ -652,6 +652,11 @@ void pyn_server_close_all(struct pyn_server *server)
         }
     }
     pyn_server_take_turns(server);
+}
+
+bool pyn_server_exits_stuck(const struct pyn_server *server)
+{
+    return server->config.exits_stuck;
 }
 
 void pyn_server_stats(struct pyn_server *server, struct pyn_server_stats *out)

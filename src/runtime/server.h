@@ -51,6 +51,7 @@ struct pyn_server_config {
     struct pyn_trail *trail; /* borrowed; NULL: nobody keeps a log of decisions */
     struct pyn_door *door;   /* borrowed; for listeners of pynto:// addresses; NULL: there are none */
     bool ends_deserted;      /* stops when its last link is gone: a server on stdio ends with its only client */
+    bool exits_stuck;        /* a call that cannot be ended ends the process */
 };
 
 pyn_status pyn_server_new(const struct pyn_server_config *config, struct pyn_server **out);
@@ -73,6 +74,14 @@ bool pyn_server_adopt(struct pyn_server *server, int in, int out, const char *pe
  */
 pyn_status pyn_server_run(struct pyn_server *server, bool looks_up, bool is_spare);
 
+/* From here on it is this thread, between its pyn_server_run(), that runs the calls, as long as it is not in one that waits for a peer. */
+void pyn_server_enter_main(struct pyn_server *server);
+void pyn_server_leave_main(struct pyn_server *server);
+
+/* A call runs for long: others are to see to the network meanwhile. Called with the watchdog's locks held. */
+void pyn_server_is_busy(struct pyn_server *server);
+bool pyn_server_exits_stuck(const struct pyn_server *server);
+
 /* Ends every link and makes every pyn_server_run() return. */
 void pyn_server_stop(struct pyn_server *server);
 /* Closes the listeners; when it was stopped, and no thread is left in pyn_server_run(). */
@@ -83,8 +92,8 @@ void pyn_server_enqueue(struct pyn_server *server, struct pyn_link *link, struct
 void pyn_server_wants_sweep(struct pyn_server *server, struct pyn_link *link);
 /* The same: one that needs no turn, because the event loop runs it. */
 void pyn_server_count_call(struct pyn_server *server);
-/* The same: the call of this lane that waits for its turn is not to be run. */
-void pyn_server_cancel(struct pyn_server *server, struct pyn_link *link, uint64_t lane);
+/* The same: the call of this lane that waits for its turn is not to be run. False: there is none. */
+bool pyn_server_cancel(struct pyn_server *server, struct pyn_link *link, uint64_t lane);
 /* Without a lock: a thread that takes no turns has answered a call of this link, which may let others run or be read. */
 void pyn_server_answered(struct pyn_server *server, struct pyn_link *link);
 /* With the link's lock held: its hello has come. An unknown root ends it. */

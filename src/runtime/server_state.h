@@ -40,6 +40,12 @@ struct pyn_server {
     uint32_t idle;      /* of those, in epoll_wait() */
     uint32_t suspended; /* of those, in a call that waits for a peer */
 
+    bool has_main;           /* one of the threads is to run the calls */
+    bool is_main_idle;       /* it is in epoll_wait() */
+    uint32_t main_suspended; /* calls of its that wait for a peer */
+    uint32_t parked;         /* threads that wait until it is busy */
+    pthread_cond_t unpark;
+
     bool is_turn_taken;
     uint32_t resuming; /* threads that want their turn back: they go first */
     pthread_cond_t turn_free;
@@ -66,6 +72,22 @@ static inline void pyn_server_unlock(struct pyn_server *server)
         (void)pthread_mutex_unlock(&server->lock);
     }
 }
+
+/* ---- rota.c ---- */
+
+/* This thread goes to wait for the network, when its time has come: for *wait_ms at most. False: it is a spare one, and not needed. */
+bool pyn_rota_begin(struct pyn_server *server, bool is_spare, int *wait_ms);
+void pyn_rota_end(struct pyn_server *server);
+/* Is a wake-up for this thread? */
+bool pyn_rota_is_meant(struct pyn_server *server);
+
+/* With the lock held: may this thread run calls? If not, who may is told that there are some. */
+bool pyn_rota_may_run(const struct pyn_server *server);
+void pyn_rota_hand_over(struct pyn_server *server);
+/* With the lock held: a call of this thread's waits for a peer (1), or no longer (-1). */
+void pyn_rota_suspended(struct pyn_server *server, int by);
+
+/* ---- turn.c, server.c ---- */
 
 /* Runs what is ready as long as the turn is free. */
 void pyn_server_take_turns(struct pyn_server *server);

@@ -41,7 +41,7 @@ void pyn_server_count_call(struct pyn_server *server)
     pyn_server_unlock(server);
 }
 
-void pyn_server_cancel(struct pyn_server *server, struct pyn_link *link, uint64_t lane)
+bool pyn_server_cancel(struct pyn_server *server, struct pyn_link *link, uint64_t lane)
 {
     struct pyn_call *call = NULL;
 
@@ -51,6 +51,7 @@ void pyn_server_cancel(struct pyn_server *server, struct pyn_link *link, uint64_
         call->is_cancelled = true;
     }
     pyn_server_unlock(server);
+    return call != NULL;
 }
 
 void pyn_server_answered(struct pyn_server *server, struct pyn_link *link)
@@ -181,13 +182,15 @@ void pyn_server_take_turns(struct pyn_server *server)
     struct turn turn;
 
     pyn_server_lock(server);
-    while (pyn_server_is_ours(server) && !server->is_turn_taken && server->resuming == 0 && next_turn(server, &turn)) {
+    while (pyn_server_is_ours(server) && pyn_rota_may_run(server) && !server->is_turn_taken && server->resuming == 0 &&
+           next_turn(server, &turn)) {
         server->is_turn_taken = true; /* who resumes goes first */
         pyn_server_unlock(server);
         perform(server, &turn);
         pyn_server_lock(server);
         give_turn_away(server);
     }
+    pyn_rota_hand_over(server);
     pyn_server_unlock(server);
 }
 
@@ -195,7 +198,7 @@ void pyn_server_take_turns(struct pyn_server *server)
 static void ensure_thread(struct pyn_server *server)
 {
     const struct pyn_host *host = &server->config.host;
-    bool is_wanted = server->idle == 0;
+    bool is_wanted = server->idle == 0 && server->parked == 0;
 
     if (!is_wanted) {
         if (server->ready != NULL) {
@@ -218,6 +221,7 @@ static bool suspend(struct pyn_server *server, struct pyn_link *link, bool is_ch
     if (may) {
         server->suspended++;
         link->suspended++;
+        pyn_rota_suspended(server, 1);
         give_turn_away(server);
         ensure_thread(server);
     }
@@ -245,6 +249,7 @@ void pyn_server_resume(struct pyn_server *server, struct pyn_link *link)
     server->resuming--;
     server->suspended--;
     link->suspended--;
+    pyn_rota_suspended(server, -1);
     server->is_turn_taken = true;
     pyn_server_unlock(server);
 }

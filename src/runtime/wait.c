@@ -36,6 +36,12 @@ static int poll_ms(uint64_t deadline)
     return deadline > 60000 ? 60000 : (int)deadline;
 }
 
+/* 0: never. */
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a != 0 && (b == 0 || a < b) ? a : b;
+}
+
 /* The same, and no longer than this many. */
 static int earlier_ms(uint64_t deadline, int most)
 {
@@ -429,6 +435,7 @@ void pyn_link_answer_cancelled(struct pyn_link *link, struct pyn_call *call)
 void pyn_link_poke(struct pyn_link *link)
 {
     (void)pthread_cond_signal(&link->background);
+    (void)pthread_cond_signal(&link->serving);
     if (link->wake >= 0) {
         (void)eventfd_write(link->wake, 1);
     }
@@ -463,6 +470,16 @@ static void watch(struct pyn_link *link)
     }
 }
 
+static pyn_status take_unsolicited(struct pyn_link *link, bool may, struct pyn_call **call)
+{
+    *call = may ? link->unsolicited : NULL;
+    if (*call != NULL) {
+        link->unsolicited = (*call)->next;
+        return PYN_OK;
+    }
+    return link->over == PYN_OK ? PYN_EWAIT : link->over;
+}
+
 pyn_status pyn_link_background(struct pyn_link *link, struct pyn_call **call)
 {
     struct timespec until;
@@ -474,7 +491,7 @@ pyn_status pyn_link_background(struct pyn_link *link, struct pyn_call **call)
         (void)pyn_session_flush_frees(link->session);
     }
     push_output(link, 0); /* and what others have left there */
-    if (link->unsolicited == NULL && link->over == PYN_OK) {
+    if ((link->unsolicited == NULL || link->is_served) && link->over == PYN_OK) {
         if (!is_read_for(link)) {
             watch(link);
         } else { /* whoever waits reads for us */
@@ -482,14 +499,22 @@ pyn_status pyn_link_background(struct pyn_link *link, struct pyn_call **call)
             (void)pthread_cond_timedwait(&link->background, &link->lock, &until);
         }
     }
-    st = link->over;
-    *call = link->unsolicited;
-    if (*call != NULL) {
-        link->unsolicited = (*call)->next;
-        st = PYN_OK;
-    } else if (st == PYN_OK) {
-        st = PYN_EWAIT;
+    st = take_unsolicited(link, !link->is_served, call);
+    pyn_link_unlock(link);
+    return st;
+}
+
+pyn_status pyn_link_serve(struct pyn_link *link, uint64_t deadline, struct pyn_call **call)
+{
+    uint64_t until = pyn_now() + SLICE;
+    struct timespec at = timespec_of(earlier(deadline, until));
+    pyn_status st = PYN_OK;
+
+    pyn_link_lock(link);
+    if (link->unsolicited == NULL && link->over == PYN_OK) {
+        (void)pthread_cond_timedwait(&link->serving, &link->lock, &at);
     }
+    st = take_unsolicited(link, true, call);
     pyn_link_unlock(link);
     return st;
 }

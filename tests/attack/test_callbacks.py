@@ -419,13 +419,16 @@ def test_calls_and_answers_keep_their_order(victim: Process) -> None:
 
 
 def test_cancelling_is_answered_once(victim: Process) -> None:
-    """K07: a cancel of what runs does nothing, of what waits gives Cancelled in its turn; too many end the connection."""
+    """K07: a cancel of what runs ends it, of what waits gives Cancelled in its turn; too many end the connection."""
     with victim.connect() as peer:
         peer.send([0, "each", [Mine(1), 1], {}])
         assert is_call(peer.reply())
         peer.send([-6])
         peer.send([RETURN, 1])
-        assert peer.reply() == [RETURN, 1]
+        answer = peer.reply()
+        if answer == [-6]:  # the callback is not wanted any more; it was answered all the same
+            answer = peer.reply()
+        assert answer[1][0] == "Cancelled"
         peer.lives()
     with victim.connect() as peer:
         peer.pour((pack([0, "wait", [0.001], {}]) + NEWLINE + pack([-6]) + NEWLINE) * 5000)

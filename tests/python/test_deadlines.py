@@ -237,7 +237,8 @@ def test_a_call_whose_time_is_over_before_its_turn_is_not_run(clock: Any, policy
     with RawPeer(clock.address.removeprefix("unix://")) as peer:
         peer.hello()
         peer.send([-11, 0, "wait", [0.0], {}, {"within": 0}])
-        assert peer.reply() == [ERROR, ["DeadlineExceeded", "deadline: over before its turn", None, None]]
+        kind, (name, text, *_) = peer.reply()
+        assert (kind, name, text[:10]) == (ERROR, "DeadlineExceeded", "deadline: ")
         peer.send([-12, [[0, "wait", [0.0], {}], [0, "left", [], {}]], {"within": 0}])
         assert [peer.reply()[1][0] for _ in range(2)] == ["DeadlineExceeded"] * 2
         assert clock.target.started == []

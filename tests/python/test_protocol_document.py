@@ -534,8 +534,8 @@ def test_the_quotas_are_those_of_the_core() -> None:
     core = {}
     for name, usual in re.findall(r'^    \{"(\w+)", "[^"]*", ([^,]+),', source("src/quota/quota.c"), re.MULTILINE):
         number, _, unit = usual.partition(" * ")
-        core[name] = int(number) * units.get(unit, 1)
-    assert {row[0]: int(row[1].replace(",", "")) for row in table("| quota | default")} == core
+        core[name] = float(number) * units.get(unit, 1)
+    assert {row[0]: float(row[1].replace(",", "")) for row in table("| quota | default")} == core
 
 
 def test_a_hello_names_limits_that_are_quotas() -> None:

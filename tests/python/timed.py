@@ -1,4 +1,4 @@
-"""What takes its time: served by the tests of deadlines, cancelling and the watchdog."""
+"""What takes its time: served by the tests of deadlines."""
 
 from __future__ import annotations
 

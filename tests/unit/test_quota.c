@@ -16,7 +16,7 @@ static void every_limit_has_a_name_and_a_default_within_its_range(void **state)
         assert_int_equal(pyn_quotas_set(&quotas, pyn_view_of(name), usual), PYN_OK);
         assert_true(pyn_quotas_get(&quotas, count) == usual);
     }
-    assert_int_equal(count, 19);
+    assert_int_equal(count, 23);
     assert_null(pyn_quotas_name(count + 1));
 }
 

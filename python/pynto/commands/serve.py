@@ -57,6 +57,9 @@ def add_to(commands: Any) -> None:
         "--ws-origin", action="append", default=[], metavar="ORIGIN", help="a web page that may connect to ws://"
     )
     parser.add_argument(
+        "--exit-stuck", action="store_true", help="end the process (exit code 70) when a call cannot be ended otherwise"
+    )
+    parser.add_argument(
         "--plain", action="store_true", help="allow plain TCP beyond this machine: nothing is encrypted"
     )
     parser.add_argument("--audit-log", metavar="FILE", help="write each decision on a call to this file, as JSON lines")
@@ -135,8 +138,8 @@ def _serve_stdio(
     in_fd, out_fd = _core.take_stdio()  # before any module of the user's is imported
     sys.stdin = open(0, closefd=False)
     sys.stdout = open(1, "w", closefd=False, buffering=1)
-    target, audit_log = _targets(arguments.target, policy), _audit_log(arguments)
-    server = Server(target, policy=policy, quotas=quotas, ends_deserted=True, audit_log=audit_log)
+    target, audit_log, stuck = _targets(arguments.target, policy), _audit_log(arguments), arguments.exit_stuck
+    server = Server(target, policy=policy, quotas=quotas, ends_deserted=True, audit_log=audit_log, exits_stuck=stuck)
     server.adopt(in_fd, out_fd, "stdio")
     signals.run(server)
 
@@ -169,6 +172,7 @@ def _serve(arguments: argparse.Namespace, policy: Policy, quotas: dict[str, floa
         origins=arguments.ws_origin,
         audit_log=_audit_log(arguments),
         state=_state(arguments),
+        exits_stuck=arguments.exit_stuck,
     )
     for address in server.addresses:
         print(f"serving {', '.join(policy.roots.values())} at {address}", flush=True)
