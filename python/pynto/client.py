@@ -75,6 +75,7 @@ def connect(
     read_ahead: int = 64,
     key: str | os.PathLike[str] | None = None,
     psk: str | os.PathLike[str] | None = None,
+    background: bool = True,
 ) -> Connection[Any]:
     """Connect to ``tcp://host:port``, ``ws://host:port/path``, ``unix:///path`` or ``fd://N``, or over a connected socket.
 
@@ -86,7 +87,8 @@ def connect(
     the transport is there, a WebSocket's handshake included, or fewer if there is a deadline. plain: plain TCP or a plain WebSocket to an
     address that is not this machine's is wanted. read_ahead: how many items of an ``Iterator`` of data may be fetched at once while nothing
     else goes on; 0: never more than one. key: the file of a key of one's own, for a ``pynto://key@host:port`` without a capability. psk: the
-    file of the secret that this server asks of everybody.
+    file of the secret that this server asks of everybody. background: calls that the server makes by itself run in a thread of their own;
+    False: in whichever thread calls ``connection.serve()``.
 
     ValueError: no address. Disconnected: nobody there. ProtocolError: not a Pynto server. Refused: not permitted.
     """
@@ -114,6 +116,7 @@ def connect(
         address=address if isinstance(address, str) else peer,
         key=own,
         psk=shared,
+        background=background,
         timeout=max(until - time.monotonic(), 1e-3) if timeout > 0 else 0.0,
     )
 

@@ -127,6 +127,7 @@ struct opening {
     int read_ahead;
     PyObject *key; /* borrowed */
     PyObject *psk;
+    int background;
 };
 
 static int open_link(struct connection *connection, const struct opening *opening, PyObject *quotas)
@@ -142,6 +143,7 @@ static int open_link(struct connection *connection, const struct opening *openin
         return -1;
     }
     connection->link->host = connection;
+    connection->link->is_served = opening->background == 0;
     connection->link->read_ahead = (uint32_t)opening->read_ahead;
     return pyn_layers_add(connection->link, opening->address, opening->key, opening->psk);
 }
@@ -165,10 +167,11 @@ static int check_opening(const struct opening *opening)
 
 static PyObject *connection_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = {"in_fd",      "out_fd",  "peer",    "root", "types", "quotas",
-                            "read_ahead", "address", "timeout", "key",  "psk",   NULL};
+    static char *names[] = {"in_fd",   "out_fd",  "peer", "root", "types",      "quotas", "read_ahead",
+                            "address", "timeout", "key",  "psk",  "background", NULL};
     struct connection *self = NULL;
-    struct opening opening = {.in = -1, .out = -1, .read_ahead = PYN_AHEAD_MAX, .key = Py_None, .psk = Py_None};
+    struct opening opening = {
+        .in = -1, .out = -1, .read_ahead = PYN_AHEAD_MAX, .key = Py_None, .psk = Py_None, .background = 1};
     const char *root = NULL;
     const char *address = NULL;
     Py_ssize_t root_len = 0;
@@ -177,9 +180,9 @@ static PyObject *connection_new(PyTypeObject *type, PyObject *args, PyObject *kw
     PyObject *quotas = Py_None;
     uint64_t deadline = 0;
 
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "iis|s#OOis#dOO:Connection", names, &opening.in, &opening.out,
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "iis|s#OOis#dOOp:Connection", names, &opening.in, &opening.out,
                                      &opening.peer, &root, &root_len, &types, &quotas, &opening.read_ahead, &address,
-                                     &address_len, &opening.timeout, &opening.key, &opening.psk) ||
+                                     &address_len, &opening.timeout, &opening.key, &opening.psk, &opening.background) ||
         check_opening(&opening) != 0) {
         return NULL;
     }
@@ -343,6 +346,79 @@ int pyn_link_need_background(struct pyn_link *link)
     return done != NULL ? 0 : -1;
 }
 
+/* ---- in a thread of the program's own ---- */
+
+/* One call, or a while without any. 1: it was one, 0, or -1 with an exception. *is_over: there will be no more. */
+static int serve_one(struct pyn_link *link, uint64_t until, bool *is_over)
+{
+    struct pyn_call *call = NULL;
+    PyObject *interrupt = NULL;
+    pyn_status st = PYN_EINTERNAL;
+
+    Py_BEGIN_ALLOW_THREADS
+    st = pyn_link_serve(link, until, &call);
+    Py_END_ALLOW_THREADS
+    *is_over = st != PYN_OK && st != PYN_EWAIT;
+    if (call == NULL) {
+        return PyErr_CheckSignals() == 0 ? 0 : -1;
+    }
+    interrupt = pyn_run_call(link, call, NULL);
+    pyn_drop_dead(link);
+    if (interrupt == NULL) {
+        return 1;
+    }
+    PyErr_SetObject((PyObject *)Py_TYPE(interrupt), interrupt);
+    Py_DECREF(interrupt);
+    return -1;
+}
+
+/* The instant until which it serves; 0: for ever. -1 with an exception. */
+static int serve_until(PyObject *timeout, uint64_t *until)
+{
+    double seconds = timeout != Py_None ? PyFloat_AsDouble(timeout) : 0;
+    uint64_t most = 0;
+
+    if (PyErr_Occurred()) {
+        return -1;
+    }
+    if (!(seconds >= 0 && seconds < 1e9)) {
+        PyErr_SetString(PyExc_ValueError, "timeout: seconds, from 0 on");
+        return -1;
+    }
+    *until = pyn_deadline_get();
+    most = timeout != Py_None ? pyn_now() + (uint64_t)(seconds * 1e9) : 0;
+    if (most != 0 && (*until == 0 || most < *until)) {
+        *until = most;
+    }
+    return 0;
+}
+
+static PyObject *connection_serve(PyObject *self, PyObject *args)
+{
+    struct pyn_link *link = of(self)->link;
+    PyObject *timeout = Py_None;
+    uint64_t until = 0;
+    size_t count = 0;
+    bool is_over = false;
+    int done = 1;
+
+    if (!PyArg_ParseTuple(args, "|O:serve", &timeout) || serve_until(timeout, &until) != 0) {
+        return NULL;
+    }
+    if (!link->is_served) {
+        PyErr_SetString(PyExc_RuntimeError, "it is served in the background: connect(..., background=False)");
+        return NULL;
+    }
+    if (pyn_link_need_background(link) != 0) {
+        return NULL;
+    }
+    while (done > 0 || (done == 0 && !is_over && (until == 0 || pyn_now() < until))) {
+        done = serve_one(link, until, &is_over);
+        count += done > 0;
+    }
+    return done == 0 ? PyLong_FromSize_t(count) : NULL;
+}
+
 /* ---- the type ---- */
 
 static PyMethodDef connection_methods[] = {
@@ -355,6 +431,10 @@ static PyMethodDef connection_methods[] = {
      "pipeline()\n--\n\nA context manager: calls on what it is called with are sent together when its block ends, and "
      "give promises at "
      "once, which can be called and passed on in there. result() gives what a promise stands for."},
+    {"serve", connection_serve, METH_VARARGS,
+     "serve(timeout=None)\n--\n\nRuns the calls that the server makes by itself, in this thread: until the connection "
+     "is over, or for so many "
+     "seconds. How many there were."},
     {"ping", connection_ping, METH_VARARGS,
      "ping(timeout=10.0)\n--\n\nThe seconds of a round trip that runs no Python at the other side."},
     {"usage", connection_usage, METH_NOARGS,
