@@ -230,8 +230,8 @@ pyn_status pyn_link_tell(struct pyn_link *link, struct pyn_view object, uint64_t
 pyn_status pyn_link_open(struct pyn_link *link, uint64_t deadline);
 
 /*
- * The answer to a call that is kept from an earlier one, a copy to be freed with free(). False: the peer has to be asked; so too when anything has come
- * that was not looked at, for it may say that the answer is not true any more.
+ * The answer to a call that is kept from an earlier one, a copy to be freed with free(). False: the peer has to be asked; what has come is
+ * looked at first, for it may say that the answer is not true any more.
  */
 bool pyn_link_recall(struct pyn_link *link, const struct pyn_op *op, struct pyn_view object, uint8_t **copy, size_t *len);
 

@@ -10,7 +10,11 @@
 #include "link.h"
 #include "server.h"
 
-enum { READ_AT_ONCE = 64 * 1024, ANSWERS_AT_ONCE = 16 * 1024 };
+enum {
+    READ_AT_ONCE = 64 * 1024,
+    ANSWERS_AT_ONCE = 16 * 1024,
+    LOOKS = 4, /* reads ahead of an answer that is kept: a peer that never stops sending holds nobody up */
+};
 
 static const uint64_t SECOND = UINT64_C(1000000000);
 static const uint64_t MILLISECOND = UINT64_C(1000000);
@@ -288,12 +292,24 @@ pyn_status pyn_link_open(struct pyn_link *link, uint64_t deadline)
     return st;
 }
 
-/* In this order: bytes that have left the socket are another thread's by then. */
-static bool has_news(struct pyn_link *link)
+static bool is_readable(const struct pyn_link *link)
 {
     struct pollfd fd = {.fd = link->in, .events = POLLIN};
 
-    return poll(&fd, 1, 0) != 0 || atomic_load(&link->is_taking);
+    return poll(&fd, 1, 0) != 0;
+}
+
+/*
+ * The session has seen everything that has come: what lies in the socket is read first, unless another thread is at it. In this order: bytes that have left
+ * the socket are that thread's by then.
+ */
+static bool is_current(struct pyn_link *link)
+{
+    for (int i = 0; i < LOOKS && link->over == PYN_OK && !link->is_reading && is_readable(link); i++) {
+        (void)read_once(link, pyn_now() + 1);
+        hand_over(link);
+    }
+    return link->over == PYN_OK && !is_readable(link) && !atomic_load(&link->is_taking);
 }
 
 bool pyn_link_recall(struct pyn_link *link, const struct pyn_op *op, struct pyn_view object, uint8_t **copy, size_t *len)
@@ -304,7 +320,7 @@ bool pyn_link_recall(struct pyn_link *link, const struct pyn_op *op, struct pyn_
     *copy = NULL;
     *len = 0;
     pyn_link_lock(link);
-    if (link->over == PYN_OK && !has_news(link) && pyn_session_recall(link->session, op, object, pyn_now(), &value)) {
+    if (is_current(link) && pyn_session_recall(link->session, op, object, pyn_now(), &value)) {
         *copy = malloc(value.len);
         is_there = *copy != NULL;
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from typing import Protocol
 
 import pynto
 from pynto import Copy
@@ -41,6 +42,11 @@ class Jar:
         pynto.stale(self, "label")
         pynto.stale(self)
         return label
+
+
+class Shown(Protocol):
+    @pynto.cached(ttl=3600)
+    def number(self) -> int: ...
 
 
 class Larder:
@@ -98,6 +104,10 @@ class Larder:
 
     def jar(self, name: str) -> Jar:
         return self._jars[name]
+
+    def shown(self) -> Shown:
+        self.facet, self.revoke = pynto.revocable(self, Shown)
+        return self.facet
 
     def fresh(self, label: str) -> Jar:
         return Jar(label)

@@ -142,6 +142,15 @@ def test_another_client_is_told_by_the_time_that_the_change_is_answered(site: An
         assert other.number() == number
 
 
+def test_news_of_something_else_costs_no_call(root: Any, site: Any) -> None:
+    assert (root.number(), root.count()) == (0, 2)
+    before = site.calls
+    for _ in range(20):
+        assert pynto.stale(site.target, "find") == 1
+        assert (root.number(), root.count()) == (0, 2)
+    assert site.calls == before
+
+
 def test_it_is_told_from_any_thread_and_outside_of_calls(site: Any, root: Any) -> None:
     assert root.number() == 0
     site.target.set(5)
@@ -226,6 +235,37 @@ def test_what_is_told_while_an_answer_is_on_its_way_keeps_it_out(
         assert pynto.stale(site.target, "slow") == 1
         site.target.set(number)
         assert call.result() == number - 1
+
+
+def test_a_write_in_a_batch_is_seen_whatever_it_is_written_to(site: Any) -> None:
+    connection = site.connect()
+    root, jar = connection.root, connection.root.jar("plum")
+    for label in ("a", "b"):
+        assert (jar.label, jar.described(), root.count()) == (jar.label, jar.described(), 2)
+        with connection.pipeline() as p:
+            p.root.jar("plum").label = label
+            seen = p.root.jar("plum").label
+        assert seen.result() == label
+        assert (jar.label, jar.described()) == (label, f"a jar of {label}")
+        with connection.pipeline() as p:
+            p(jar).label = label * 2
+        assert (jar.label, jar.described()) == (label * 2, f"a jar of {label * 2}")
+
+
+def test_a_facet_made_by_pynto_is_an_object_of_its_own(root: Any, site: Any) -> None:
+    """It is told of by itself; and what was kept of it outlives its revocation by its time."""
+    facet = root.shown()
+    assert (facet.number(), root.number()) == (0, 0)
+    site.target.set(1)
+    assert pynto.stale(site.target) == 1
+    assert (root.number(), facet.number()) == (1, 0)
+    assert pynto.stale(site.target.facet, "number") == 1
+    assert facet.number() == 1
+    site.target.revoke()
+    assert facet.number() == 1
+    assert pynto.stale(site.target.facet) == 1
+    with pytest.raises(pynto.Refused):
+        facet.number()
 
 
 def test_an_iterator_that_changes_what_is_kept_is_not_run_ahead_of_who_looks(root: Any) -> None:
