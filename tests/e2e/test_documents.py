@@ -1,0 +1,32 @@
+"""Do the documents speak of what is there?"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+PLACE = re.compile(r"\b(?:tests|tools|src|policy|schemas|examples|docs|python)/[\w./*-]*[\w*]")
+LINK = re.compile(r"\]\((?!https?:|#|mailto:)([^)#\s]+)")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=[str(page.relative_to(ROOT)) for page in PAGES])
+def test_every_place_that_a_page_names_is_there(page: Path) -> None:
+    text = page.read_text()
+    missing = [name for name in sorted(set(PLACE.findall(text))) if not any(ROOT.glob(name))]
+    assert missing == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=[str(page.relative_to(ROOT)) for page in PAGES])
+def test_every_link_of_a_page_leads_somewhere(page: Path) -> None:
+    missing = [link for link in LINK.findall(page.read_text()) if not (page.parent / link).exists()]
+    assert missing == []
+
+
+def test_the_comparison_names_a_test_for_each_of_its_claims() -> None:
+    rows = [line for line in (ROOT / "docs/compared.md").read_text().splitlines() if line.startswith("| ")][2:]
+    assert len(rows) >= 25
+    assert [row for row in rows if not re.search(r"\| yes: `tests/[\w/.]+` \|", row)] == []
