@@ -413,6 +413,7 @@ def test_no_secret_is_in_what_is_said_or_written(fortress: Fortress) -> None:
     assert capability.encode() not in Path(f"/proc/{fortress.process.pid}/cmdline").read_bytes()
 
 
+@pytest.mark.memory
 def test_the_servers_secret_is_in_its_memory_while_it_serves_and_not_afterwards(
     tmp_path: Path, start_child: Callable[..., Any], generate: Callable[..., Path], until: Callable[..., Any]
 ) -> None:
