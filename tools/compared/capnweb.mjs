@@ -158,6 +158,12 @@ const checks = {
   async no_pickle() {
     return "yes";
   },
+  async websocket() {
+    return yes((await target.echo(1)) === 1);
+  },
+  async typed() {
+    return "by TypeScript";
+  },
   async size_limit() {
     const lone = newWebSocketRpcSession(new WebSocket(url));
     try {

@@ -223,3 +223,7 @@ def size_limit() -> str:
         except Exception:
             return "when configured; 1 GiB by default"
     return "no"
+
+
+def encrypted() -> str:
+    return yes(hasattr(config, "SSL")) and "by TLS, with certificates"

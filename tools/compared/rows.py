@@ -22,6 +22,7 @@ ROWS = (
     Row("async_served", "`async def` methods are served", "tests/python/test_coroutines.py"),
     Row("generator", "generators: iteration", "tests/python/test_generators.py"),
     Row("generator_send", "generators: send, throw, the value that they return", "tests/python/test_generators.py"),
+    Row("read_ahead", "items of an iterator come in batches, by themselves", "tests/python/test_read_ahead.py"),
     Row("pipelining", "a call on the result of one that has not been answered", "tests/python/test_pipeline.py"),
     Row("oneway", "calls that are not answered", "tests/python/test_oneway.py"),
     Row(
@@ -42,6 +43,11 @@ ROWS = (
     ),
     Row("freed", "an object is freed when the client has dropped it", "tests/python/test_lifetime.py"),
     Row("killed", "and when the client was killed", "tests/python/test_disconnect.py"),
+    Row(
+        "three_parties",
+        "an object that comes home by way of two other processes is the object itself",
+        "tests/python/test_three_parties.py",
+    ),
     Row("exception_type", "a built-in exception keeps its type", "tests/python/test_exceptions.py"),
     Row(
         "exception_quiet",
@@ -56,4 +62,12 @@ ROWS = (
     Row("property_once", "a property runs once for each access", "tests/python/test_properties.py"),
     Row("no_pickle", "nothing is unpickled that a peer has sent", "tests/attack/test_client.py"),
     Row("size_limit", "a message beyond a limit is refused before it is in memory", "tests/unit/test_scan_limits.c"),
+    Row("pipe", "an object in a child process, over its stdin and stdout", "tests/e2e/test_transports.py"),
+    Row("websocket", "over a WebSocket", "tests/python/test_websocket.py"),
+    Row(
+        "encrypted", "encrypted, with the server proved, without a proxy in front", "tests/python/test_capabilities.py"
+    ),
+    Row("narrowed", "its holder narrows what an address grants, offline", "tests/python/test_capabilities.py"),
+    Row("cached", "answers that a client may keep, and news when they are stale", "tests/python/test_caching.py"),
+    Row("typed", "a type checker knows what the other side offers", "tests/audit/test_audit_stubs.py"),
 )

@@ -191,3 +191,37 @@ def oneway() -> str:
     began = time.monotonic()
     rpyc.async_(target.sleep)(0.5)
     return yes(False, "asynchronous calls, which are answered") if time.monotonic() - began < 0.4 else "no"
+
+
+def read_ahead() -> str:
+    return yes(sum(rpyc.buffiter(target.numbers(100), 50)) == 4950) and "by a helper that the caller uses"
+
+
+def three_parties() -> str:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    third = start("rpyc_server", str(port))
+    try:
+        mine = threading.Event()
+        return yes(connection.root.relay(mine, port) is mine)
+    finally:
+        stop(third)
+
+
+def pipe() -> str:
+    program = (
+        "import sys, rpyc; from rpyc.core.stream import PipeStream; "
+        "out = sys.stdout.buffer; sys.stdout = sys.stderr; "
+        "rpyc.connect_stream(PipeStream(sys.stdin.buffer, out), rpyc.SlaveService).serve_all()"
+    )
+    child = rpyc.utils.factory.connect_subproc([sys.executable, "-c", program], rpyc.core.service.MasterService)
+    try:
+        return yes(child.modules.os.getpid() == child.proc.pid)
+    finally:
+        child.proc.kill()
+        child.proc.wait()
+
+
+def encrypted() -> str:
+    return yes(callable(rpyc.ssl_connect)) and "by TLS, with certificates"

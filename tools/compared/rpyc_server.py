@@ -14,6 +14,12 @@ class Exposed(rpyc.Service):  # type: ignore[misc]
     def exposed_get(self) -> Target:
         return self.target
 
+    def exposed_relay(self, thing: object, port: int) -> object:
+        return rpyc.connect("127.0.0.1", port).root.mirror(thing)
+
+    def exposed_mirror(self, thing: object) -> object:
+        return thing
+
 
 for kind in (Target, Thing):
     for name in [each for each in vars(kind) if not each.startswith("_") and each != "secret"]:
