@@ -161,6 +161,22 @@ def test_the_users_mypy_configuration_is_not_read(run: Run, tmp_path: Path) -> N
     assert not (tmp_path / "pwned").exists()
 
 
+def test_what_may_be_cached_is_seen_in_a_module_that_was_read_before(run: Run) -> None:
+    source = """\
+import pynto
+class One:
+    @pynto.cached(ttl=2)
+    def one(self) -> int: return 1
+class Two:
+    @pynto.cached(ttl=3)
+    def two(self) -> int: return 2
+"""
+    first = run("generate", "twice:One", twice_dot_py=source)
+    assert '"one": "2s"' in first.out
+    assert run("generate", "twice:One") == first
+    assert '"two": "3s"' in run("generate", "twice:Two").out
+
+
 def test_cold_and_warm_give_the_same_bytes(run: Run) -> None:
     source = (Path(__file__).parent / "corpus" / "clean" / "chat.py").read_text()
     first = run("generate", "warm:Root", warm_dot_py=source)

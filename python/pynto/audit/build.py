@@ -26,6 +26,7 @@ from mypy.state import state
 from .config import BadInput
 
 PROBE = "pynto_probe"
+_OWN = ("pynto",)  # the package that has the decorators
 
 _MESSAGE = re.compile(r"^(?P<file>.*?):(?P<line>\d+)(?::\d+)?: error: (?P<text>.*?)(?:  \[(?P<code>[\w-]+)\])?$")
 _IMPORT_CODES = frozenset({"import", "import-not-found", "import-untyped"})
@@ -129,10 +130,14 @@ def _build(probe: str, target: Target, fresh: dict[str, str]) -> World:
 
 
 def _bodiless(world: World, target: Target) -> dict[str, str]:
-    """The modules of which bodies are wanted, and that came out of the cache, which has none."""
+    """The modules that came out of the cache, which holds neither bodies nor decorators, and of which either is wanted."""
     graph = world.result.graph
-    cached = (name for name, tree in world.modules.items() if tree.is_cache_skeleton and name in graph)
-    found = {name: graph[name].path or "" for name in cached if is_within(name, target.bodies or ())}
+    found = {}
+    for name, tree in world.modules.items():
+        if tree.is_cache_skeleton and name in graph:
+            may_decorate = any(is_within(each, _OWN) for each in graph[name].dependencies) and not is_within(name, _OWN)
+            if may_decorate or is_within(name, target.bodies or ()):
+                found[name] = graph[name].path or ""
     return {name: file for name, file in found.items() if file.endswith(".py")}
 
 
