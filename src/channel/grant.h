@@ -9,7 +9,7 @@
  * Units:   seconds of the calendar's clock, which is passed in.
  * Errors:  PYN_EARGS, PYN_ENOMEM: nothing has changed.
  * Threads: one at a time.
- * Tests:   tests/unit/test_grant.c, tests/attack/test_channel_login.py
+ * Tests:   tests/unit/test_grant.c, tests/python/test_capabilities.py
  */
 #ifndef PYN_CHANNEL_GRANT_H
 #define PYN_CHANNEL_GRANT_H

@@ -8,7 +8,7 @@
  * Owns:    nothing: a watch stands on the stack of who runs the call, from pyn_watch_enter() to pyn_watch_leave(). It holds no link: the host does.
  * Units:   nanoseconds of the monotonic clock; CPU time is that of the thread.
  * Threads: any. Taken inside of a link's lock; inside of its own it takes that of a server.
- * Tests:   tests/unit/test_watch.c, tests/python/test_watchdog.py, test_cancel.py
+ * Tests:   tests/python/test_watchdog.py, test_cancel.py
  */
 #ifndef PYN_WATCH_H
 #define PYN_WATCH_H

@@ -30,3 +30,16 @@ def test_the_comparison_names_a_test_for_each_of_its_claims() -> None:
     rows = [line for line in (ROOT / "docs/compared.md").read_text().splitlines() if line.startswith("| ")][2:]
     assert len(rows) >= 25
     assert [row for row in rows if not re.search(r"\| yes: `tests/[\w/.]+` \|", row)] == []
+
+
+CARDS = sorted([*ROOT.glob("src/**/*.h"), *ROOT.glob("policy/**/*.h")])
+
+
+@pytest.mark.parametrize("header", CARDS, ids=[str(header.relative_to(ROOT)) for header in CARDS])
+def test_every_test_that_a_header_names_is_there(header: Path) -> None:
+    card = header.read_text().partition("*/")[0]
+    missing = [name for name in PLACE.findall(card) if not any(ROOT.glob(name))]
+    missing += [
+        name for name in re.findall(r"\b(?:test|fuzz)_\w+\.(?:c|py)\b", card) if not any(ROOT.glob(f"tests/*/{name}"))
+    ]
+    assert missing == []
