@@ -6,6 +6,7 @@ from multiprocessing.managers import BaseManager
 from typing import Any
 
 import served
+from peers.plain import Plain
 
 KEY = b"benchmark"
 
@@ -41,7 +42,7 @@ def serve(address: str) -> None:
     server.serve_forever()
 
 
-class Client:
+class Client(Plain):
     def __init__(self, address: str) -> None:
         self.address = address
         self.manager = self.open()
@@ -53,50 +54,16 @@ class Client:
         manager.connect()
         return manager
 
-    def echo(self, n: int) -> None:
-        f = self.target.echo
-        for _ in range(n):
-            f(1)
-
-    def three(self, n: int) -> None:
-        f = self.target.three
-        for _ in range(n):
-            f(1, "two", 3.0)
-
-    def text(self, n: int) -> None:
-        f, text = self.target.text, "x" * 1024
-        for _ in range(n):
-            f(text)
-
     def attribute(self, n: int) -> None:
         f = self.target.get_number
         for _ in range(n):
             f()
-
-    def new(self, n: int) -> None:
-        f = self.target.new
-        for _ in range(n):
-            f()
-
-    def new_and_call(self, n: int) -> None:
-        f = self.target.new
-        for _ in range(n):
-            f().get()
 
     def generator(self, n: int) -> None:
         step = self.target.one_by_one(n)
         for _ in range(n):
             step._callmethod("__next__")
 
-    def blob(self, n: int, size: int) -> None:
-        f, value = self.target.blob, bytes(size)
-        for _ in range(n):
-            f(value)
-
     def connect(self, n: int) -> None:
         for _ in range(n):
             self.open().target().echo(1)  # type: ignore[attr-defined]
-
-    def hold(self, n: int) -> None:
-        f = self.target.new
-        self.held += [f() for _ in range(n)]

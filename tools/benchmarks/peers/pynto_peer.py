@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pynto
+from peers.plain import Plain
 from pynto.audit.cli import main as pynto_policy
 from served import Target
 
-QUOTAS = {"message": 2**30, "references": 2_000_000, "lent": 2_000_000, "integer": 4096, "queued": 2**31}
+QUOTAS = {
+    "message": 2**30,
+    "references": 2_000_000,
+    "lent": 2_000_000,
+    "integer": 4096,
+    "queued": 2**31,
+    "cpu_burst": 86400,
+    "cpu_share": 1.0,
+}
 
 
 def serve(address: str) -> None:
@@ -24,62 +32,32 @@ def serve(address: str) -> None:
     server.run()
 
 
-class Client:
+class Client(Plain):
     def __init__(self, address: str) -> None:
         self.address = address
         self.connection = self.open()
-        self.root: Any = self.connection.root
+        self.target: Any = self.connection.root
         self.held: list[Any] = []
 
     def open(self) -> pynto.Connection:
         return pynto.connect(self.address, quotas={"message": 2**30, "references": 2_000_000, "lent": 2_000_000})
 
-    def echo(self, n: int) -> None:
-        f = self.root.echo
-        for _ in range(n):
-            f(1)
-
-    def three(self, n: int) -> None:
-        f = self.root.three
-        for _ in range(n):
-            f(1, "two", 3.0)
-
-    def text(self, n: int) -> None:
-        f, text = self.root.text, "x" * 1024
-        for _ in range(n):
-            f(text)
-
-    def attribute(self, n: int) -> None:
-        root = self.root
-        for _ in range(n):
-            root.number  # noqa: B018 - reading it is the operation
-
-    def new(self, n: int) -> None:
-        f = self.root.new
-        for _ in range(n):
-            f()
-
-    def new_and_call(self, n: int) -> None:
-        f = self.root.new
-        for _ in range(n):
-            f().get()
-
     def callback(self, n: int) -> None:
-        self.root.call(lambda value: value, n)
+        self.target.call(lambda value: value, n)
 
     def generator(self, n: int) -> None:
-        for _ in self.root.one_by_one(n):
+        for _ in self.target.one_by_one(n):
             pass
 
     def read_ahead(self, n: int) -> None:
-        for _ in self.root.numbers(n):
+        for _ in self.target.numbers(n):
             pass
 
     def one_way(self, n: int) -> None:
-        f = pynto.oneway(self.root.note)
+        f = pynto.oneway(self.target.note)
         for _ in range(n):
             f(1)
-        self.root.echo(1)
+        self.target.echo(1)
 
     def pipelined(self, n: int) -> None:
         for start in range(0, n, 100):
@@ -89,11 +67,6 @@ class Client:
             for promise in promises:
                 promise.result()
 
-    def blob(self, n: int, size: int) -> None:
-        f, value = self.root.blob, bytes(size)
-        for _ in range(n):
-            f(value)
-
     def connect(self, n: int) -> None:
         for _ in range(n):
             with self.open() as connection:
@@ -101,11 +74,3 @@ class Client:
 
     def idle(self, n: int) -> None:
         self.held += [self.open() for _ in range(n)]
-
-    def hold(self, n: int) -> None:
-        f: Callable[[], Any] = self.root.new
-        self.held += [f() for _ in range(n)]
-
-    def drop(self, n: int) -> None:
-        self.held.clear()
-        self.echo(n)

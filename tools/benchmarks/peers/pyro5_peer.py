@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import Pyro5.api
+from peers.plain import Plain
 from Pyro5 import config
 
 config.SERIALIZER = "msgpack"
@@ -77,7 +78,7 @@ def serve(address: str) -> None:
     daemon.requestLoop()
 
 
-class Client:
+class Client(Plain):
     def __init__(self, address: str) -> None:
         self.address = address
         self.target = self.open()
@@ -89,31 +90,6 @@ class Client:
         proxy = Pyro5.api.Proxy(f"PYRO:target@{'./u:' if kind == 'unix' else ''}{rest}")
         proxy._pyroBind()
         return proxy
-
-    def echo(self, n: int) -> None:
-        f = self.target.echo
-        for _ in range(n):
-            f(1)
-
-    def three(self, n: int) -> None:
-        f = self.target.three
-        for _ in range(n):
-            f(1, "two", 3.0)
-
-    def text(self, n: int) -> None:
-        f, text = self.target.text, "x" * 1024
-        for _ in range(n):
-            f(text)
-
-    def attribute(self, n: int) -> None:
-        target = self.target
-        for _ in range(n):
-            target.number  # noqa: B018 - reading it is the operation
-
-    def new(self, n: int) -> None:
-        f = self.target.new
-        for _ in range(n):
-            f()
 
     def new_and_call(self, n: int) -> None:
         f = self.target.new
@@ -132,11 +108,6 @@ class Client:
     def generator(self, n: int) -> None:
         for _ in self.target.numbers(n):
             pass
-
-    def blob(self, n: int, size: int) -> None:
-        f, value = self.target.blob, bytes(size)
-        for _ in range(n):
-            f(value)
 
     def pipelined(self, n: int) -> None:
         for start in range(0, n, 100):
@@ -158,7 +129,3 @@ class Client:
 
     def idle(self, n: int) -> None:
         self.held += [self.open() for _ in range(n)]
-
-    def hold(self, n: int) -> None:
-        f = self.target.new
-        self.held += [f() for _ in range(n)]

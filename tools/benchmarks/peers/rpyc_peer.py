@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import rpyc
+from peers.plain import Plain
 from rpyc.utils.factory import unix_connect
 from rpyc.utils.server import ThreadedServer
 from served import Target
@@ -31,7 +32,7 @@ def serve(address: str) -> None:
     server.start()
 
 
-class Client:
+class Client(Plain):
     def __init__(self, address: str) -> None:
         self.address = address
         self.connection = self.open()
@@ -55,31 +56,6 @@ class Client:
         for _ in range(n):
             f(1)
 
-    def three(self, n: int) -> None:
-        f = self.target.three
-        for _ in range(n):
-            f(1, "two", 3.0)
-
-    def text(self, n: int) -> None:
-        f, text = self.target.text, "x" * 1024
-        for _ in range(n):
-            f(text)
-
-    def attribute(self, n: int) -> None:
-        target = self.target
-        for _ in range(n):
-            target.number  # noqa: B018 - reading it is the operation
-
-    def new(self, n: int) -> None:
-        f = self.target.new
-        for _ in range(n):
-            f()
-
-    def new_and_call(self, n: int) -> None:
-        f = self.target.new
-        for _ in range(n):
-            f().get()
-
     def callback(self, n: int) -> None:
         self.target.call(lambda value: value, n)
 
@@ -90,11 +66,6 @@ class Client:
     def read_ahead(self, n: int) -> None:
         for _ in rpyc.utils.helpers.buffiter(self.target.numbers(n), 1000):
             pass
-
-    def blob(self, n: int, size: int) -> None:
-        f, value = self.target.blob, bytes(size)
-        for _ in range(n):
-            f(value)
 
     def pipelined(self, n: int) -> None:
         f = rpyc.async_(self.target.echo)
@@ -110,7 +81,3 @@ class Client:
 
     def idle(self, n: int) -> None:
         self.held += [self.open() for _ in range(n)]
-
-    def hold(self, n: int) -> None:
-        f = self.target.new
-        self.held += [f() for _ in range(n)]
