@@ -133,7 +133,8 @@ def test_an_ordinary_exception_is_the_servers(site: Any, publish: Any) -> None:
 
 def test_ctrl_c_ends_serve(site: Any, start_child: Callable[..., Any]) -> None:
     program = f"""
-import pynto
+import signal, pynto
+signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever has started us may ignore it
 connection = pynto.connect({site.address!r}, background=False)
 print("ready", flush=True)
 try:
