@@ -151,6 +151,7 @@ class Server:
         audit: bool = False,
         door: Door | None = None,
         exits_stuck: bool = False,
+        costs: Mapping[str, int] | None = None,
     ) -> Self: ...
     @property
     def has_coroutines(self) -> bool: ...

@@ -21,7 +21,12 @@ class Refused(PermissionError):
 
 
 class QuotaExceeded(Refused, MemoryError):
-    """A limit of the connection; the text names it."""
+    """A limit of the connection; the text names it.
+
+    retry_after: seconds until there is room again, where the limit is one of so many in a second; None: nobody can say.
+    """
+
+    retry_after: float | None = None
 
 
 class DeadlineExceeded(TimeoutError):

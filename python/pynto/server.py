@@ -44,7 +44,8 @@ class Server:
     that of the proxy in front. origins: web pages that may connect to it, such as ``https://chat.example``. connections: how many
     at once. ends_deserted: run() returns when the last connection is gone. loop: the event loop that runs what is declared
     ``async``; None: one in a thread of its own. audit_log: the file that every decision on a call is written to.
-    exits_stuck: a call that nothing in the process can end ends the process, with exit code 70.
+    exits_stuck: a call that nothing in the process can end ends the process, with exit code 70. costs: what a call of an operation
+    costs, as in ``{"chat:Room.search": 50}``, of the units that the quota ``cost_per_second`` counts; each other costs 1.
 
     state: the folder of a server at ``pynto://host:port``, where its key is, and what it has granted (see pynto.State); with one, TCP
     beyond this machine is encrypted.
@@ -69,6 +70,7 @@ class Server:
         audit_log: AuditLog | str | os.PathLike[str] | None = None,
         state: State | str | os.PathLike[str] | None = None,
         exits_stuck: bool = False,
+        costs: Mapping[str, int] | None = None,
     ) -> None:
         self.policy = as_policy(policy)
         drift = self.policy.drift()
@@ -90,6 +92,7 @@ class Server:
             audit=self._audit_log is not None,
             door=None if self.state is None else self.state.door,
             exits_stuck=exits_stuck,
+            costs=costs,
         )
         self._keeper = None if self.state is None else Keeper(self._core, self.state)
         if self._keeper is not None:
@@ -284,6 +287,7 @@ def serve(
     origins: Iterable[str] = (),
     audit_log: AuditLog | str | os.PathLike[str] | None = None,
     state: State | str | os.PathLike[str] | None = None,
+    costs: Mapping[str, int] | None = None,
 ) -> None:
     """Serve target until interrupted (Ctrl-C or SIGTERM, when called in the main thread). See Server."""
     with StoppedBySignals() as signals:
@@ -297,6 +301,7 @@ def serve(
             origins=origins,
             audit_log=audit_log,
             state=state,
+            costs=costs,
         )
         for address in server.addresses:
             print(f"serving at {address}", file=sys.stderr, flush=True)

@@ -63,7 +63,10 @@ PyObject *pyn_raise(pyn_status st, const char *reason)
 
 PyObject *pyn_raise_quota(const struct pyn_link *link, enum pyn_quota which)
 {
-    PyErr_Format(pyn_core.quota_exceeded, "%s: %llu", pyn_quota_name(which), (unsigned long long)link->quotas.max[which]);
+    char text[64];
+
+    pyn_quota_text(&link->quotas, which, text, sizeof text);
+    PyErr_SetString(pyn_core.quota_exceeded, text);
     return NULL;
 }
 

@@ -226,6 +226,20 @@ static bool is_group(PyObject *type)
     return PyType_IsSubtype((PyTypeObject *)type, (PyTypeObject *)PyExc_BaseExceptionGroup) != 0;
 }
 
+/* Seconds, when the peer has said how many: its word, for who wants to come back. */
+static int set_retry(struct pyn_decoder *decoder, PyObject *error, const struct pyn_run *fields)
+{
+    PyObject *dict = read_fields(decoder, fields);
+    PyObject *seconds = dict != NULL ? PyDict_GetItemString(dict, "retry_after") : NULL; /* borrowed */
+    int result = dict != NULL ? 0 : -1;
+
+    if (seconds != NULL && PyFloat_CheckExact(seconds) && PyFloat_AS_DOUBLE(seconds) >= 0) {
+        result = set(error, "retry_after", seconds);
+    }
+    Py_XDECREF(dict);
+    return result;
+}
+
 static PyObject *make_bare(struct pyn_decoder *decoder, const struct pyn_error_head *head,
                            const struct pyn_details *details, PyObject *name, PyObject *text)
 {
@@ -236,7 +250,11 @@ static PyObject *make_bare(struct pyn_decoder *decoder, const struct pyn_error_h
     PyObject *error = NULL;
 
     if (given == NULL && known != NULL && !is_group(known)) {
-        return make_known(known, text, details);
+        error = make_known(known, text, details);
+        if (error != NULL && known == pyn_core.quota_exceeded && set_retry(decoder, error, &details->fields) != 0) {
+            Py_CLEAR(error);
+        }
+        return error;
     }
     if (given == NULL && known != NULL && details->errors.count > 0) {
         return make_group(decoder, known, text, &details->errors);

@@ -1,6 +1,7 @@
 /* server_type.c - pynto._core.Server: roots under a policy, served by every thread that is in run(). */
 #include "call.h"
 
+#include "costs.h"
 #include "endings.h"
 #include "interrupt.h"
 #include "key_type.h"
@@ -28,6 +29,7 @@ struct server_object {
     struct pyn_server *server;
     struct pyn_server_root *roots;
     uint32_t root_count;
+    uint32_t *costs;                /* owned, or NULL */
     PyObject *root_names;           /* tuple, holds the names */
     PyObject *spawn;                /* callable: one more thread in run() */
     struct pyn_loop loop;           /* that runs what is declared async */
@@ -252,6 +254,7 @@ static int start(struct server_object *self, PyObject *quotas, unsigned connecti
         .host = {.ctx = self, .run = host_run, .sweep = host_sweep, .spawn = host_spawn, .log = log_line},
         .roots = self->roots,
         .root_count = self->root_count,
+        .costs = self->costs,
         .connection_max = connections,
         .thread_max = threads,
         .suspended_max = threads / 4 + 1,
@@ -276,7 +279,7 @@ static int start(struct server_object *self, PyObject *quotas, unsigned connecti
 static PyObject *server_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
     static char *names[] = {"policy",        "roots", "spawn", "quotas",      "connections", "threads",
-                            "ends_deserted", "audit", "door",  "exits_stuck", NULL};
+                            "ends_deserted", "audit", "door",  "exits_stuck", "costs",       NULL};
     struct server_object *self = NULL;
     PyObject *policy = NULL;
     PyObject *roots = NULL;
@@ -288,10 +291,11 @@ static PyObject *server_new(PyTypeObject *type, PyObject *args, PyObject *kwargs
     int is_audited = 0;
     PyObject *door = Py_None;
     int exits_stuck = 0;
+    PyObject *costs = Py_None;
 
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O!O!O|OIIppOp:Server", names, pyn_core.policy, &policy,
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O!O!O|OIIppOpO:Server", names, pyn_core.policy, &policy,
                                      &PyDict_Type, &roots, &spawn, &quotas, &connections, &threads, &ends_deserted,
-                                     &is_audited, &door, &exits_stuck)) {
+                                     &is_audited, &door, &exits_stuck, &costs)) {
         return NULL;
     }
     if (connections < 1 || connections > 1000000 || threads < 3 || threads > 4096) {
@@ -319,6 +323,7 @@ static PyObject *server_new(PyTypeObject *type, PyObject *args, PyObject *kwargs
     self->party.book = pyn_policy_resolve(policy);
     self->loop.moved = moved;
     if (self->party.book == NULL || pyn_loop_init(&self->loop, -1) != 0 || add_roots(self, roots) != 0 ||
+        pyn_costs_from(costs, self->party.book->policy, &self->costs) != 0 ||
         start(self, quotas, connections, threads, ends_deserted != 0, exits_stuck != 0) != 0) {
         Py_CLEAR(self);
     }
@@ -360,6 +365,7 @@ static void server_dealloc(PyObject *self)
     Py_CLEAR(server->party.roots);
     Py_CLEAR(server->root_names);
     PyMem_Free(server->roots);
+    PyMem_Free(server->costs);
     (void)pthread_cond_destroy(&server->log.filled);
     (void)pthread_mutex_destroy(&server->log.lock);
     type->tp_free(self);
@@ -627,8 +633,9 @@ static PyMethodDef server_methods[] = {
 };
 
 static PyType_Slot server_slots[] = {
-    {Py_tp_doc, (void *)(uintptr_t) "Server(policy, roots, spawn, quotas=None, connections=1000, threads=256, "
-                                    "ends_deserted=False, exits_stuck=False)\n--\n\nServes roots under a policy."},
+    {Py_tp_doc,
+     (void *)(uintptr_t) "Server(policy, roots, spawn, quotas=None, connections=1000, threads=256, "
+                         "ends_deserted=False, exits_stuck=False, costs=None)\n--\n\nServes roots under a policy."},
     {Py_tp_new, server_new},
     {Py_tp_traverse, server_traverse},
     {Py_tp_clear, server_clear},

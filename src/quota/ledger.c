@@ -3,11 +3,28 @@
 
 #include "quota.h"
 
-static const double NS_PER_SECOND = 1e9;
+static struct pyn_rate rate_of(const struct pyn_quotas *quotas, enum pyn_quota which)
+{
+    double per_second = quotas->rates[which - PYN_Q_COUNT];
+    double burst = per_second * quotas->burst_seconds;
+
+    return (struct pyn_rate){.per_second = per_second, .burst = burst > 1 ? burst : 1};
+}
+
+static struct pyn_rate refusal_rate(const struct pyn_quotas *quotas)
+{
+    return (struct pyn_rate){.per_second = quotas->refusals_per_second, .burst = quotas->refusals_burst};
+}
 
 void pyn_ledger_init(struct pyn_ledger *ledger, const struct pyn_quotas *quotas, uint64_t now)
 {
-    *ledger = (struct pyn_ledger){.quotas = quotas, .refusal_tokens = quotas->refusals_burst, .refusal_at = now};
+    struct pyn_rate rate = refusal_rate(quotas);
+
+    *ledger = (struct pyn_ledger){.quotas = quotas, .refusals = pyn_bucket_full(&rate, now)};
+    for (int i = 0; i < PYN_RATES; i++) {
+        rate = rate_of(quotas, (enum pyn_quota)(PYN_Q_COUNT + i));
+        ledger->rates[i] = pyn_bucket_full(&rate, now);
+    }
 }
 
 pyn_status pyn_ledger_charge(struct pyn_ledger *ledger, enum pyn_quota which, uint64_t amount)
@@ -41,28 +58,47 @@ bool pyn_ledger_is_clear(const struct pyn_ledger *ledger)
     return true;
 }
 
-/* A clock that steps back forgives nothing, and takes nothing back. */
-static void forgive(struct pyn_ledger *ledger, uint64_t now)
-{
-    double burst = ledger->quotas->refusals_burst;
-
-    if (now > ledger->refusal_at) {
-        double seconds = (double)(now - ledger->refusal_at) / NS_PER_SECOND;
-        ledger->refusal_tokens += seconds * ledger->quotas->refusals_per_second;
-        ledger->refusal_at = now;
-    }
-    if (ledger->refusal_tokens > burst) {
-        ledger->refusal_tokens = burst;
-    }
-}
-
 pyn_status pyn_ledger_refusal(struct pyn_ledger *ledger, uint64_t now)
 {
+    const struct pyn_rate rate = refusal_rate(ledger->quotas);
+
     ledger->refused++;
-    forgive(ledger, now);
-    if (ledger->refusal_tokens < 1) {
+    return pyn_bucket_take(&ledger->refusals, &rate, 1, now) ? PYN_OK : PYN_EFLOOD;
+}
+
+/* ---- in a second ---- */
+
+static struct pyn_bucket *bucket_of(struct pyn_ledger *ledger, enum pyn_quota which)
+{
+    return &ledger->rates[which - PYN_Q_COUNT];
+}
+
+bool pyn_ledger_has_counted(struct pyn_ledger *ledger, enum pyn_quota which, double amount, uint64_t now)
+{
+    const struct pyn_rate rate = rate_of(ledger->quotas, which);
+
+    return pyn_bucket_has(bucket_of(ledger, which), &rate, amount, now);
+}
+
+void pyn_ledger_spend_counted(struct pyn_ledger *ledger, enum pyn_quota which, double amount, uint64_t now)
+{
+    const struct pyn_rate rate = rate_of(ledger->quotas, which);
+
+    pyn_bucket_spend(bucket_of(ledger, which), &rate, amount, now);
+}
+
+double pyn_ledger_wait(struct pyn_ledger *ledger, enum pyn_quota which, double amount, uint64_t now)
+{
+    const struct pyn_rate rate = rate_of(ledger->quotas, which);
+
+    return pyn_bucket_wait(bucket_of(ledger, which), &rate, amount, now);
+}
+
+pyn_status pyn_ledger_oddity(struct pyn_ledger *ledger, uint64_t now)
+{
+    if (!pyn_ledger_has(ledger, PYN_Q_ODDITIES_PER_SECOND, 1, now)) {
         return PYN_EFLOOD;
     }
-    ledger->refusal_tokens -= 1;
+    pyn_ledger_spend(ledger, PYN_Q_ODDITIES_PER_SECOND, 1, now);
     return PYN_OK;
 }

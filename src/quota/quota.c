@@ -5,9 +5,11 @@
  */
 #include "quota.h"
 
+#include <inttypes.h>
 #include <stddef.h>
+#include <stdio.h>
 
-enum width { WIDTH_U32, WIDTH_U64, WIDTH_SIZE, WIDTH_SECONDS };
+enum width { WIDTH_U32, WIDTH_U64, WIDTH_SIZE, WIDTH_SECONDS, WIDTH_REAL };
 
 struct row {
     const char *name;
@@ -25,6 +27,7 @@ struct row {
 #define LIMIT(field) offsetof(struct pyn_quotas, limits.field)
 #define HELD(which) (offsetof(struct pyn_quotas, max) + (size_t)(which) * sizeof(uint64_t))
 #define FIELD(field) offsetof(struct pyn_quotas, field)
+#define RATE(which) (offsetof(struct pyn_quotas, rates) + (size_t)((which)-PYN_Q_COUNT) * sizeof(double))
 
 /* "queued" holds a call of the greatest size and its bookkeeping; "output" holds two replies of the greatest size and what is said beside them. */
 static const struct row rows[] = {
@@ -41,12 +44,19 @@ static const struct row rows[] = {
     {"output", "bytes", 64 * MIB, 4 * KIB, 1024 * GIB, WIDTH_U64, HELD(PYN_Q_OUTPUT)},
     {"interfaces", "descriptions", 1024, 1, 1 << 20, WIDTH_U64, HELD(PYN_Q_INTERFACES)},
     {"cache", "bytes", 8 * MIB, 0, 1024 * GIB, WIDTH_U64, HELD(PYN_Q_CACHE)},
+    {"calls_per_second", "calls a second", PYN_RATE_NONE, 0.001, PYN_RATE_NONE, WIDTH_REAL, RATE(PYN_Q_CALLS_PER_SECOND)},
+    {"bytes_per_second", "bytes a second", PYN_RATE_NONE, 1, PYN_RATE_NONE, WIDTH_REAL, RATE(PYN_Q_BYTES_PER_SECOND)},
+    {"cost_per_second", "units a second", PYN_RATE_NONE, 0.001, PYN_RATE_NONE, WIDTH_REAL, RATE(PYN_Q_COST_PER_SECOND)},
+    {"oddities_per_second", "messages a second", 10000, 0.001, PYN_RATE_NONE, WIDTH_REAL, RATE(PYN_Q_ODDITIES_PER_SECOND)},
+    {"burst_seconds", "seconds", 5, 0.001, 86400, WIDTH_REAL, FIELD(burst_seconds)},
     {"refusals", "refusals", 500, 1, 1 << 30, WIDTH_U32, FIELD(refusals_burst)},
     {"refusals_per_second", "refusals", 10, 0, 1 << 30, WIDTH_U32, FIELD(refusals_per_second)},
+    {"weight", "shares", 100, 1, 10000, WIDTH_U32, FIELD(weight)},
     {"handshake", "seconds", 5, 0.001, 86400, WIDTH_SECONDS, FIELD(handshake_ns)},
     {"hello", "seconds", 10, 0.001, 86400, WIDTH_SECONDS, FIELD(hello_ns)},
     {"stall", "seconds", 30, 0.001, 86400, WIDTH_SECONDS, FIELD(stall_ns)},
     {"callback", "seconds", 60, 0.001, 86400, WIDTH_SECONDS, FIELD(callback_ns)},
+    {"unfinished", "seconds", 60, 0.001, 86400, WIDTH_SECONDS, FIELD(unfinished_ns)},
     {"call_seconds", "seconds", 10, 0.001, 31536000, WIDTH_SECONDS, FIELD(call_ns)},
     {"cpu_seconds", "seconds of CPU time", 5, 0.001, 31536000, WIDTH_SECONDS, FIELD(cpu_ns)},
     {"cpu_burst", "seconds of CPU time", 20, 0.001, 31536000, WIDTH_SECONDS, FIELD(cpu_burst_ns)},
@@ -75,6 +85,9 @@ static void store(struct pyn_quotas *quotas, const struct row *row, double value
     case WIDTH_SECONDS:
         memcpy(at, &whole, sizeof whole);
         break;
+    case WIDTH_REAL:
+        memcpy(at, &value, sizeof value);
+        break;
     }
 }
 
@@ -84,6 +97,7 @@ static double fetch(const struct pyn_quotas *quotas, const struct row *row)
     uint64_t whole = 0;
     uint32_t narrow = 0;
     size_t size = 0;
+    double real = 0;
 
     switch (row->width) {
     case WIDTH_U32:
@@ -98,6 +112,9 @@ static double fetch(const struct pyn_quotas *quotas, const struct row *row)
     case WIDTH_SECONDS:
         memcpy(&whole, at, sizeof whole);
         return (double)whole / NS_PER_SECOND;
+    case WIDTH_REAL:
+        memcpy(&real, at, sizeof real);
+        return real;
     }
     return 0;
 }
@@ -117,7 +134,7 @@ static bool is_within(const struct row *row, double value)
     if (!(value >= row->least && value <= row->most)) { /* so that not-a-number is out of range */
         return false;
     }
-    return row->width == WIDTH_SECONDS || value == (double)(uint64_t)value;
+    return row->width == WIDTH_SECONDS || row->width == WIDTH_REAL || value == (double)(uint64_t)value;
 }
 
 static void at_least(uint64_t *max, uint64_t least)
@@ -163,12 +180,26 @@ double pyn_quotas_get(const struct pyn_quotas *quotas, size_t index)
     return index < ROW_COUNT ? fetch(quotas, &rows[index]) : 0;
 }
 
+static size_t offset_of(enum pyn_quota which)
+{
+    return pyn_quota_is_rate(which) ? RATE(which) : HELD(which);
+}
+
 const char *pyn_quota_name(enum pyn_quota which)
 {
     for (size_t i = 0; i < ROW_COUNT; i++) {
-        if (rows[i].offset == HELD(which)) {
+        if (rows[i].offset == offset_of(which)) {
             return rows[i].name;
         }
     }
     return "";
+}
+
+void pyn_quota_text(const struct pyn_quotas *quotas, enum pyn_quota which, char *text, size_t room)
+{
+    if (pyn_quota_is_rate(which)) {
+        (void)snprintf(text, room, "%s: %.15g", pyn_quota_name(which), quotas->rates[which - PYN_Q_COUNT]);
+    } else {
+        (void)snprintf(text, room, "%s: %" PRIu64, pyn_quota_name(which), quotas->max[which]);
+    }
 }

@@ -4,7 +4,7 @@
  * Owns:    a charge is owed until it is refunded, once.
  * Borrows: the quotas, for the life of the ledger.
  * Units:   as named in the table in quota.c; instants and durations are nanoseconds of a monotonic clock that is passed in.
- * Errors:  PYN_EQUOTA: nothing was taken. PYN_EFLOOD: too many refusals, the connection has to end.
+ * Errors:  PYN_EQUOTA: nothing was taken. PYN_EFLOOD: too many refusals or odd messages, the connection has to end.
  * Threads: one at a time for each ledger.
  * Tests:   tests/unit/test_quota.c, test_ledger.c
  */
@@ -14,6 +14,7 @@
 #include "../wire/limits.h"
 #include "../wire/status.h"
 #include "../wire/view.h"
+#include "bucket.h"
 
 /* What is counted. Every one has a name in quota.c's table, which is also its name in pynto.toml and in a refusal. */
 enum pyn_quota {
@@ -26,17 +27,33 @@ enum pyn_quota {
     PYN_Q_INTERFACES,     /* descriptions that we keep for it */
     PYN_Q_CACHE,          /* bytes of its answers that we keep, to use them again; a client's */
     PYN_Q_COUNT,
+
+    /* in a second; never held, so not in the ledger's table */
+    PYN_Q_CALLS_PER_SECOND = PYN_Q_COUNT,
+    PYN_Q_BYTES_PER_SECOND, /* of messages that come */
+    PYN_Q_COST_PER_SECOND,  /* units: what the operator says that a call of an operation costs */
+    PYN_Q_ODDITIES_PER_SECOND, /* messages that are legal, and that nobody in earnest sends often: pings, cancels of nothing, lanes without a call */
+    PYN_Q_ALL,
 };
+
+enum { PYN_RATES = PYN_Q_ALL - PYN_Q_COUNT };
+
+/* A rate that is as good as none: it is not even counted. */
+#define PYN_RATE_NONE 1e12
 
 struct pyn_quotas {
     struct pyn_limits limits;
     uint64_t max[PYN_Q_COUNT];
+    double rates[PYN_RATES];      /* by quota, less PYN_Q_COUNT */
+    double burst_seconds;         /* of each of them: what comes in so long may come at once */
     uint32_t refusals_burst;      /* refusals that may come at once */
     uint32_t refusals_per_second; /* and how fast they are forgiven */
+    uint32_t weight;              /* shares of the time in which calls run */
     uint64_t handshake_ns;        /* from the beginning until the layers under the session have to be open */
     uint64_t hello_ns;            /* from the beginning until the hello has to be there */
     uint64_t stall_ns;            /* how long output may stand still before we give up */
     uint64_t callback_ns;         /* how long a call of ours may go unanswered */
+    uint64_t unfinished_ns;       /* how long a message may be on its way, however little of it comes */
     uint64_t call_ns;             /* how long a call may hold the turn */
     uint64_t cpu_ns;              /* and how much CPU time it may take */
     uint64_t cpu_burst_ns;        /* CPU time that all calls may take at once */
@@ -47,8 +64,9 @@ struct pyn_quotas {
 struct pyn_quotas pyn_quotas_default(void);
 
 /* Sets one by its name ("message", "depth", "elements", "keys", "integer", "references", "lent", "calls", "nesting", "queued", "output",
- * "interfaces", "cache", "refusals", "refusals_per_second", "handshake", "hello", "stall", "callback",
- * "call_seconds", "cpu_seconds", "cpu_burst", "cpu_share"; the last eight in seconds). PYN_EARGS: no such name, or out of range.
+ * "interfaces", "cache", "calls_per_second", "bytes_per_second", "cost_per_second", "oddities_per_second", "burst_seconds", "refusals",
+ * "refusals_per_second", "weight", "handshake", "hello", "stall", "callback", "unfinished", "call_seconds", "cpu_seconds", "cpu_burst",
+ * "cpu_share"; the last nine in seconds). PYN_EARGS: no such name, or out of range.
  * A "message" that needs more "queued" or "output" than there is raises them. */
 pyn_status pyn_quotas_set(struct pyn_quotas *quotas, struct pyn_view name, double value);
 
@@ -56,15 +74,21 @@ pyn_status pyn_quotas_set(struct pyn_quotas *quotas, struct pyn_view name, doubl
 const char *pyn_quotas_name(size_t index);
 double pyn_quotas_get(const struct pyn_quotas *quotas, size_t index);
 
-/* The word for a PYN_EQUOTA, such as "references". */
+/* The word for a PYN_EQUOTA, such as "references"; and what its caller is told, such as "references: 10000". */
 const char *pyn_quota_name(enum pyn_quota which);
+void pyn_quota_text(const struct pyn_quotas *quotas, enum pyn_quota which, char *text, size_t room);
+
+static inline bool pyn_quota_is_rate(enum pyn_quota which)
+{
+    return which >= PYN_Q_COUNT && which < PYN_Q_ALL;
+}
 
 struct pyn_ledger {
     const struct pyn_quotas *quotas;
     uint64_t used[PYN_Q_COUNT];
     uint64_t peak[PYN_Q_COUNT];
-    double refusal_tokens;
-    uint64_t refusal_at;
+    struct pyn_bucket refusals;
+    struct pyn_bucket rates[PYN_RATES];
     uint64_t refused; /* in all */
     uint64_t called;  /* calls admitted, in all */
 };
@@ -78,5 +102,28 @@ bool pyn_ledger_is_clear(const struct pyn_ledger *ledger);
 
 /* One refusal more: PYN_OK or PYN_EFLOOD. */
 pyn_status pyn_ledger_refusal(struct pyn_ledger *ledger, uint64_t now);
+
+/* One odd message more: PYN_OK or PYN_EFLOOD. */
+pyn_status pyn_ledger_oddity(struct pyn_ledger *ledger, uint64_t now);
+
+/* Is there so much of a rate now? Nothing is taken. */
+bool pyn_ledger_has_counted(struct pyn_ledger *ledger, enum pyn_quota which, double amount, uint64_t now);
+static inline bool pyn_ledger_has(struct pyn_ledger *ledger, enum pyn_quota which, double amount, uint64_t now)
+{
+    return ledger->quotas->rates[which - PYN_Q_COUNT] >= PYN_RATE_NONE ||
+           pyn_ledger_has_counted(ledger, which, amount, now);
+}
+
+/* Takes it, there or not. */
+void pyn_ledger_spend_counted(struct pyn_ledger *ledger, enum pyn_quota which, double amount, uint64_t now);
+static inline void pyn_ledger_spend(struct pyn_ledger *ledger, enum pyn_quota which, double amount, uint64_t now)
+{
+    if (ledger->quotas->rates[which - PYN_Q_COUNT] < PYN_RATE_NONE) {
+        pyn_ledger_spend_counted(ledger, which, amount, now);
+    }
+}
+
+/* Seconds until there is. */
+double pyn_ledger_wait(struct pyn_ledger *ledger, enum pyn_quota which, double amount, uint64_t now);
 
 #endif

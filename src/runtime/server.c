@@ -15,6 +15,10 @@
 
 enum { READ_AT_ONCE = 64 * 1024, READ_UNOPENED = 4096, READS_IN_A_ROW = 16, TICK_MS = 500, THREADS_KEPT = 2 };
 
+enum { DRIP_RATE = 16 * 1024 }; /* bytes of an unfinished message that earn it another second */
+
+static const uint64_t SECOND = UINT64_C(1000000000);
+
 /* What an epoll event is about: the kind in the upper half, a slot or listener in the lower. */
 static const uint64_t TOKEN_WAKE = UINT64_C(1) << 62;
 static const uint64_t TOKEN_LISTENER = UINT64_C(1) << 61;
@@ -172,6 +176,7 @@ static struct pyn_link *make_link(struct pyn_server *server, int in, int out, co
         return NULL;
     }
     config.quotas = &link->quotas;
+    config.costs = server->config.costs;
     if (server->config.trail != NULL) {
         config.witness = (struct pyn_witness){saw, link};
     }
@@ -466,6 +471,15 @@ static bool is_unanswered(const struct pyn_link *link, uint64_t now)
     return since != 0 && now > since && now - since > link->quotas.callback_ns;
 }
 
+/* A message that comes so slowly that it holds what has come of it for longer than anybody needs. */
+static bool is_dripping(struct pyn_link *link, uint64_t now)
+{
+    size_t come = 0;
+    uint64_t since = pyn_session_unfinished_since(link->session, &come);
+
+    return since != 0 && now > since && now - since > link->quotas.unfinished_ns + come / DRIP_RATE * SECOND;
+}
+
 static void check_time(struct pyn_link *link)
 {
     uint64_t now = 0;
@@ -484,6 +498,10 @@ static void check_time(struct pyn_link *link)
         }
         if (now - link->accepted_at > link->quotas.handshake_ns) {
             pyn_link_end_unopened(link);
+        }
+        if (link->over == PYN_OK && is_dripping(link, now)) {
+            pyn_session_goodbye(link->session, (uint32_t)PYN_EFLOOD, "a message does not come to its end");
+            pyn_link_end(link, PYN_EFLOOD, "a message does not come to its end");
         }
         if (link->over == PYN_OK && is_unanswered(link, now)) {
             pyn_session_goodbye(link->session, (uint32_t)PYN_EPROTOCOL, "a callback was not answered in time");

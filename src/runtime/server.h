@@ -44,6 +44,7 @@ struct pyn_server_config {
     struct pyn_quotas quotas;
     const struct pyn_server_root *roots; /* borrowed */
     uint32_t root_count;
+    const uint32_t *costs; /* of operations, by slot; borrowed; NULL: 1 each */
     uint32_t connection_max;
     uint32_t thread_max;
     uint32_t suspended_max;  /* calls of one link that wait for a peer */

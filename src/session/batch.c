@@ -2,7 +2,6 @@
 #include "batch.h"
 
 #include <assert.h>
-#include <inttypes.h>
 #include <stdio.h>
 
 #include "session_state.h"
@@ -342,7 +341,7 @@ void pyn_batch_error(const struct pyn_session *session, const struct pyn_batch *
     *head = (struct pyn_error_head){.type = pyn_view_of("QuotaExceeded")};
     *details = (struct pyn_view){NULL, 0};
     if (outcome->kind == PYN_OUTCOME_FULL) {
-        (void)snprintf(text, room, "%s: %" PRIu64, pyn_quota_name(PYN_Q_QUEUED), session->quotas->max[PYN_Q_QUEUED]);
+        pyn_quota_text(session->quotas, PYN_Q_QUEUED, text, room);
         head->text = pyn_view_of(text);
         return;
     }

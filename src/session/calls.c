@@ -1,8 +1,8 @@
 /*
  * calls.c - a call of the peer's arrives: it is decided from its bytes, charged, copied, and given its place in its lane.
  *
- * The order is always the same: may it be charged as a call, may it nest, is it permitted, may its copy be charged. Until then nothing
- * has changed; from then on only memory can be missing.
+ * The order is always the same: does it come too soon, may it be charged as a call, may it nest, is it permitted, what does it cost, may its
+ * copy be charged. Until then nothing has changed; from then on only memory can be missing.
  */
 #include "session_state.h"
 
@@ -10,6 +10,7 @@
 struct decision {
     pyn_status st; /* PYN_OK, or class refuse */
     enum pyn_quota quota;
+    double retry_after;
     struct pyn_export *target;
     struct pyn_verdict verdict;
     bool is_open; /* it names promises: the rest is decided when its turn comes */
@@ -48,6 +49,50 @@ static void refuse_quota(struct decision *decision, enum pyn_quota quota)
     decision->quota = quota;
 }
 
+/* ---- rates ---- */
+
+static void refuse_rate(struct pyn_session *session, struct decision *decision, enum pyn_quota which, double amount)
+{
+    refuse_quota(decision, which);
+    decision->retry_after = pyn_ledger_wait(&session->ledger, which, amount, session->now);
+}
+
+/* True: it is refused, before anybody has looked at what it is. */
+static bool is_too_soon(struct pyn_session *session, struct decision *decision)
+{
+    if (!pyn_ledger_has(&session->ledger, PYN_Q_CALLS_PER_SECOND, 1, session->now)) {
+        refuse_rate(session, decision, PYN_Q_CALLS_PER_SECOND, 1);
+        return true;
+    }
+    if (session->is_too_fast) {
+        refuse_rate(session, decision, PYN_Q_BYTES_PER_SECOND, (double)session->whole);
+        return true;
+    }
+    return false;
+}
+
+static double cost_of(const struct pyn_session *session, const struct decision *decision)
+{
+    return session->costs != NULL ? session->costs[decision->verdict.op->slot] : 1;
+}
+
+/* A permitted call, of an operation that is known by now: may it be paid for? Nothing is taken. */
+static void weigh_cost(struct pyn_session *session, struct decision *decision)
+{
+    const double cost = cost_of(session, decision);
+
+    if (!pyn_ledger_has(&session->ledger, PYN_Q_COST_PER_SECOND, cost, session->now)) {
+        refuse_rate(session, decision, PYN_Q_COST_PER_SECOND, cost);
+    }
+}
+
+static void pay_cost(struct pyn_session *session, const struct decision *decision)
+{
+    if (decision->st == PYN_OK && !decision->is_open) {
+        pyn_ledger_spend(&session->ledger, PYN_Q_COST_PER_SECOND, cost_of(session, decision), session->now);
+    }
+}
+
 /* ---- deciding ---- */
 
 static void note_shortage(struct pyn_session *session, struct decision *decision)
@@ -72,6 +117,9 @@ static void admit(struct pyn_session *session, const struct pyn_message *message
         decision->st = PYN_EDENIED;
     }
     decision->ahead = message->ahead;
+    if (decision->st == PYN_OK) {
+        weigh_cost(session, decision);
+    }
     note_shortage(session, decision);
 }
 
@@ -171,6 +219,9 @@ static pyn_status charge_and_decide(struct pyn_session *session, const struct py
 {
     pyn_status st = PYN_OK;
 
+    if (is_too_soon(session, decision)) {
+        return PYN_OK;
+    }
     if (pyn_ledger_charge(&session->ledger, PYN_Q_CALLS, 1) != PYN_OK) {
         refuse_quota(
             decision,
@@ -192,6 +243,10 @@ static pyn_status charge_and_decide(struct pyn_session *session, const struct py
         uncharge(session, decision);
         decision->is_counted = false;
         decision->charged = 0;
+    }
+    if (st == PYN_OK) { /* else it comes here again */
+        pyn_ledger_spend(&session->ledger, PYN_Q_CALLS_PER_SECOND, 1, session->now);
+        pay_cost(session, decision);
     }
     return st;
 }
@@ -222,6 +277,7 @@ static struct pyn_turn *new_turn(struct pyn_session *session, uint64_t lane, str
         .call = {.lane = lane, .verdict = decision->verdict, .ahead = decision->ahead, .is_oneway = decision->is_oneway},
         .verdict = decision->st,
         .quota = decision->quota,
+        .retry_after = decision->retry_after,
         .is_counted = decision->is_counted,
         .is_small = is_small,
         .is_open = decision->st == PYN_OK && decision->is_open,
@@ -302,8 +358,11 @@ static pyn_status serve(struct pyn_session *session, bool is_nested, const struc
 /* What a refused call is answered with. */
 static struct pyn_turn refusal_of(const struct decision *decision)
 {
-    return (struct pyn_turn){
-        .call = {.verdict = decision->verdict}, .verdict = decision->st, .quota = decision->quota, .repeat = 1};
+    return (struct pyn_turn){.call = {.verdict = decision->verdict},
+                             .verdict = decision->st,
+                             .quota = decision->quota,
+                             .retry_after = decision->retry_after,
+                             .repeat = 1};
 }
 
 static pyn_status refuse_now(struct pyn_session *session, const struct decision *decision)
@@ -383,10 +442,12 @@ pyn_status pyn_call_decide_step(struct pyn_session *session, const struct pyn_me
     }
     tell_witness(session, message, &decision);
     if (decision.st == PYN_OK) {
+        pay_cost(session, &decision);
         return replace_turn(session, message->body, &decision, at);
     }
     turn->verdict = decision.st;
     turn->quota = decision.quota;
+    turn->retry_after = decision.retry_after;
     turn->call.verdict = decision.verdict;
     return PYN_OK;
 }
@@ -461,13 +522,15 @@ static struct pyn_frame *serving(const struct pyn_lane *lane)
 }
 
 /* No call waits: the one that runs is meant. The host hears of it once. */
-static void cancel_running(struct pyn_session *session, struct pyn_frame *frame, struct pyn_event *event)
+static pyn_status cancel_running(struct pyn_session *session, struct pyn_frame *frame, struct pyn_event *event)
 {
-    if (frame->is_running && !frame->is_cancelled) {
-        frame->is_cancelled = true;
-        event->kind = PYN_EV_CANCEL;
-        event->lane = session->in_lane;
+    if (!frame->is_running || frame->is_cancelled) {
+        return pyn_ledger_oddity(&session->ledger, session->now);
     }
+    frame->is_cancelled = true;
+    event->kind = PYN_EV_CANCEL;
+    event->lane = session->in_lane;
+    return PYN_OK;
 }
 
 /* A call that waits is answered in its turn; what it would have brought goes back now. */
@@ -484,12 +547,11 @@ pyn_status pyn_cancel_take(struct pyn_session *session, const struct pyn_message
     }
     frame = serving(lane);
     if (frame == NULL) {
-        return PYN_OK;
+        return pyn_ledger_oddity(&session->ledger, session->now);
     }
     turn = pyn_queue_cancel(&frame->queue);
     if (turn == NULL) {
-        cancel_running(session, frame, event);
-        return PYN_OK;
+        return cancel_running(session, frame, event);
     }
     if (turn->batch != NULL) { /* with all of it that waits: when their turns come, they find it so */
         turn->batch->is_cancelled = true;

@@ -122,13 +122,25 @@ bool pyn_session_wants_input(const struct pyn_session *session)
     return session->lanes.waiting > 0 || session->ledger.used[PYN_Q_QUEUED] <= session->quotas->max[PYN_Q_QUEUED] / 2;
 }
 
+uint64_t pyn_session_unfinished_since(const struct pyn_session *session, size_t *come)
+{
+    *come = pyn_buf_len(&session->in);
+    return session->state == PYN_OK && session->whole == 0 && *come > 0 && pyn_session_wants_input(session)
+               ? session->begun_at
+               : 0;
+}
+
 /* ---- messages ---- */
 
+/* One that changes nothing for any message is odd. */
 static pyn_status take_lane(struct pyn_session *session, const struct pyn_message *message, struct pyn_event *event)
 {
+    const bool is_odd = session->has_lane;
+
     (void)event;
     session->in_lane = message->id;
-    return PYN_OK;
+    session->has_lane = true;
+    return is_odd ? pyn_ledger_oddity(&session->ledger, session->now) : PYN_OK;
 }
 
 static pyn_status take_goodbye(struct pyn_session *session, const struct pyn_message *message, struct pyn_event *event)
@@ -142,16 +154,21 @@ static pyn_status take_goodbye(struct pyn_session *session, const struct pyn_mes
 
 static pyn_status take_ping(struct pyn_session *session, const struct pyn_message *message, struct pyn_event *event)
 {
+    pyn_status st = pyn_ledger_oddity(&session->ledger, session->now);
+
     (void)event;
-    return pyn_out_pong(session, message->id);
+    return st == PYN_OK ? pyn_out_pong(session, message->id) : st;
 }
 
 static pyn_status take_pong(struct pyn_session *session, const struct pyn_message *message, struct pyn_event *event)
 {
-    (void)session;
     event->kind = PYN_EV_PONG;
     event->token = message->id;
-    return PYN_OK;
+    if (session->pings > 0) {
+        session->pings--;
+        return PYN_OK;
+    }
+    return pyn_ledger_oddity(&session->ledger, session->now); /* nobody has asked */
 }
 
 struct step {
@@ -198,7 +215,20 @@ static pyn_status dispatch(struct pyn_session *session, const struct pyn_message
     if (!is_allowed || (step->phase != session->phase && !is_early_end)) {
         return PYN_EPROTOCOL;
     }
+    if (message->kind != PYN_M_LANE) {
+        session->has_lane = false;
+    }
     return step->take(session, message, event);
+}
+
+/* They have come, whatever becomes of them. */
+static void count_bytes(struct pyn_session *session)
+{
+    const double len = (double)session->whole;
+
+    session->begun_at = 0;
+    session->is_too_fast = !pyn_ledger_has(&session->ledger, PYN_Q_BYTES_PER_SECOND, len, session->now);
+    pyn_ledger_spend(&session->ledger, PYN_Q_BYTES_PER_SECOND, len, session->now);
 }
 
 /* session->whole: the bytes of the message at the front. */
@@ -217,6 +247,9 @@ static pyn_status scan(struct pyn_session *session)
         session->missing = need;
         if (st == PYN_OK) {
             session->whole = len + 1; /* its newline */
+            count_bytes(session);
+        } else if (st == PYN_EWAIT && session->begun_at == 0) {
+            session->begun_at = session->now;
         }
     }
     return st;

@@ -98,7 +98,10 @@ pyn_status pyn_out_free(struct pyn_session *session, uint64_t id, uint64_t count
 
 pyn_status pyn_session_ping(struct pyn_session *session, uint64_t token)
 {
-    return session->state != PYN_OK ? session->state : send_ping(session, PYN_M_PING, token);
+    pyn_status st = session->state != PYN_OK ? session->state : send_ping(session, PYN_M_PING, token);
+
+    session->pings += st == PYN_OK;
+    return st;
 }
 
 pyn_status pyn_session_cancel(struct pyn_session *session, uint64_t lane)

@@ -1,5 +1,4 @@
 /* serving.c - the answers to the peer's calls, and whose turn it is when one has been given. */
-#include <inttypes.h>
 #include <stdio.h>
 
 #include "session_state.h"
@@ -48,6 +47,14 @@ static const char *refusal_type(pyn_status st)
     }
 }
 
+/* The error that a refused call is answered with. */
+struct refusal {
+    struct pyn_error_head head;
+    struct pyn_view details;
+    char text[TEXT_ROOM]; /* what they point at, where it is made here */
+    uint8_t retry[PYN_RETRY_LEN];
+};
+
 static void refusal_text(const struct pyn_session *session, const struct pyn_turn *turn, char *text, size_t room)
 {
     switch (turn->verdict) {
@@ -59,7 +66,7 @@ static void refusal_text(const struct pyn_session *session, const struct pyn_tur
             (void)snprintf(text, room, "message: %zu", session->quotas->limits.message_max);
             break;
         }
-        (void)snprintf(text, room, "%s: %" PRIu64, pyn_quota_name(turn->quota), session->quotas->max[turn->quota]);
+        pyn_quota_text(session->quotas, turn->quota, text, room);
         break;
     case PYN_ECANCELLED:
         (void)snprintf(text, room, "cancelled");
@@ -70,41 +77,40 @@ static void refusal_text(const struct pyn_session *session, const struct pyn_tur
     }
 }
 
-/* The error that a refused call is answered with. room: for a text that is made here. */
-static void refusal_parts(const struct pyn_session *session, const struct pyn_turn *turn, struct pyn_error_head *head,
-                          struct pyn_view *details, char *text, size_t room)
+static void describe(const struct pyn_session *session, const struct pyn_turn *turn, struct refusal *out)
 {
-    *details = (struct pyn_view){NULL, 0};
+    out->details = (struct pyn_view){NULL, 0};
     if (turn->is_broken) {
-        pyn_batch_error(session, turn->batch, turn->batch->outcomes[turn->step].origin, head, details, text, room);
+        pyn_batch_error(session, turn->batch, turn->batch->outcomes[turn->step].origin, &out->head, &out->details,
+                        out->text, sizeof out->text);
         return;
     }
-    refusal_text(session, turn, text, room);
-    *head = (struct pyn_error_head){.type = pyn_view_of(refusal_type(turn->verdict)), .text = pyn_view_of(text)};
+    refusal_text(session, turn, out->text, sizeof out->text);
+    out->head = (struct pyn_error_head){.type = pyn_view_of(refusal_type(turn->verdict)), .text = pyn_view_of(out->text)};
+    if (turn->verdict == PYN_EQUOTA && pyn_quota_is_rate(turn->quota)) {
+        pyn_details_retry(turn->retry_after, out->retry);
+        out->details = (struct pyn_view){out->retry, sizeof out->retry};
+    }
 }
 
 pyn_status pyn_refusal_send(struct pyn_session *session, uint64_t lane, const struct pyn_turn *turn)
 {
-    struct pyn_error_head head;
-    struct pyn_view details;
-    char text[TEXT_ROOM];
+    struct refusal refusal;
 
-    refusal_parts(session, turn, &head, &details, text, sizeof text);
-    return pyn_out_error(session, lane, &head, details);
+    describe(session, turn, &refusal);
+    return pyn_out_error(session, lane, &refusal.head, refusal.details);
 }
 
 pyn_status pyn_refusal_note(struct pyn_session *session, struct pyn_batch *batch, uint32_t step,
                             const struct pyn_turn *turn)
 {
-    struct pyn_error_head head;
-    struct pyn_view details;
-    char text[TEXT_ROOM];
+    struct refusal refusal;
 
     if (batch == NULL) {
         return PYN_OK;
     }
-    refusal_parts(session, turn, &head, &details, text, sizeof text);
-    return pyn_batch_note_error(session, batch, step, &head, details);
+    describe(session, turn, &refusal);
+    return pyn_batch_note_error(session, batch, step, &refusal.head, refusal.details);
 }
 
 /* ---- the next turn ---- */

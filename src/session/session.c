@@ -27,6 +27,7 @@ static void init(struct pyn_session *session, const struct pyn_session_config *c
 
     session->mem = config->mem;
     session->quotas = config->quotas;
+    session->costs = config->costs;
     session->peer_limits = (struct pyn_limits){.message_max = SIZE_MAX, .element_max = SIZE_MAX, .depth_max = UINT32_MAX};
     session->role = config->role;
     session->witness = config->witness;

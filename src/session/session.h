@@ -44,6 +44,7 @@ struct pyn_session_config {
     const struct pyn_mem *mem;
     enum pyn_role role;
     const struct pyn_quotas *quotas;
+    const uint32_t *costs; /* SERVER: what a call of each operation costs, by its slot in the policy; borrowed; NULL: 1 each */
     struct pyn_view root_name; /* CLIENT: which root; empty for the only one */
     struct pyn_witness witness;
     uint64_t now;
@@ -65,6 +66,9 @@ void pyn_session_received(struct pyn_session *session, size_t len);
 
 /* Much of a message has come and much of it is still to come: bytes are best read straight into pyn_session_space(). */
 bool pyn_session_is_large(const struct pyn_session *session);
+
+/* Since when a message has been on its way, and how much of it has come; 0: none is, or it is we who keep it waiting. */
+uint64_t pyn_session_unfinished_since(const struct pyn_session *session, size_t *come);
 
 /* False while the peer has sent or left unread so much that no more should be read from it (and no lane waits for its answer). */
 bool pyn_session_wants_input(const struct pyn_session *session);

@@ -36,6 +36,7 @@ enum { PYN_SMALL_BLOCK = 512 }; /* of a call or an answer, with its copy */
 struct pyn_session {
     const struct pyn_mem *mem;
     const struct pyn_quotas *quotas;
+    const uint32_t *costs; /* by slot of the operation; NULL: 1 each */
     struct pyn_witness witness;
     enum pyn_role role;
     enum pyn_phase phase;
@@ -53,6 +54,10 @@ struct pyn_session {
     size_t taken;   /* bytes of a message that an event still looks at */
     size_t stalled; /* bytes that the call which stands at the front would be charged with, when they were not there */
     uint64_t stalled_calls; /* the same for a batch: how many calls it has */
+    uint64_t begun_at;      /* when the message that is coming was first found unfinished; 0: none is */
+    bool is_too_fast;       /* the message at the front is beyond the bytes that may come in a second */
+    bool has_lane;          /* the message before it was a lane */
+    uint64_t pings;         /* of ours that are not answered */
     uint64_t in_lane;
 
     /* output */

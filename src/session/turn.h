@@ -24,6 +24,7 @@ struct pyn_turn {
     struct pyn_holds holds;    /* what the arguments name of ours */
     pyn_status verdict;        /* PYN_OK: to be run; else how it is answered */
     enum pyn_quota quota;      /* PYN_EQUOTA: which */
+    double retry_after;        /* of a rate: seconds until there is room for such a call */
     bool is_counted;           /* among the calls of the ledger */
     bool is_small;             /* its block is of the pool's size */
     uint64_t repeat;           /* calls that are answered so; 1 unless PYN_EQUOTA */

@@ -1,6 +1,10 @@
 /* details.c - see details.h. */
 #include "details.h"
 
+#include <assert.h>
+
+#include "bigend.h"
+
 enum { HEAD_PARTS = 4, CAUSE_PARTS = 3, MEMBER_PARTS = 2, KEY_MAX = 6, LEVELS = PYN_GROUP_DEPTH_MAX + 1 };
 
 static pyn_status read_type(struct pyn_reader *rd, struct pyn_view *type)
@@ -253,4 +257,22 @@ pyn_status pyn_member_read(struct pyn_reader *rd, struct pyn_error_head *head, s
         return PYN_EFORMAT;
     }
     return read_details(rd, NULL, false, out);
+}
+
+/* ---- a refusal's ---- */
+
+void pyn_details_retry(double seconds, uint8_t out[PYN_RETRY_LEN])
+{
+    static const char head[] = "\x81\xa6"
+                               "fields"
+                               "\x81\xab"
+                               "retry_after"
+                               "\xcb";
+    uint64_t bits = 0;
+
+    static_assert(sizeof head - 1 + sizeof bits == PYN_RETRY_LEN, "a float64 behind it");
+    static_assert(sizeof bits == sizeof seconds, "a float64");
+    memcpy(&bits, &seconds, sizeof bits);
+    memcpy(out, head, sizeof head - 1);
+    pyn_be_put_u64(out + sizeof head - 1, bits);
 }

@@ -57,6 +57,10 @@ struct pyn_field_visit {
 /* Reads one map of details, which stands on the outside. visit: NULL: whatever the fields are. Its status is passed on. */
 pyn_status pyn_details_read(struct pyn_reader *rd, const struct pyn_field_visit *visit, struct pyn_details *out);
 
+/* The details of a refusal that is over when so many seconds have passed: {"fields": {"retry_after": seconds}}. */
+enum { PYN_RETRY_LEN = 30 };
+void pyn_details_retry(double seconds, uint8_t out[PYN_RETRY_LEN]);
+
 /* One member of a group: its head, and its details as they stand. */
 pyn_status pyn_member_read(struct pyn_reader *rd, struct pyn_error_head *head, struct pyn_details *out);
 

@@ -16,18 +16,33 @@ static void every_limit_has_a_name_and_a_default_within_its_range(void **state)
         assert_int_equal(pyn_quotas_set(&quotas, pyn_view_of(name), usual), PYN_OK);
         assert_true(pyn_quotas_get(&quotas, count) == usual);
     }
-    assert_int_equal(count, 23);
+    assert_int_equal(count, 30);
     assert_null(pyn_quotas_name(count + 1));
 }
 
 static void every_quota_of_the_ledger_has_a_name(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < PYN_Q_COUNT; i++) {
+    for (size_t i = 0; i < PYN_Q_ALL; i++) {
         assert_true(strlen(pyn_quota_name((enum pyn_quota)i)) > 0);
     }
     assert_string_equal(pyn_quota_name(PYN_Q_CALLS), "calls");
     assert_string_equal(pyn_quota_name(PYN_Q_OUTPUT), "output");
+}
+
+static void what_is_told_of_a_limit_is_its_name_and_its_number(void **state)
+{
+    struct pyn_quotas quotas = pyn_quotas_default();
+    char text[64];
+
+    (void)state;
+    pyn_quota_text(&quotas, PYN_Q_REFERENCES, text, sizeof text);
+    assert_string_equal(text, "references: 10000");
+    pyn_quota_text(&quotas, PYN_Q_ODDITIES_PER_SECOND, text, sizeof text);
+    assert_string_equal(text, "oddities_per_second: 10000");
+    assert_int_equal(pyn_quotas_set(&quotas, pyn_view_of("calls_per_second"), 0.25), PYN_OK);
+    pyn_quota_text(&quotas, PYN_Q_CALLS_PER_SECOND, text, sizeof text);
+    assert_string_equal(text, "calls_per_second: 0.25");
 }
 
 static void a_reply_and_a_call_of_the_greatest_size_fit_the_defaults(void **state)
@@ -122,6 +137,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_limit_has_a_name_and_a_default_within_its_range),
         cmocka_unit_test(every_quota_of_the_ledger_has_a_name),
+        cmocka_unit_test(what_is_told_of_a_limit_is_its_name_and_its_number),
         cmocka_unit_test(a_reply_and_a_call_of_the_greatest_size_fit_the_defaults),
         cmocka_unit_test(a_greater_message_brings_the_room_that_it_needs),
         cmocka_unit_test(what_is_out_of_range_is_refused_and_changes_nothing),

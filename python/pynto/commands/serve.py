@@ -47,6 +47,13 @@ def add_to(commands: Any) -> None:
     )
     parser.add_argument("--quota", action="append", default=[], metavar="NAME=VALUE", help="a limit of each connection")
     parser.add_argument(
+        "--cost",
+        action="append",
+        default=[],
+        metavar="OPERATION=UNITS",
+        help="what a call of chat:Room.search costs of the quota cost_per_second, else 1",
+    )
+    parser.add_argument(
         "--ws-host",
         action="append",
         default=[],
@@ -85,6 +92,16 @@ def _quotas(changes: list[str]) -> dict[str, float]:
             raise ValueError(f"--quota {change}: must be NAME=NUMBER, as in message=1048576") from None
     _core.quotas(quotas)  # refuses unknown names now
     return quotas
+
+
+def _costs(changes: list[str]) -> dict[str, int]:
+    costs = {}
+    for change in changes:
+        name, _, value = change.partition("=")
+        if not value.isdecimal():
+            raise ValueError(f"--cost {change}: must be OPERATION=NUMBER, as in chat:Room.search=50")
+        costs[name] = int(value)
+    return costs
 
 
 def _load(name: str) -> Any:
@@ -139,7 +156,15 @@ def _serve_stdio(
     sys.stdin = open(0, closefd=False)
     sys.stdout = open(1, "w", closefd=False, buffering=1)
     target, audit_log, stuck = _targets(arguments.target, policy), _audit_log(arguments), arguments.exit_stuck
-    server = Server(target, policy=policy, quotas=quotas, ends_deserted=True, audit_log=audit_log, exits_stuck=stuck)
+    server = Server(
+        target,
+        policy=policy,
+        quotas=quotas,
+        ends_deserted=True,
+        audit_log=audit_log,
+        exits_stuck=stuck,
+        costs=_costs(arguments.cost),
+    )
     server.adopt(in_fd, out_fd, "stdio")
     signals.run(server)
 
@@ -173,6 +198,7 @@ def _serve(arguments: argparse.Namespace, policy: Policy, quotas: dict[str, floa
         audit_log=_audit_log(arguments),
         state=_state(arguments),
         exits_stuck=arguments.exit_stuck,
+        costs=_costs(arguments.cost),
     )
     for address in server.addresses:
         print(f"serving {', '.join(policy.roots.values())} at {address}", flush=True)
