@@ -1,52 +1,16 @@
 /* channel.c - the states of one end, and what may come in each. */
-#include "channel.h"
+#include "channel_state.h"
 
 #include <assert.h>
 #include <sodium.h>
 
 enum {
     SHAKE_HEAD_LEN = 2,
-    SHAKE_MAX = 192,     /* longer than any message of a handshake */
-    IN_MAX = 128 * 1024, /* a record in part; or what comes while the judge thinks */
+    SHAKE_MAX = 192, /* longer than any message of a handshake */
     DATA_LEN = 16 * 1024, /* of a record that we make: what is read in one piece rarely ends at its end, and the rest has to be kept */
 };
 
 static const uint8_t magic[] = {'P', 'Y', 'N', 'T', 'O'};
-
-/* What is needed until the channel is open; wiped and freed then. */
-struct shaking {
-    struct pyn_handshake hs;
-    struct pyn_keypair own;
-    bool has_own;
-    bool has_psk;
-    uint8_t psk[PYN_NOISE_KEY_LEN];
-    uint8_t server_public[PYN_NOISE_KEY_LEN];
-    uint8_t transport[PYN_TRANSPORT_NAME_MAX];
-    size_t transport_len;
-    uint8_t login[PYN_LOGIN_MAX];
-    size_t login_len;
-    enum pyn_pattern_id pattern;
-    struct pyn_random random;
-};
-
-struct channel {
-    struct pyn_layer layer; /* first */
-    const struct pyn_mem *mem;
-    enum pyn_channel_state state;
-    bool is_server;
-    bool has_peer_key;
-    bool is_decided; /* DECIDING: and how */
-    bool is_in;
-    uint8_t multiplications;
-    struct shaking *shaking; /* NULL when the handshake is over */
-    struct pyn_cipher sending;
-    struct pyn_cipher receiving;
-    struct pyn_buf in;
-    struct pyn_judge judge;
-    struct pyn_principal who;
-    uint8_t peer_key[PYN_NOISE_KEY_LEN];
-    uint8_t transcript[PYN_HASH_LEN];
-};
 
 /* Which records may come in which state; the others close. */
 static const uint8_t allowed[PYN_CHANNEL_STATE_COUNT] = {
@@ -68,7 +32,7 @@ static void wipe_in(struct channel *channel)
         sodium_memzero(channel->in.block, channel->in.room);
     }
     pyn_buf_fini(&channel->in);
-    pyn_buf_init(&channel->in, channel->mem, IN_MAX);
+    pyn_buf_init(&channel->in, channel->mem, PYN_CHANNEL_IN_MAX);
 }
 
 static void end_shaking(struct channel *channel)
@@ -528,7 +492,7 @@ static pyn_status channel_resume(struct pyn_layer *layer, struct pyn_buf *up, st
         return keep_out(channel, down);
     }
     held = channel->in; /* the block is ours now */
-    pyn_buf_init(&channel->in, channel->mem, IN_MAX);
+    pyn_buf_init(&channel->in, channel->mem, PYN_CHANNEL_IN_MAX);
     (void)let_in(channel);
     st = channel_receive(layer, pyn_buf_view(&held), up, down);
     pyn_buf_fini(&held);
@@ -564,7 +528,7 @@ static void channel_finish(struct pyn_layer *layer, pyn_status why, struct pyn_b
 
 /* ---- the layer ---- */
 
-static const struct pyn_layer_ops ops = {
+const struct pyn_layer_ops pyn_channel_ops = {
     .name = "channel",
     .start = channel_start,
     .receive = channel_receive,
@@ -572,6 +536,7 @@ static const struct pyn_layer_ops ops = {
     .send = channel_send,
     .finish = channel_finish,
     .free = channel_free,
+    .save = pyn_channel_save,
 };
 
 pyn_status pyn_channel_new(const struct pyn_channel_config *config, const struct pyn_mem *mem, struct pyn_layer **out)
@@ -586,11 +551,11 @@ pyn_status pyn_channel_new(const struct pyn_channel_config *config, const struct
     if (channel == NULL) {
         return PYN_ENOMEM;
     }
-    channel->layer.ops = &ops;
+    channel->layer.ops = &pyn_channel_ops;
     channel->mem = mem;
     channel->is_server = config->is_server;
     channel->judge = config->judge;
-    pyn_buf_init(&channel->in, mem, IN_MAX);
+    pyn_buf_init(&channel->in, mem, PYN_CHANNEL_IN_MAX);
     channel->shaking = pyn_mem_new(mem, 1, sizeof *channel->shaking);
     if (channel->shaking == NULL) {
         channel_free(&channel->layer);
@@ -605,7 +570,7 @@ pyn_status pyn_channel_new(const struct pyn_channel_config *config, const struct
 
 bool pyn_is_channel(const struct pyn_layer *layer)
 {
-    return layer != NULL && layer->ops == &ops;
+    return layer != NULL && layer->ops == &pyn_channel_ops;
 }
 
 static const struct channel *look(const struct pyn_layer *layer)

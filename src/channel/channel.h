@@ -54,6 +54,9 @@ struct pyn_channel_config {
 /* PYN_EARGS: keys that do not fit the pattern, or a login or name that is too long. */
 pyn_status pyn_channel_new(const struct pyn_channel_config *config, const struct pyn_mem *mem, struct pyn_layer **out);
 
+/* A server's that was let in goes on here, from what its save() has written elsewhere: with the two keys of this connection, and no other. PYN_EFORMAT: that is not it. */
+pyn_status pyn_channel_revive(const void *ctx, const struct pyn_mem *mem, struct pyn_view state, struct pyn_layer **out);
+
 /* NULL is none. */
 bool pyn_is_channel(const struct pyn_layer *layer);
 

@@ -32,6 +32,8 @@ struct pyn_layer_ops {
     void (*free)(struct pyn_layer *layer);
     /* Goes on after it has waited for its host. NULL: it never waits. */
     pyn_status (*resume)(struct pyn_layer *layer, struct pyn_buf *up, struct pyn_buf *down);
+    /* Appends what it takes to go on in another process, and is as it was. PYN_EWAIT: it is in the middle of something. NULL: it cannot. */
+    pyn_status (*save)(const struct pyn_layer *layer, struct pyn_buf *state);
 };
 
 struct pyn_layer {

@@ -1,20 +1,7 @@
 /* stack.c - see stack.h. */
-#include "stack.h"
+#include "stack_state.h"
 
 #include <assert.h>
-
-struct pyn_stack {
-    const struct pyn_mem *mem;
-    struct pyn_layer *layers[PYN_LAYERS_MAX]; /* from the stream up */
-    uint32_t count;
-    uint32_t begun;         /* layers[0 .. begun - 1] have begun */
-    struct pyn_buf up[2];   /* in turn: what came out of a layer, while the next one reads it */
-    struct pyn_buf down[2]; /* in turn: what goes into the layer below */
-    struct pyn_buf out;
-    pyn_status over; /* PYN_OK as long as it lives */
-    const char *reason;
-    bool is_finished;
-};
 
 /* ---- the way down ---- */
 
@@ -97,6 +84,23 @@ static pyn_status make_layers(struct pyn_stack *stack, const struct pyn_layer_so
     return begin(stack);
 }
 
+struct pyn_stack *pyn_stack_alloc(const struct pyn_mem *mem)
+{
+    struct pyn_stack *stack = pyn_mem_new(mem, 1, sizeof *stack);
+
+    if (stack == NULL) {
+        return NULL;
+    }
+    stack->mem = mem;
+    stack->over = PYN_OK;
+    for (int i = 0; i < 2; i++) {
+        pyn_buf_init(&stack->up[i], mem, PYN_STACK_UP_MAX);
+        pyn_buf_init(&stack->down[i], mem, PYN_STACK_OUT_MAX);
+    }
+    pyn_buf_init(&stack->out, mem, PYN_STACK_OUT_MAX);
+    return stack;
+}
+
 pyn_status pyn_stack_new(const struct pyn_mem *mem, const struct pyn_layer_sources *sources, struct pyn_stack **out)
 {
     struct pyn_stack *stack = NULL;
@@ -106,17 +110,10 @@ pyn_status pyn_stack_new(const struct pyn_mem *mem, const struct pyn_layer_sourc
     if (sources->count == 0) {
         return PYN_OK;
     }
-    stack = pyn_mem_new(mem, 1, sizeof *stack);
+    stack = pyn_stack_alloc(mem);
     if (stack == NULL) {
         return PYN_ENOMEM;
     }
-    stack->mem = mem;
-    stack->over = PYN_OK;
-    for (int i = 0; i < 2; i++) {
-        pyn_buf_init(&stack->up[i], mem, PYN_STACK_UP_MAX);
-        pyn_buf_init(&stack->down[i], mem, PYN_STACK_OUT_MAX);
-    }
-    pyn_buf_init(&stack->out, mem, PYN_STACK_OUT_MAX);
     st = make_layers(stack, sources);
     if (st != PYN_OK) {
         pyn_stack_free(stack);

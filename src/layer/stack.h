@@ -32,11 +32,27 @@ struct pyn_layer_sources {
     uint32_t count;
 };
 
+/* How an open one is made anew from what ops->save() has written. PYN_EFORMAT: that is not it. */
+struct pyn_layer_revival {
+    const char *name; /* of its ops */
+    pyn_status (*revive)(const void *ctx, const struct pyn_mem *mem, struct pyn_view state, struct pyn_layer **out);
+    const void *ctx; /* borrowed, as long as the layer lives */
+};
+
 struct pyn_stack;
 
 /* Makes the layers, and begins: what the first has to say stands in the output. *out is NULL when there is no source. */
 pyn_status pyn_stack_new(const struct pyn_mem *mem, const struct pyn_layer_sources *sources, struct pyn_stack **out);
 void pyn_stack_free(struct pyn_stack *stack); /* accepts NULL */
+
+/*
+ * An open one, for another process, where it goes on when this one is freed: appended to state, which may hold keys and is the caller's to wipe.
+ * PYN_EWAIT: output stands there, or a layer is in the middle of something. Any other: it cannot, or is over.
+ */
+pyn_status pyn_stack_save(const struct pyn_stack *stack, struct pyn_buf *state);
+/* The same stack over there. PYN_EFORMAT: that is not what save wrote, or there is no revival for one of its layers. */
+pyn_status pyn_stack_revive(const struct pyn_mem *mem, const struct pyn_layer_revival *revivals, uint32_t revival_count,
+                            struct pyn_view state, struct pyn_stack **out);
 
 /* From the stream up; NULL: there are not so many. */
 struct pyn_layer *pyn_stack_layer(struct pyn_stack *stack, uint32_t index);

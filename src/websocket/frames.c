@@ -132,9 +132,23 @@ static pyn_status begin_data(struct pyn_frames *frames, const struct wslay_frame
     return PYN_OK;
 }
 
+/* wslay takes the shortest form of a length and no other. */
+static uint64_t head_len(const struct wslay_frame_iocb *frame)
+{
+    const uint64_t of_len = frame->payload_length < 126 ? 0 : frame->payload_length < 65536 ? 2 : 8;
+
+    return 2 + of_len + (frame->mask != 0 ? 4 : 0);
+}
+
+bool pyn_frames_is_between(const struct pyn_frames *frames)
+{
+    return frames->unframed == 0 && !frames->is_in_frame;
+}
+
 static pyn_status begin_frame(struct pyn_frames *frames, const struct wslay_frame_iocb *frame)
 {
     frames->is_in_frame = true;
+    frames->frame_len = head_len(frame) + frame->payload_length;
     frames->opcode = frame->opcode;
     frames->is_last = frame->fin != 0;
     frames->left = frame->payload_length;
@@ -188,6 +202,7 @@ static pyn_status take_close(struct pyn_frames *frames)
 static pyn_status end_frame(struct pyn_frames *frames, struct pyn_buf *out)
 {
     frames->is_in_frame = false;
+    frames->unframed -= frames->frame_len;
     switch (frames->opcode) {
     case WSLAY_CONNECTION_CLOSE:
         return take_close(frames);
@@ -230,6 +245,7 @@ pyn_status pyn_frames_receive(struct pyn_frames *frames, struct pyn_view bytes, 
     pyn_status st = PYN_OK;
 
     frames->in = bytes;
+    frames->unframed += bytes.len;
     while (st == PYN_OK) {
         struct wslay_frame_iocb frame = {0};
         ssize_t n = wslay_frame_recv(frames->context, &frame);

@@ -32,9 +32,11 @@ struct pyn_frames {
     bool is_in_message;   /* of several frames: a continuation has to come */
     uint64_t message_len; /* of the message so far */
     bool is_in_frame;
-    uint8_t opcode; /* of that frame */
-    bool is_last;   /* of its message */
-    uint64_t left;  /* bytes of its payload to come */
+    uint8_t opcode;     /* of that frame */
+    bool is_last;       /* of its message */
+    uint64_t left;      /* bytes of its payload to come */
+    uint64_t frame_len; /* bytes of all of it */
+    uint64_t unframed;  /* bytes that have come since the last frame was whole */
     uint8_t control[PYN_CONTROL_MAX];
     size_t control_len;
 
@@ -47,6 +49,9 @@ void pyn_frames_fini(struct pyn_frames *frames); /* also of what is zeroed */
 
 /* Takes all of the bytes: payload goes up, answers go out. */
 pyn_status pyn_frames_receive(struct pyn_frames *frames, struct pyn_view bytes, struct pyn_buf *up, struct pyn_buf *out);
+
+/* Between two frames: all that there is to know of what has come is in is_in_message and message_len. */
+bool pyn_frames_is_between(const struct pyn_frames *frames);
 
 /* One binary message. */
 pyn_status pyn_frames_send(struct pyn_frames *frames, struct pyn_view bytes, struct pyn_buf *out);

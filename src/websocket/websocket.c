@@ -165,7 +165,59 @@ static void release(struct pyn_layer *layer)
     pyn_mem_free(self->mem, self);
 }
 
-static const struct pyn_layer_ops ops = {"websocket", start, receive, send, finish, release, NULL};
+/* ---- in another process ---- */
+
+enum { FORM = 1 };
+
+/* As it stands in memory: who reads it was forked off from who has written it. */
+struct saved {
+    uint32_t form;
+    bool is_in_message;
+    uint64_t message_len;
+};
+
+static pyn_status save(const struct pyn_layer *layer, struct pyn_buf *state)
+{
+    const struct websocket *self = (const struct websocket *)layer;
+    struct saved saved;
+
+    if (!self->config.is_server || self->frames.code != 0) {
+        return PYN_EPROTOCOL;
+    }
+    if (!pyn_frames_is_between(&self->frames)) {
+        return PYN_EWAIT;
+    }
+    memset(&saved, 0, sizeof saved);
+    saved.form = FORM;
+    saved.is_in_message = self->frames.is_in_message;
+    saved.message_len = self->frames.message_len;
+    return pyn_buf_append(state, &saved, sizeof saved);
+}
+
+static const struct pyn_layer_ops ops = {"websocket", start, receive, send, finish, release, NULL, save};
+
+pyn_status pyn_websocket_revive(const void *ctx, const struct pyn_mem *mem, struct pyn_view state, struct pyn_layer **out)
+{
+    struct saved saved;
+    pyn_status st = PYN_EINTERNAL;
+
+    *out = NULL;
+    if (state.len != sizeof saved) {
+        return PYN_EFORMAT;
+    }
+    memcpy(&saved, state.data, sizeof saved);
+    if (saved.form != FORM) {
+        return PYN_EFORMAT;
+    }
+    st = pyn_websocket_make(ctx, mem, out);
+    if (st == PYN_OK) {
+        struct websocket *self = of(*out);
+        self->frames.is_in_message = saved.is_in_message;
+        self->frames.message_len = saved.message_len;
+        self->layer.is_open = true;
+    }
+    return st;
+}
 
 pyn_status pyn_websocket_make(const void *ctx, const struct pyn_mem *mem, struct pyn_layer **out)
 {

@@ -17,4 +17,8 @@
 /* For a struct pyn_layer_source: ctx is a struct pyn_websocket_config. */
 pyn_status pyn_websocket_make(const void *ctx, const struct pyn_mem *mem, struct pyn_layer **out);
 
+/* A server's that was open goes on here; ctx is a struct pyn_websocket_config. PYN_EFORMAT: that is not what its save() has written. */
+pyn_status pyn_websocket_revive(const void *ctx, const struct pyn_mem *mem, struct pyn_view state,
+                                struct pyn_layer **out);
+
 #endif

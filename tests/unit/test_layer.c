@@ -135,7 +135,7 @@ static void toy_free(struct pyn_layer *layer)
     pyn_mem_free(((struct toy *)layer)->mem, layer);
 }
 
-static const struct pyn_layer_ops toy_ops = {"toy", toy_start, toy_receive, toy_send, toy_finish, toy_free, NULL};
+static const struct pyn_layer_ops toy_ops = {"toy", toy_start, toy_receive, toy_send, toy_finish, toy_free, NULL, NULL};
 
 static pyn_status toy_make(const void *ctx, const struct pyn_mem *mem, struct pyn_layer **out)
 {
