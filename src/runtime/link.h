@@ -20,11 +20,18 @@
 #include "../channel/principal.h"
 #include "../layer/stack.h"
 #include "../quota/cpu.h"
+#include "../quota/fair.h"
 #include "../session/session.h"
 #include "fork.h"
 #include "inbox.h"
 
 struct pyn_server;
+
+/* A place among those that wait for a turn: of a link, or of a thread that goes on with a call of it. */
+struct pyn_seat {
+    struct pyn_entry entry; /* first */
+    bool is_thread;
+};
 
 /* A thread that waits for what comes in its lane. It stands on that thread's stack. */
 struct pyn_waiter {
@@ -86,8 +93,7 @@ struct pyn_link {
     struct pyn_server *server;
     struct pyn_call *queue; /* admitted calls, oldest first */
     struct pyn_call *queue_tail;
-    struct pyn_link *ready_next;
-    bool is_ready;          /* stands in the server's ready list */
+    struct pyn_seat seat;   /* among those that wait for a turn */
     struct pyn_cpu cpu;     /* that its calls have used; guarded by the watchdog's lock */
     bool is_stopped;        /* it was the server that ended it: what runs may come to its end */
     atomic_bool is_spent;   /* it was found so, and has to be looked at again */

@@ -24,7 +24,7 @@ bool pyn_rota_may_run(const struct pyn_server *server)
 /* Is there a turn for this thread? */
 static bool has_turn(const struct pyn_server *server)
 {
-    return server->ready != NULL && !server->is_turn_taken && server->resuming == 0 && pyn_rota_may_run(server);
+    return !pyn_fair_is_empty(&server->ready) && !server->is_turn_taken && pyn_rota_may_run(server);
 }
 
 /* False: it is not needed. */
@@ -71,7 +71,7 @@ void pyn_rota_end(struct pyn_server *server)
 
 void pyn_rota_hand_over(struct pyn_server *server)
 {
-    if (server->ready != NULL && server->is_main_idle && !pyn_rota_may_run(server)) {
+    if (!pyn_fair_is_empty(&server->ready) && server->is_main_idle && !pyn_rota_may_run(server)) {
         (void)eventfd_write(server->wake, 1);
     }
 }
@@ -117,7 +117,7 @@ void pyn_server_leave_main(struct pyn_server *server)
     main_of = NULL;
     server->has_main = server->is_main_idle = false;
     (void)pthread_cond_broadcast(&server->unpark);
-    if (server->ready != NULL) {
+    if (!pyn_fair_is_empty(&server->ready)) {
         (void)eventfd_write(server->wake, 1);
     }
     pyn_server_unlock(server);

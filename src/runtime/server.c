@@ -61,7 +61,6 @@ pyn_status pyn_server_new(const struct pyn_server_config *config, struct pyn_ser
     pyn_keepsake_enter(&server->keepsake, drop_inherited);
     server->links = calloc(config->connection_max, sizeof *server->links);
     (void)pthread_mutex_init(&server->lock, NULL);
-    (void)pthread_cond_init(&server->turn_free, NULL);
     (void)pthread_cond_init(&server->unpark, NULL);
     if (server->epoll < 0 || server->wake < 0 || server->links == NULL ||
         epoll_ctl(server->epoll, EPOLL_CTL_ADD, server->wake, &event) != 0) {
@@ -92,7 +91,6 @@ void pyn_server_free(struct pyn_server *server)
     pyn_server_unlisten(server);
     close_own(server);
     free(server->links);
-    (void)pthread_cond_destroy(&server->turn_free);
     (void)pthread_cond_destroy(&server->unpark);
     (void)pthread_mutex_destroy(&server->lock);
     free(server);
@@ -642,7 +640,6 @@ void pyn_server_stop(struct pyn_server *server)
     }
     pyn_server_lock(server);
     server->is_stopping = true;
-    (void)pthread_cond_broadcast(&server->turn_free);
     (void)pthread_cond_broadcast(&server->unpark);
     pyn_server_unlock(server);
     (void)eventfd_write(server->wake, 1u << 16);

@@ -2,7 +2,7 @@
  * server.h - many links, one epoll, and the turn: the right to run an exposed object's code.
  *
  * Every thread in pyn_server_run() waits on the same epoll. The one that reads an admitted call takes the turn, if it is free, runs the call and
- * writes the answer itself; while it is in Python the others read, refuse, answer pings and queue calls. Turns go round the links that have calls.
+ * writes the answer itself; while it is in Python the others read, refuse, answer pings and queue calls. Turns are dealt to the links that have calls, by weight and by the time that they take.
  * A call that waits for a peer gives its turn away and takes it again before it goes on.
  *
  * Owns:     links and listeners; what the host passes in stays the host's.

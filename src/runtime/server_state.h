@@ -4,6 +4,7 @@
 #ifndef PYN_SERVER_STATE_H
 #define PYN_SERVER_STATE_H
 
+#include "../quota/fair.h"
 #include "fork.h"
 #include "server.h"
 
@@ -47,10 +48,9 @@ struct pyn_server {
     pthread_cond_t unpark;
 
     bool is_turn_taken;
-    uint32_t resuming; /* threads that want their turn back: they go first */
-    pthread_cond_t turn_free;
-    struct pyn_link *ready; /* links with calls to run or objects to drop, in the order of their turns */
-    struct pyn_link *ready_tail;
+    uint64_t turn_since;      /* when its time began to count */
+    struct pyn_link *turn_of; /* and for whom */
+    struct pyn_fair ready;    /* links with calls to run or objects to drop, and threads that want their turn back */
 };
 
 /* In a child of a fork the server is the parent's: nothing of it is touched any more. */

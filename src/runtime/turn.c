@@ -1,22 +1,16 @@
-/* turn.c - whose call runs next: links in turn, one call at a time. */
+/* turn.c - whose call runs next: one at a time, each link in its turn, which is paid for by the time that it takes. */
+#include <stddef.h>
 #include <sys/eventfd.h>
 
+#include "clock.h"
 #include "server_state.h"
 
 static void make_ready(struct pyn_server *server, struct pyn_link *link)
 {
-    if (link->is_ready) {
-        return;
+    if (!link->seat.entry.is_in) {
+        (void)pyn_link_ref(link);
+        pyn_fair_put(&server->ready, &link->seat.entry);
     }
-    link->is_ready = true;
-    link->ready_next = NULL;
-    (void)pyn_link_ref(link);
-    if (server->ready_tail != NULL) {
-        server->ready_tail->ready_next = link;
-    } else {
-        server->ready = link;
-    }
-    server->ready_tail = link;
 }
 
 void pyn_server_enqueue(struct pyn_server *server, struct pyn_link *link, struct pyn_call *call)
@@ -65,7 +59,7 @@ void pyn_server_answered(struct pyn_server *server, struct pyn_link *link)
     if (is_due) {
         make_ready(server, link); /* whoever comes to it reads on */
     }
-    if (server->ready != NULL && !server->is_turn_taken && server->idle > 0) {
+    if (!pyn_fair_is_empty(&server->ready) && !server->is_turn_taken && server->idle > 0) {
         (void)eventfd_write(server->wake, 1);
     }
     pyn_server_unlock(server);
@@ -87,18 +81,63 @@ struct turn {
     struct pyn_call *call;
 };
 
+/* ---- whose turn it is ---- */
+
+/* A thread that goes on with a call, and waits for its turn to do so. It stands on that thread's stack. */
+struct resuming {
+    struct pyn_seat seat; /* first */
+    pthread_cond_t wake;
+    bool has_turn;
+};
+
+static struct pyn_seat *first_seat(struct pyn_server *server)
+{
+    return (struct pyn_seat *)pyn_fair_first(&server->ready);
+}
+
+/* Nobody has the turn: if it is that of a thread which waits for it, that has it now. */
+static void grant(struct pyn_server *server)
+{
+    struct pyn_seat *seat = server->is_turn_taken ? NULL : first_seat(server);
+
+    if (seat != NULL && seat->is_thread) {
+        struct resuming *resuming = (struct resuming *)pyn_fair_take(&server->ready);
+        resuming->has_turn = true;
+        server->is_turn_taken = true;
+        (void)pthread_cond_signal(&resuming->wake);
+    }
+}
+
+static void begin_turn(struct pyn_server *server, struct pyn_link *link, uint64_t now)
+{
+    server->is_turn_taken = true;
+    server->turn_of = link;
+    server->turn_since = now;
+}
+
+/* Whoever had it pays for it. */
+static void give_turn_away(struct pyn_server *server, uint64_t now)
+{
+    const struct pyn_link *link = server->turn_of;
+
+    if (now > server->turn_since) {
+        pyn_fair_charge(&server->ready, &server->turn_of->seat.entry, now - server->turn_since, link->quotas.weight);
+    }
+    server->turn_of = NULL;
+    server->is_turn_taken = false;
+    grant(server);
+}
+
+/* The link whose turn it is, if it is no thread's. */
 static struct pyn_link *next_link(struct pyn_server *server)
 {
-    struct pyn_link *link = server->ready;
+    struct pyn_seat *seat = NULL;
 
-    if (link != NULL) {
-        server->ready = link->ready_next;
-        if (server->ready == NULL) {
-            server->ready_tail = NULL;
-        }
-        link->is_ready = false;
+    grant(server);
+    if (!server->is_turn_taken) {
+        seat = (struct pyn_seat *)pyn_fair_take(&server->ready);
     }
-    return link;
+    return seat != NULL ? (struct pyn_link *)((char *)seat - offsetof(struct pyn_link, seat)) : NULL;
 }
 
 void pyn_server_unclog(struct pyn_server *server, struct pyn_link *link)
@@ -166,29 +205,24 @@ static void perform(struct pyn_server *server, const struct turn *turn)
         host->sweep(host->ctx, turn->link);
         pyn_server_unpause(turn->link);
     }
-    pyn_link_unref(turn->link);
-}
-
-static void give_turn_away(struct pyn_server *server)
-{
-    server->is_turn_taken = false;
-    if (server->resuming > 0) {
-        (void)pthread_cond_signal(&server->turn_free);
-    }
 }
 
 void pyn_server_take_turns(struct pyn_server *server)
 {
     struct turn turn;
+    uint64_t now = 0;
 
     pyn_server_lock(server);
-    while (pyn_server_is_ours(server) && pyn_rota_may_run(server) && !server->is_turn_taken && server->resuming == 0 &&
-           next_turn(server, &turn)) {
-        server->is_turn_taken = true; /* who resumes goes first */
+    while (pyn_server_is_ours(server) && pyn_rota_may_run(server) && !server->is_turn_taken && next_turn(server, &turn)) {
+        begin_turn(server, turn.link, now != 0 ? now : pyn_now());
         pyn_server_unlock(server);
         perform(server, &turn);
         pyn_server_lock(server);
-        give_turn_away(server);
+        if (pyn_server_is_ours(server)) { /* in a child nobody waits */
+            now = pyn_now();
+            give_turn_away(server, now);
+        }
+        pyn_link_unref(turn.link);
     }
     pyn_rota_hand_over(server);
     pyn_server_unlock(server);
@@ -201,7 +235,7 @@ static void ensure_thread(struct pyn_server *server)
     bool is_wanted = server->idle == 0 && server->parked == 0;
 
     if (!is_wanted) {
-        if (server->ready != NULL) {
+        if (!pyn_fair_is_empty(&server->ready)) {
             (void)eventfd_write(server->wake, 1);
         }
         return;
@@ -222,7 +256,7 @@ static bool suspend(struct pyn_server *server, struct pyn_link *link, bool is_ch
         server->suspended++;
         link->suspended++;
         pyn_rota_suspended(server, 1);
-        give_turn_away(server);
+        give_turn_away(server, pyn_now());
         ensure_thread(server);
     }
     pyn_server_unlock(server);
@@ -239,17 +273,32 @@ void pyn_server_suspend_again(struct pyn_server *server, struct pyn_link *link)
     (void)suspend(server, link, false);
 }
 
+/* It goes on where its call was, so what it will take is not guessed again. */
+static void seat_thread(const struct pyn_link *link, struct resuming *resuming)
+{
+    const struct pyn_entry *account = &link->seat.entry;
+
+    *resuming = (struct resuming){.seat = {.is_thread = true}};
+    resuming->seat.entry.start = account->start + account->owed;
+    resuming->seat.entry.is_known = true;
+    (void)pthread_cond_init(&resuming->wake, NULL);
+}
+
 void pyn_server_resume(struct pyn_server *server, struct pyn_link *link)
 {
+    struct resuming resuming;
+
     pyn_server_lock(server);
-    server->resuming++;
-    while (pyn_server_is_ours(server) && server->is_turn_taken) {
-        (void)pthread_cond_wait(&server->turn_free, &server->lock);
+    seat_thread(link, &resuming);
+    pyn_fair_put(&server->ready, &resuming.seat.entry);
+    grant(server);
+    while (pyn_server_is_ours(server) && !resuming.has_turn) { /* in a child it was the parent's */
+        (void)pthread_cond_wait(&resuming.wake, &server->lock);
     }
-    server->resuming--;
+    (void)pthread_cond_destroy(&resuming.wake);
     server->suspended--;
     link->suspended--;
     pyn_rota_suspended(server, -1);
-    server->is_turn_taken = true;
+    begin_turn(server, link, pyn_now());
     pyn_server_unlock(server);
 }
