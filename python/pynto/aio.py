@@ -13,15 +13,18 @@ import socket
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import partial
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self, overload
 
 from pynto import _core, server
+from pynto.aio_reconnecting import Reconnecting
+from pynto.backoff import check_address, outage
 from pynto.client import _by_name, _fd_of
 from pynto.errors import DeadlineExceeded, Disconnected, ProtocolError
 from pynto.policy import Policy
 
 __all__ = [
     "Connection",
+    "Reconnecting",
     "Server",
     "call",
     "connect",
@@ -100,6 +103,36 @@ def _tell(loop: asyncio.AbstractEventLoop, callback: Callable[[str], object], re
         task.add_done_callback(_telling.discard)
 
 
+@overload
+async def connect(  # type: ignore[overload-overlap]  # False is a bool, and comes first
+    address: str | socket.socket,
+    *,
+    root: str = "",
+    types: Iterable[type] = (),
+    quotas: Mapping[str, float] | None = None,
+    timeout: float = 30.0,
+    plain: bool = False,
+    key: str | os.PathLike[str] | None = None,
+    psk: str | os.PathLike[str] | None = None,
+    reconnect: Literal[False] = False,
+) -> Connection: ...
+
+
+@overload
+async def connect(
+    address: str,
+    *,
+    root: str = "",
+    types: Iterable[type] = (),
+    quotas: Mapping[str, float] | None = None,
+    timeout: float = 30.0,
+    plain: bool = False,
+    key: str | os.PathLike[str] | None = None,
+    psk: str | os.PathLike[str] | None = None,
+    reconnect: bool | float,
+) -> Reconnecting: ...
+
+
 async def connect(
     address: str | socket.socket,
     *,
@@ -110,33 +143,48 @@ async def connect(
     plain: bool = False,
     key: str | os.PathLike[str] | None = None,
     psk: str | os.PathLike[str] | None = None,
-) -> Connection:
+    reconnect: bool | float = False,
+) -> Connection | Reconnecting:
     """Connect as pynto.connect() does, for use by the running event loop; ssh:// is not for it.
 
     Names are looked up, and the transport is made, in the loop's executor; from then on there is no thread.
     """
-    loop = asyncio.get_running_loop()
+    if reconnect is not False:
+        longest = outage(reconnect)
+        address = check_address(address)
     own = None if key is None else _core.Key(key)
     shared = None if psk is None else _core.Key(psk)
-    if isinstance(address, socket.socket):
-        fd, peer = _core.dial(f"fd://{_fd_of(address)}", timeout, plain)
-        address.detach()
-        address = peer
-    else:
-        fd, peer = await _dialled(loop, partial(_core.dial, address, timeout, plain))
-    made = Connection(
-        loop, fd, fd, peer, root=root, types=_by_name(types), quotas=quotas, address=address, key=own, psk=shared
-    )
+    known = _by_name(types)
+
+    async def dial() -> Connection:
+        loop = asyncio.get_running_loop()
+        if isinstance(address, socket.socket):
+            fd, peer = _core.dial(f"fd://{_fd_of(address)}", timeout, plain)
+            address.detach()
+        else:
+            fd, peer = await _dialled(loop, partial(_core.dial, address, timeout, plain))
+        text = address if isinstance(address, str) else peer
+        made = Connection(loop, fd, fd, peer, root=root, types=known, quotas=quotas, address=text, key=own, psk=shared)
+        await _begin(made, _core.quotas(quotas, True)["hello"])
+        return made
+
+    return await dial() if reconnect is False else Reconnecting(dial, await dial(), timeout, longest)
+
+
+async def _begin(made: Connection, seconds: float) -> None:
     try:
-        async with asyncio.timeout(_core.quotas(quotas, True)["hello"]):
+        async with asyncio.timeout(seconds):
             made._root = await made._begin()
     except TimeoutError:
         made._close("no hello in time")
-        raise ProtocolError("no hello in time") from None
-    except BaseException:
+        late = ProtocolError("no hello in time")
+        late._final = False  # type: ignore[attr-defined]  # there may be time the next time
+        raise late from None
+    except BaseException as error:
+        if isinstance(error, ConnectionError | PermissionError):
+            error._final = made._final  # type: ignore[union-attr]
         made._close()
         raise
-    return made
 
 
 async def _dialled(loop: asyncio.AbstractEventLoop, dial: Callable[[], tuple[int, str]]) -> tuple[int, str]:

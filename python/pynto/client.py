@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Iterable, Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, BinaryIO, Generic, Self
+from typing import TYPE_CHECKING, Any, BinaryIO, Generic, Literal, Self, overload
 
 from pynto import _core
 from pynto.deadlines import bounded
@@ -17,6 +17,8 @@ from pynto.errors import Disconnected
 
 if TYPE_CHECKING:
     from typing_extensions import TypeVar  # type checkers bring it along: it is not needed at run time
+
+    from pynto.reconnecting import Reconnecting
 
     Root = TypeVar("Root", default=Any)
 else:
@@ -64,6 +66,40 @@ def _fd_of(stream: socket.socket) -> int:
     return stream.fileno()
 
 
+@overload
+def connect(  # type: ignore[overload-overlap]  # False is a bool, and comes first
+    address: str | socket.socket,
+    *,
+    root: str = "",
+    types: Iterable[type] = (),
+    quotas: Mapping[str, float] | None = None,
+    timeout: float = 30.0,
+    plain: bool = False,
+    read_ahead: int = 64,
+    key: str | os.PathLike[str] | None = None,
+    psk: str | os.PathLike[str] | None = None,
+    background: bool = True,
+    reconnect: Literal[False] = False,
+) -> Connection[Any]: ...
+
+
+@overload
+def connect(
+    address: str,
+    *,
+    root: str = "",
+    types: Iterable[type] = (),
+    quotas: Mapping[str, float] | None = None,
+    timeout: float = 30.0,
+    plain: bool = False,
+    read_ahead: int = 64,
+    key: str | os.PathLike[str] | None = None,
+    psk: str | os.PathLike[str] | None = None,
+    background: bool = True,
+    reconnect: bool | float,
+) -> Reconnecting[Any]: ...
+
+
 def connect(
     address: str | socket.socket,
     *,
@@ -76,7 +112,8 @@ def connect(
     key: str | os.PathLike[str] | None = None,
     psk: str | os.PathLike[str] | None = None,
     background: bool = True,
-) -> Connection[Any]:
+    reconnect: bool | float = False,
+) -> Connection[Any] | Reconnecting[Any]:
     """Connect to ``tcp://host:port``, ``ws://host:port/path``, ``unix:///path`` or ``fd://N``, or over a connected socket.
 
     A socket, such as one end of ``socket.socketpair()``, is taken over: it is detached, and closed with the connection.
@@ -88,37 +125,53 @@ def connect(
     address that is not this machine's is wanted. read_ahead: how many items of an ``Iterator`` of data may be fetched at once while nothing
     else goes on; 0: never more than one. key: the file of a key of one's own, for a ``pynto://key@host:port`` without a capability. psk: the
     file of the secret that this server asks of everybody. background: calls that the server makes by itself run in a thread of their own;
-    False: in whichever thread calls ``connection.serve()``.
+    False: in whichever thread calls ``connection.serve()``. reconnect: when the connection breaks another one is made, and ``root`` gives its
+    root; a number: the seconds that an outage may last (``docs/reconnecting.md``).
 
     ValueError: no address. Disconnected: nobody there. ProtocolError: not a Pynto server. Refused: not permitted.
     """
+    if reconnect is not False:
+        from pynto.backoff import check_address, outage
+        from pynto.reconnecting import Reconnecting
+
+        longest = outage(reconnect)
+        address = check_address(address)
     if isinstance(address, str) and address.startswith("ssh://"):
         from pynto.ssh import connect_by_ssh
 
         return connect_by_ssh(address, root=root, types=types, quotas=quotas, timeout=timeout, read_ahead=read_ahead)
     own = None if key is None else _core.Key(key)
     shared = None if psk is None else _core.Key(psk)
-    until = time.monotonic() + timeout
+    known = _by_name(types)
+
+    def dial() -> Connection[Any]:
+        until = time.monotonic() + timeout
+        fd, peer = _dial(address, timeout, plain)
+        return Connection(
+            fd,
+            fd,
+            peer,
+            root=root,
+            types=known,
+            quotas=quotas,
+            read_ahead=read_ahead,
+            address=address if isinstance(address, str) else peer,
+            key=own,
+            psk=shared,
+            background=background,
+            timeout=max(until - time.monotonic(), 1e-3) if timeout > 0 else 0.0,
+        )
+
+    return dial() if reconnect is False else Reconnecting(dial, dial(), timeout, longest)
+
+
+def _dial(address: str | socket.socket, timeout: float, plain: bool) -> tuple[int, str]:
     with bounded(timeout) as seconds:
-        if isinstance(address, socket.socket):
-            fd, peer = _core.dial(f"fd://{_fd_of(address)}", seconds, plain)
-            address.detach()
-        else:
-            fd, peer = _core.dial(address, seconds, plain)
-    return Connection(
-        fd,
-        fd,
-        peer,
-        root=root,
-        types=_by_name(types),
-        quotas=quotas,
-        read_ahead=read_ahead,
-        address=address if isinstance(address, str) else peer,
-        key=own,
-        psk=shared,
-        background=background,
-        timeout=max(until - time.monotonic(), 1e-3) if timeout > 0 else 0.0,
-    )
+        if isinstance(address, str):
+            return _core.dial(address, seconds, plain)
+        dialled = _core.dial(f"fd://{_fd_of(address)}", seconds, plain)
+        address.detach()
+        return dialled
 
 
 class StdStreamConnection(Connection[Root]):

@@ -1,4 +1,5 @@
 /* aio_type.c - pynto._core.AsyncConnection: a client's end that an event loop drives, on the descriptors themselves and without a thread. */
+#include "again.h"
 #include "endings.h"
 #include "layers.h"
 #include "loop.h"
@@ -240,6 +241,7 @@ static void end_link(struct pyn_link *link, pyn_status why, const char *reason, 
     pyn_link_lock(link);
     if (link->over == PYN_OK) {
         pyn_session_goodbye(link->session, is_fault ? (uint32_t)why : 0, is_fault ? reason : "");
+        link->is_final = !is_fault;
         pyn_link_end(link, why, reason);
     }
     pyn_link_unlock(link);
@@ -423,6 +425,16 @@ static PyObject *connection_reason(PyObject *self, void *Py_UNUSED(closure))
     return PyUnicode_FromString(of(self)->link->reason);
 }
 
+static PyObject *connection_final(PyObject *self, void *Py_UNUSED(closure))
+{
+    return pyn_link_final(of(self)->link);
+}
+
+static PyObject *connection_superseded(PyObject *self, PyObject *text)
+{
+    return pyn_link_superseded(of(self)->link, text);
+}
+
 static PyObject *connection_tasks(PyObject *self, void *Py_UNUSED(closure))
 {
     return PySet_New(of(self)->loop.tasks);
@@ -452,6 +464,7 @@ static PyMethodDef connection_methods[] = {
     {"_on_wake", connection_on_wake, METH_NOARGS, NULL},
     {"_on_stall", connection_on_stall, METH_NOARGS, NULL},
     {"_on_disconnect", connection_on_disconnect, METH_O, NULL},
+    {"_superseded", connection_superseded, METH_O, NULL},
     {"usage", connection_usage, METH_NOARGS,
      "usage()\n--\n\ndict[str, int]: what this end holds for the peer, and has held at most."},
     {NULL, NULL, 0, NULL},
@@ -461,6 +474,7 @@ static PyGetSetDef connection_getset[] = {
     {"peer", connection_peer, NULL, "str: the other side, for people.", NULL},
     {"closed", connection_is_closed, NULL, "bool: it is over.", NULL},
     {"_reason", connection_reason, NULL, "str: why.", NULL},
+    {"_final", connection_final, NULL, "bool: and for good.", NULL},
     {"_tasks", connection_tasks, NULL, "set: what runs here for the peer.", NULL},
     {"_loop", connection_loop, NULL, "The event loop that drives it.", NULL},
     {NULL, NULL, NULL, NULL, NULL},

@@ -2,6 +2,7 @@
 #include "call.h"
 
 #include "../runtime/clock.h"
+#include "again.h"
 #include "ahead.h"
 #include "deadline.h"
 #include "endings.h"
@@ -27,6 +28,7 @@ static void end_link(struct pyn_link *link, const char *reason)
     pyn_link_lock(link);
     if (link->over == PYN_OK) {
         pyn_session_goodbye(link->session, 0, "");
+        link->is_final = true;
         pyn_link_end(link, PYN_EGONE, reason);
     }
     while (pyn_link_is_ours(link) && link->unsolicited != NULL) {
@@ -195,12 +197,15 @@ static PyObject *connection_new(PyTypeObject *type, PyObject *args, PyObject *kw
     }
     self->party.types = types != Py_None ? Py_NewRef(types) : NULL;
     self->party.books = PyDict_New();
-    if (self->party.books == NULL || open_link(self, &opening, quotas) != 0 ||
-        (self->root = fetch_root(self, deadline)) == NULL) {
-        Py_DECREF(self);
-        return NULL;
+    if (self->party.books != NULL && open_link(self, &opening, quotas) == 0) {
+        self->root = fetch_root(self, deadline);
+        if (self->root != NULL) {
+            return (PyObject *)self;
+        }
+        pyn_mark_final(self->link);
     }
-    return (PyObject *)self;
+    Py_DECREF(self);
+    return NULL;
 }
 
 /* ---- looking ---- */
@@ -251,6 +256,21 @@ static PyObject *connection_is_closed(PyObject *self, void *Py_UNUSED(closure))
     is = of(self)->link->over != PYN_OK;
     pyn_link_unlock(of(self)->link);
     return PyBool_FromLong(is);
+}
+
+static PyObject *connection_final(PyObject *self, void *Py_UNUSED(closure))
+{
+    return pyn_link_final(of(self)->link);
+}
+
+static PyObject *connection_superseded(PyObject *self, PyObject *text)
+{
+    return pyn_link_superseded(of(self)->link, text);
+}
+
+static PyObject *connection_reason(PyObject *self, void *Py_UNUSED(closure))
+{
+    return PyUnicode_FromString(of(self)->link->reason);
 }
 
 static PyObject *connection_peer(PyObject *self, void *Py_UNUSED(closure))
@@ -437,6 +457,7 @@ static PyMethodDef connection_methods[] = {
      "seconds. How many there were."},
     {"ping", connection_ping, METH_VARARGS,
      "ping(timeout=10.0)\n--\n\nThe seconds of a round trip that runs no Python at the other side."},
+    {"_superseded", connection_superseded, METH_O, NULL},
     {"usage", connection_usage, METH_NOARGS,
      "usage()\n--\n\ndict[str, int]: what this end holds for the peer, and has held at most."},
     {NULL, NULL, 0, NULL},
@@ -446,6 +467,8 @@ static PyGetSetDef connection_getset[] = {
     {"root", connection_root, NULL, "What the server serves.", NULL},
     {"peer", connection_peer, NULL, "str: the other side, for people.", NULL},
     {"closed", connection_is_closed, NULL, "bool: it is over.", NULL},
+    {"_final", connection_final, NULL, "bool: and for good.", NULL},
+    {"_reason", connection_reason, NULL, "str: why.", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 

@@ -213,6 +213,7 @@ static void end_by_exit(struct pyn_link *link)
     pyn_link_lock(link);
     if (link->over == PYN_OK && link->server == NULL) {
         pyn_session_goodbye(link->session, 0, "");
+        link->is_final = true;
         pyn_link_end(link, PYN_EGONE, "the program ends");
     }
     pyn_link_unlock(link);

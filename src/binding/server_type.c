@@ -306,6 +306,11 @@ static PyObject *server_new(PyTypeObject *type, PyObject *args, PyObject *kwargs
         PyErr_SetString(PyExc_TypeError, "door is of type Door");
         return NULL;
     }
+    if (door != Py_None && pyn_door_is_closed(pyn_door_of(door))) {
+        PyErr_SetString(PyExc_ValueError,
+                        "its key was wiped when the server that it belonged to was closed: make a new State");
+        return NULL;
+    }
     self = of(type->tp_alloc(type, 0));
     if (self == NULL) {
         return NULL;

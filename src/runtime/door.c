@@ -236,6 +236,15 @@ pyn_status pyn_door_next(struct pyn_door *door, uint64_t timeout_ns, struct pyn_
     return st;
 }
 
+bool pyn_door_is_closed(const struct pyn_door *door)
+{
+    struct pyn_door *mine = lock(door);
+    const bool is = mine->is_closed;
+
+    unlock(mine);
+    return is;
+}
+
 void pyn_door_close(struct pyn_door *door)
 {
     (void)lock(door);

@@ -52,5 +52,6 @@ bool pyn_door_ask(struct pyn_door *door, const struct pyn_asking *asking);
 pyn_status pyn_door_next(struct pyn_door *door, uint64_t timeout_ns, struct pyn_asking *out);
 /* Ends pyn_door_next(), and wipes the key: nothing that comes later opens. */
 void pyn_door_close(struct pyn_door *door);
+bool pyn_door_is_closed(const struct pyn_door *door);
 
 #endif

@@ -182,12 +182,19 @@ static void printable(char *out, size_t room, const char *text, size_t len)
     out[at] = '\0';
 }
 
+/* What may be otherwise the next time. */
+static bool is_passing(pyn_status over)
+{
+    return over == PYN_EGONE || over == PYN_EFLOOD || over == PYN_ENOMEM;
+}
+
 void pyn_link_end(struct pyn_link *link, pyn_status why, const char *reason)
 {
     if (link->over != PYN_OK) {
         return;
     }
     link->over = pyn_status_class(why) == PYN_CLASS_CLOSE || pyn_status_class(why) == PYN_CLASS_BROKEN ? why : PYN_EGONE;
+    link->is_final = link->is_final || !is_passing(link->over);
     printable(link->reason, sizeof link->reason, reason, strlen(reason));
     pyn_link_flush(link); /* a goodbye that stands there */
     if (link->stack != NULL) {
@@ -374,6 +381,7 @@ static void take_goodbye(struct pyn_link *link, uint64_t code, struct pyn_view r
     char text[sizeof link->reason] = "";
     bool is_known = code < PYN_ENOMEM && pyn_status_class((pyn_status)code) == PYN_CLASS_CLOSE;
 
+    link->is_final = code != 0 && code != PYN_ENOMEM; /* what is not known is a fault, too */
     printable(text, sizeof text, (const char *)reason.data, reason.len);
     pyn_link_end(link, is_known ? (pyn_status)code : PYN_EGONE, text[0] == '\0' ? "the peer has said goodbye" : text);
 }

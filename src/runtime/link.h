@@ -58,7 +58,8 @@ struct pyn_link {
     int out;
     bool is_socket;
     pyn_status over;
-    char reason[160]; /* why it is over, printable */
+    bool is_final;    /* and a new connection would end in the same way, or it was this end that wanted it so */
+    char reason[160]; /* why it is over, printable; a binding that can be read under a lock of its own may add to it */
     char peer[160];   /* who is there, for people */
     bool has_uid;     /* of a Unix socket: who has connected */
     bool is_parent;   /* of stdin and stdout: who has started us */

@@ -108,7 +108,7 @@ static bool read_once(struct pyn_link *link)
         return is_large || n == READ_AT_ONCE;
     }
     if (n == 0 || (error != EAGAIN && error != EWOULDBLOCK)) {
-        pyn_link_end(link, PYN_EGONE, n == 0 ? "the peer has closed the connection" : "the peer is gone");
+        pyn_link_end(link, PYN_EGONE, n == 0 ? pyn_link_cut_reason(link) : "the peer is gone");
     }
     return false;
 }

@@ -174,5 +174,6 @@ void pyn_link_end_unopened(struct pyn_link *link)
     if (link->over == PYN_OK && !pyn_link_is_open(link)) {
         (void)snprintf(reason, sizeof reason, "no %s handshake in time", pyn_stack_waits_for(link->stack));
         pyn_link_end(link, PYN_EPROTOCOL, reason);
+        link->is_final = false; /* there may be time the next time */
     }
 }

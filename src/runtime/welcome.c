@@ -98,7 +98,7 @@ void pyn_link_check_expiry(struct pyn_link *link)
     const struct pyn_principal *who = pyn_link_principal(link);
 
     if (link->over == PYN_OK && who != NULL && who->expires_at != 0 && pyn_calendar_now() >= who->expires_at) {
-        pyn_session_goodbye(link->session, 0, "what was granted has expired");
+        pyn_session_goodbye(link->session, (uint32_t)PYN_EDENIED, "what was granted has expired");
         pyn_link_end(link, PYN_EGONE, "what was granted has expired");
     }
 }
@@ -112,7 +112,7 @@ static void end_if_of(struct pyn_link *link, const uint8_t id[PYN_GRANT_ID_LEN])
     pyn_link_lock(link);
     who = link->over == PYN_OK ? pyn_link_principal(link) : NULL;
     if (who != NULL && memcmp(who->grant, id, PYN_GRANT_ID_LEN) == 0) {
-        pyn_session_goodbye(link->session, 0, "what was granted has been revoked");
+        pyn_session_goodbye(link->session, (uint32_t)PYN_EDENIED, "what was granted has been revoked");
         pyn_link_end(link, PYN_EGONE, "what was granted has been revoked");
     }
     pyn_link_unlock(link);

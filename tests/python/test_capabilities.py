@@ -14,41 +14,9 @@ from typing import Any
 import guarded
 import pynto
 import pytest
+from house import House
 from pynto import _core
 from pynto.state import State
-
-
-class House:
-    """A server of guarded.Room at pynto://, and its state."""
-
-    def __init__(self, folder: Path, policy: Path, target: Any = None) -> None:
-        self.state = State(folder)
-        self.server = pynto.Server(
-            guarded.Room() if target is None else target, policy=policy, listen="pynto://127.0.0.1:0", state=self.state
-        ).start()
-        self.address = self.server.address
-        self.where = self.address.rpartition("@")[2]
-        self._connections: list[pynto.Connection] = []
-
-    def url(self, **options: Any) -> str:
-        """The address with a new capability, which is good from now on."""
-        address = self.state.address(self.where, self.state.new_capability(**options))
-        assert self.server._keeper is not None
-        self.server._keeper.load()
-        return address
-
-    def connect(self, address: str | None = None, **options: Any) -> pynto.Connection:
-        made = pynto.connect(address or self.url(), **options)
-        self._connections.append(made)
-        return made
-
-    def id(self) -> str:
-        return self.state.capabilities()[-1].id
-
-    def close(self) -> None:
-        for each in self._connections:
-            each.close()
-        self.server.close()
 
 
 @pytest.fixture(scope="module")
@@ -210,6 +178,12 @@ def test_capabilities_outlive_the_server(tmp_path: Path, guarded_policy: Path) -
         pynto.connect(url).close()
         with pytest.raises(pynto.Refused):
             pynto.connect(url)
+
+
+def test_a_state_goes_with_its_server(house: House, guarded_policy: Path) -> None:
+    house.server.close()
+    with pytest.raises(ValueError, match="make a new State"):
+        pynto.Server(guarded.Room(), policy=guarded_policy, listen="pynto://127.0.0.1:0", state=house.state)
 
 
 def test_the_store_does_not_hold_what_it_gives_away(house: House) -> None:
@@ -493,8 +467,9 @@ def test_a_server_at_pynto_needs_a_state(guarded_policy: Path) -> None:
 
 
 def test_an_address_to_listen_at_has_the_servers_key_or_none(tmp_path: Path, guarded_policy: Path) -> None:
-    state = State(tmp_path / "state")
-    for key, is_right in ((state.key.public, True), (_core.Key.generate().public, False)):
+    own = State(tmp_path / "state").key.public
+    for key, is_right in ((own, True), (_core.Key.generate().public, False)):
+        state = State(tmp_path / "state")
         listen = f"pynto://{key}@127.0.0.1:0"
         if is_right:
             pynto.Server(guarded.Room(), policy=guarded_policy, listen=listen, state=state).close()
