@@ -185,22 +185,30 @@ size_t pyn_grants_drop(struct pyn_grants *grants, const uint8_t id[PYN_GRANT_ID_
     return dropped;
 }
 
-/* The same work wherever it stands in its set, and when it does not stand there: then it is the set's first, and *is_there false. */
-static const struct pyn_grant *look_up(const struct pyn_grants *grants, const uint8_t digest[PYN_DIGEST_LEN],
-                                       bool *is_there)
+/* What stands in the set, gathered from all of it. Zeros: nothing. */
+struct seen {
+    size_t at;
+    uint64_t kind;
+    uint64_t expires_at;
+    bool is_there;
+};
+
+/* The same work, and the same memory, wherever it stands in its set, and when it does not stand there. */
+static struct seen look_up(const struct pyn_grant *set, const uint8_t digest[PYN_DIGEST_LEN])
 {
-    const struct pyn_grant *set = set_of(grants->slots, grants->room, digest);
-    size_t found = 0;
-    size_t count = 0;
+    struct seen seen = {0};
+    uint64_t count = 0;
 
     for (size_t i = 0; i < WAYS; i++) {
-        const unsigned is_other = (unsigned)sodium_memcmp(set[i].digest, digest, PYN_DIGEST_LEN); /* 0, or -1: all ones */
-        const size_t is_same = is_other + 1u;
-        found |= i & (0 - is_same);
-        count += is_same;
+        const uint64_t is_other = (uint64_t)(int64_t)sodium_memcmp(set[i].digest, digest,
+                                                                   PYN_DIGEST_LEN); /* 0, or all ones */
+        seen.at |= i & ~is_other;
+        seen.kind |= (uint64_t)set[i].kind & ~is_other;
+        seen.expires_at |= set[i].expires_at & ~is_other;
+        count += 1 & ~is_other;
     }
-    *is_there = count == 1;
-    return &set[found];
+    seen.is_there = count == 1;
+    return seen;
 }
 
 size_t pyn_grants_count(const struct pyn_grants *grants)
@@ -300,8 +308,8 @@ enum pyn_admittance pyn_grants_judge(const struct pyn_grants *grants, const stru
     static const uint8_t nothing[PYN_CAPABILITY_LEN];
     struct parsed parsed;
     uint8_t digest[PYN_DIGEST_LEN];
-    const struct pyn_grant *grant = NULL;
-    bool is_there = false;
+    const struct pyn_grant *set = NULL;
+    struct seen seen;
     bool is_good = parse(claim, &parsed);
 
     *who = (struct pyn_principal){.kind = PYN_PRINCIPAL_NOBODY};
@@ -309,8 +317,10 @@ enum pyn_admittance pyn_grants_judge(const struct pyn_grants *grants, const stru
         parsed = (struct parsed){.kind = PYN_LOGIN_CAPABILITY, .what = {nothing, sizeof nothing}};
     }
     pyn_grants_digest(grants, parsed.kind, parsed.what, digest);
-    grant = look_up(grants, digest, &is_there);
-    is_good = is_good & is_there & (grant->kind == parsed.kind) & ((grant->expires_at == 0) | (now < grant->expires_at));
+    set = set_of(grants->slots, grants->room, digest);
+    seen = look_up(set, digest);
+    is_good = is_good & seen.is_there & (seen.kind == (uint64_t)parsed.kind) &
+              ((seen.expires_at == 0) | (now < seen.expires_at));
     if (is_good && parsed.kind == PYN_LOGIN_NARROWED) { /* only who holds something that was granted gets here */
         is_good = is_signed(grants, &parsed);
     }
@@ -318,6 +328,6 @@ enum pyn_admittance pyn_grants_judge(const struct pyn_grants *grants, const stru
     if (!is_good) {
         return PYN_JUDGED_OUT;
     }
-    describe(grant, &parsed, who);
-    return grant->is_counted ? PYN_JUDGED_LATER : PYN_JUDGED_IN;
+    describe(&set[seen.at], &parsed, who);
+    return set[seen.at].is_counted ? PYN_JUDGED_LATER : PYN_JUDGED_IN;
 }
