@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
+import json
 import os
 import re
 import select
+import shutil
 import socket
 import subprocess
 import sys
@@ -16,6 +19,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
+from pynto.state import State
 from rawpeer import (
     ERROR,
     FREE,
@@ -32,15 +36,45 @@ from rawpeer import (
     RawPeerError,
     pack,
 )
+from tunnel import SealedFar, WebFar, dig
 
 HERE = Path(__file__).resolve().parent
-POLICY = HERE / "victim.policy.json"
+COMMITTED = HERE / "victim.policy.json"
 HELLO_BYTES = pack([HELLO, "pynto", VERSION, None, {}]) + NEWLINE
 DENIAL = pack([ERROR, ["Refused", "not permitted", None, None]]) + NEWLINE
 SECRET = "s3cr3t-canary-7f21"
 PATIENCE = 10.0  # seconds until a server that answers late counts as one that does not
 CLOSE_WITHIN = 1.0
-TRANSPORTS = ("tcp", "unix", "stdio")
+# The whole suite over another one: PYNTO_ATTACK_TRANSPORT=pynto tools/test python -- tests/attack
+DEFAULT_TRANSPORT = os.environ.get("PYNTO_ATTACK_TRANSPORT", "unix")
+TRANSPORTS = ("tcp", "unix", "stdio", "ws", "pynto")
+
+
+def policy_of_the_victim() -> Path:
+    """The committed policy, or one made for the interpreter that runs, when that is another one."""
+    policy = json.loads(COMMITTED.read_text())
+    running = f"{sys.version_info.major}.{sys.version_info.minor}"
+    if policy["python"] == running:
+        return COMMITTED
+    made = Path(tempfile.mkdtemp(prefix="victim-")) / "victim.policy.json"
+    atexit.register(shutil.rmtree, made.parent, ignore_errors=True)
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        "pynto.audit.cli",
+        "generate",
+        "victim:Root",
+        "--path",
+        str(HERE),
+        "-o",
+        str(made),
+    ]
+    subprocess.run(command, cwd=HERE, stdin=subprocess.DEVNULL, capture_output=True, timeout=120, check=False)
+    return made
+
+
+POLICY = policy_of_the_victim()
 
 
 class Attacker(RawPeer):
@@ -192,6 +226,8 @@ def closes(peer: Attacker, *, within: float = CLOSE_WITHIN, is_reset_fine: bool 
 class Process:
     """``pynto serve`` in a process of its own."""
 
+    url = ""  # of its encrypted channel, with a capability, for one that has it
+
     def __init__(
         self,
         folder: Path,
@@ -210,11 +246,13 @@ class Process:
             command, cwd=cwd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._stderr, env=env
         )
         assert self.process.stdout is not None
-        line = self.process.stdout.readline().decode()
-        found = re.search(r"tcp://([\d.]+):(\d+)", line)
-        assert found, f"the server did not start: {line!r} {self.log()}"
-        self.tcp = (found[1], int(found[2]))
-        self.process.stdout.readline()
+        self.ports: dict[str, tuple[str, int]] = {}
+        for _ in range(command.count("--listen")):
+            line = self.process.stdout.readline().decode()
+            assert line, f"the server did not start: {self.log()}"
+            if found := re.search(r"(\w+)://(?:[^@/]*@)?([\d.]+):(\d+)", line):
+                self.ports[found[1]] = (found[2], int(found[3]))
+        self.tcp = self.ports["tcp"]
         self.baseline: dict[str, int] = {}
 
     @property
@@ -224,8 +262,16 @@ class Process:
     def log(self) -> str:
         return self.errors.read_text(errors="replace")
 
-    def connect(self, transport: str = "unix", *, hello: bool = True) -> Attacker:
-        peer = Attacker(self.tcp if transport == "tcp" else self.unix)
+    def entrance(self, transport: str) -> socket.socket | tuple[str, int] | str:
+        """Where bytes go in, for an Attacker."""
+        if transport == "ws":
+            return dig(WebFar(self.ports["ws"], "/pynto"))
+        if transport == "pynto":
+            return dig(SealedFar(self.url))
+        return self.tcp if transport == "tcp" else self.unix
+
+    def connect(self, transport: str = DEFAULT_TRANSPORT, *, hello: bool = True) -> Attacker:
+        peer = Attacker(self.entrance(transport))
         if hello:
             peer.hello()
         return peer
@@ -284,6 +330,18 @@ def serving(
             process.process.wait()
             raise
         assert process.stop() == 0, process.log()[-4000:]
+
+
+class Everywhere(Process):
+    """One at each kind of address."""
+
+    def __init__(self, folder: Path, *options: str) -> None:
+        state = State(folder / "state")
+        secret = state.new_capability(note="of the attacker's")
+        more = ("--listen", "ws://127.0.0.1:0/pynto", "--listen", "pynto://127.0.0.1:0", "--state", str(state.folder))
+        super().__init__(folder, ("victim:Root",), POLICY, *more, *options)
+        host, port = self.ports["pynto"]
+        self.url = state.address(f"{host}:{port}", secret)
 
 
 class Stdio:

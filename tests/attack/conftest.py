@@ -13,13 +13,13 @@ for folder in (HERE, HERE.parent / "python"):
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
 
-from attacker import POLICY, TRANSPORTS, Attacker, Process, Stdio  # noqa: E402  (needs the path)
+from attacker import TRANSPORTS, Attacker, Everywhere, Process, Stdio  # noqa: E402  (needs the path)
 
 
 @pytest.fixture(scope="session")
 def victim(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
     """One server for all attacks that it has to survive."""
-    process = Process(tmp_path_factory.mktemp("victim"), ("victim:Root",), POLICY, "--verbose")
+    process = Everywhere(tmp_path_factory.mktemp("victim"), "--verbose")
     yield process
     process.is_sound()
     assert process.stop() == 0, process.log()[-4000:]

@@ -42,8 +42,8 @@ def judge(peer: Attacker, vector: dict[str, Any], message: bytes) -> None:
 
 
 def is_for(transport: str, number: int) -> bool:
-    """On stdio, where each connection is a process, every fourth; elsewhere all of them."""
-    return transport != "stdio" or number % 4 == 0
+    """All of them over TCP and Unix sockets; where a connection costs more, every fourth, and not the same ones everywhere."""
+    return transport in ("tcp", "unix") or number % 4 == TRANSPORTS.index(transport) % 4
 
 
 CASES = [

@@ -11,16 +11,7 @@ from typing import Any
 
 import pytest
 from attacker import HELLO_BYTES, PATIENCE, POLICY, Attacker, Honest, Process, call_bytes, until
-
-KEY = "dGhlIHNhbXBsZSBub25jZQ=="
-FIELDS = {
-    "Upgrade": "websocket",
-    "Connection": "Upgrade",
-    "Sec-WebSocket-Version": "13",
-    "Sec-WebSocket-Key": KEY,
-    "Sec-WebSocket-Protocol": "pynto.1",
-}
-TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
+from webstream import CLOSE, PING, PONG, TEXT, WebStream, frame, head
 
 
 class Web(Process):
@@ -28,10 +19,7 @@ class Web(Process):
 
     def __init__(self, folder: Path, *options: str) -> None:
         super().__init__(folder, ("victim:Root",), POLICY, "--listen", "ws://127.0.0.1:0/pynto", "--verbose", *options)
-        assert self.process.stdout is not None
-        found = re.search(r"ws://127\.0\.0\.1:(\d+)/pynto\n$", self.process.stdout.readline().decode())
-        assert found
-        self.ws = ("127.0.0.1", int(found[1]))
+        self.ws = self.ports["ws"]
 
     def dial(self) -> socket.socket:
         return socket.create_connection(self.ws, PATIENCE)
@@ -43,85 +31,6 @@ def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
     yield process
     process.is_sound()
     assert process.stop() == 0, process.log()[-4000:]
-
-
-def head(line: str = "GET /pynto HTTP/1.1", host: str | None = "127.0.0.1", *more: str, **changes: str | None) -> bytes:
-    fields: dict[str, str | None] = {"Host": host, **FIELDS}
-    fields |= {name.replace("_", "-"): value for name, value in changes.items()}
-    lines = [line, *(f"{name}: {value}" for name, value in fields.items() if value is not None), *more]
-    return "\r\n".join([*lines, "", ""]).encode("latin-1")
-
-
-def frame(payload: bytes, opcode: int = BINARY, *, fin: int = 0x80, mask: bytes | None = b"\1\2\3\4") -> bytes:
-    bit = 0x80 if mask is not None else 0
-    size = len(payload)
-    if size < 126:
-        start = bytes([fin | opcode, bit | size])
-    elif size < 65536:
-        start = bytes([fin | opcode, bit | 126]) + struct.pack(">H", size)
-    else:
-        start = bytes([fin | opcode, bit | 127]) + struct.pack(">Q", size)
-    if mask is None:
-        return start + payload
-    return start + mask + bytes(byte ^ mask[i % 4] for i, byte in enumerate(payload))
-
-
-class WebStream:
-    """What RawPeer needs of a socket, over frames."""
-
-    def __init__(self, stream: socket.socket) -> None:
-        self.stream = stream
-        self.buffer = bytearray()
-        self.code: int | None = None
-
-    def settimeout(self, seconds: float) -> None:
-        self.stream.settimeout(seconds)
-
-    def close(self) -> None:
-        self.stream.close()
-
-    def sendall(self, data: bytes) -> None:
-        self.stream.sendall(frame(data))
-
-    def more(self) -> None:
-        part = self.stream.recv(65536)
-        if not part:
-            raise EOFError
-        self.buffer += part
-
-    def take(self, count: int) -> bytes:
-        while len(self.buffer) < count:
-            self.more()
-        taken = bytes(self.buffer[:count])
-        del self.buffer[:count]
-        return taken
-
-    def head(self) -> bytes:
-        while b"\r\n\r\n" not in self.buffer:
-            self.more()
-        return self.take(self.buffer.index(b"\r\n\r\n") + 4)
-
-    def frame(self) -> tuple[int, bytes]:
-        first, size = self.take(2)
-        assert first & 0xF0 == 0x80 and size < 128, f"{first:02x} {size:02x}: a server sends whole frames, unmasked"
-        if size == 126:
-            (size,) = struct.unpack(">H", self.take(2))
-        elif size == 127:
-            (size,) = struct.unpack(">Q", self.take(8))
-        return first & 15, self.take(size)
-
-    def recv(self, _: int) -> bytes:
-        """The next piece of the stream; nothing at its end."""
-        try:
-            while True:
-                opcode, payload = self.frame()
-                if opcode == BINARY:
-                    return payload
-                if opcode == CLOSE:
-                    self.code = int.from_bytes(payload[:2], "big")
-                    return b""
-        except EOFError:
-            return b""
 
 
 class WebPeer(Attacker):
