@@ -1,6 +1,8 @@
 /* again.c - see again.h. */
 #include "again.h"
 
+enum { TEXT_ROOM = 160 };
+
 static bool is_final(struct pyn_link *link)
 {
     bool is = false;
@@ -38,8 +40,9 @@ PyObject *pyn_link_superseded(struct pyn_link *link, PyObject *text)
     }
     pyn_link_lock(link);
     if (link->over != PYN_OK) {
-        const size_t len = strlen(link->reason);
-        (void)PyOS_snprintf(link->reason + len, sizeof link->reason - len, "; %s", more);
+        char both[TEXT_ROOM];
+        (void)PyOS_snprintf(both, sizeof both, "%s; %s", link->reason, more);
+        pyn_link_explain(link, both);
     }
     pyn_link_unlock(link);
     Py_RETURN_NONE;

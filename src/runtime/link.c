@@ -14,6 +14,8 @@
 #include "server.h"
 #include "watch.h"
 
+enum { TEXT_MAX = 159 }; /* characters of a name or a reason */
+
 /* In a child: its own copies, which nobody else sees. */
 static void drop_inherited(struct pyn_keepsake *keepsake)
 {
@@ -26,24 +28,49 @@ static void drop_inherited(struct pyn_keepsake *keepsake)
     link->wake = -1;
 }
 
+static struct pyn_link_conds *new_conds(void)
+{
+    struct pyn_link_conds *conds = malloc(sizeof *conds);
+    pthread_condattr_t attributes;
+
+    if (conds == NULL) {
+        return NULL;
+    }
+    (void)pthread_condattr_init(&attributes);
+    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(&conds->background, &attributes);
+    (void)pthread_cond_init(&conds->serving, &attributes);
+    (void)pthread_condattr_destroy(&attributes);
+    return conds;
+}
+
+static void free_conds(struct pyn_link_conds *conds)
+{
+    if (conds != NULL) {
+        (void)pthread_cond_destroy(&conds->background);
+        (void)pthread_cond_destroy(&conds->serving);
+        free(conds);
+    }
+}
+
 struct pyn_link *pyn_link_new(struct pyn_session *session, const struct pyn_quotas *quotas, int in, int out,
                               const char *peer)
 {
     struct pyn_link *link = calloc(1, sizeof *link);
-    pthread_condattr_t attributes;
     int type = 0;
     socklen_t len = sizeof type;
 
     if (link == NULL) {
         return NULL;
     }
+    link->reason = "";
+    link->peer = strndup(peer, TEXT_MAX);
+    if (link->peer == NULL) {
+        free(link);
+        return NULL;
+    }
     link->birth = pyn_fork_count();
     (void)pthread_mutex_init(&link->lock, NULL);
-    (void)pthread_condattr_init(&attributes);
-    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&link->background, &attributes);
-    (void)pthread_cond_init(&link->serving, &attributes);
-    (void)pthread_condattr_destroy(&attributes);
     atomic_init(&link->refs, 1);
     link->session = session;
     link->quotas = *quotas;
@@ -54,7 +81,6 @@ struct pyn_link *pyn_link_new(struct pyn_session *session, const struct pyn_quot
     link->wake = -1;
     link->accepted_at = pyn_now();
     link->moved_at = link->accepted_at;
-    (void)snprintf(link->peer, sizeof link->peer, "%s", peer);
     pyn_keepsake_enter(&link->keepsake, drop_inherited);
     return link;
 }
@@ -70,7 +96,7 @@ void pyn_link_lock(struct pyn_link *link)
         (void)pthread_mutex_lock(&link->lock);
     } else if (link->over == PYN_OK) {
         link->over = PYN_EGONE;
-        (void)snprintf(link->reason, sizeof link->reason, "the connection is that of the parent process");
+        link->reason = "the connection is that of the parent process";
     }
 }
 
@@ -112,9 +138,10 @@ void pyn_link_unref(struct pyn_link *link)
     if (link->wake >= 0) {
         (void)close(link->wake);
     }
-    (void)pthread_cond_destroy(&link->background);
-    (void)pthread_cond_destroy(&link->serving);
+    free_conds(link->conds);
     (void)pthread_mutex_destroy(&link->lock);
+    free(link->peer);
+    free(link->reason_block);
     free(link);
 }
 
@@ -134,7 +161,8 @@ struct pyn_link *pyn_link_client(const struct pyn_quotas *quotas, struct pyn_vie
         config.mem = pyn_mem_default();
         config.quotas = &link->quotas;
         link->wake = wake;
-        if (pyn_session_new(&config, &session) == PYN_OK) {
+        link->conds = new_conds();
+        if (link->conds != NULL && pyn_session_new(&config, &session) == PYN_OK) {
             link->session = session;
             return link;
         }
@@ -165,8 +193,10 @@ static void wake_everybody(struct pyn_link *link)
     for (struct pyn_waiter *waiter = link->waiters; waiter != NULL; waiter = waiter->next) {
         (void)pthread_cond_signal(&waiter->wake);
     }
-    (void)pthread_cond_broadcast(&link->background);
-    (void)pthread_cond_broadcast(&link->serving);
+    if (link->conds != NULL) {
+        (void)pthread_cond_broadcast(&link->conds->background);
+        (void)pthread_cond_broadcast(&link->conds->serving);
+    }
     if (link->wake >= 0) {
         (void)eventfd_write(link->wake, 1);
     }
@@ -188,6 +218,20 @@ static bool is_passing(pyn_status over)
     return over == PYN_EGONE || over == PYN_EFLOOD || over == PYN_ENOMEM;
 }
 
+void pyn_link_explain(struct pyn_link *link, const char *reason)
+{
+    const size_t room = strnlen(reason, TEXT_MAX) + 1;
+
+    free(link->reason_block);
+    link->reason_block = malloc(room);
+    if (link->reason_block == NULL) {
+        link->reason = pyn_status_name(link->over);
+        return;
+    }
+    printable(link->reason_block, room, reason, strlen(reason));
+    link->reason = link->reason_block;
+}
+
 void pyn_link_end(struct pyn_link *link, pyn_status why, const char *reason)
 {
     if (link->over != PYN_OK) {
@@ -195,7 +239,7 @@ void pyn_link_end(struct pyn_link *link, pyn_status why, const char *reason)
     }
     link->over = pyn_status_class(why) == PYN_CLASS_CLOSE || pyn_status_class(why) == PYN_CLASS_BROKEN ? why : PYN_EGONE;
     link->is_final = link->is_final || !is_passing(link->over);
-    printable(link->reason, sizeof link->reason, reason, strlen(reason));
+    pyn_link_explain(link, reason);
     pyn_link_flush(link); /* a goodbye that stands there */
     if (link->stack != NULL) {
         /* What the peer will never read has not ended in an orderly way. */
@@ -378,7 +422,7 @@ static void take_answer(struct pyn_link *link, struct pyn_answer *answer)
 /* code: why the peer ends, if it is one of the close class's. */
 static void take_goodbye(struct pyn_link *link, uint64_t code, struct pyn_view reason)
 {
-    char text[sizeof link->reason] = "";
+    char text[TEXT_MAX + 1] = "";
     bool is_known = code < PYN_ENOMEM && pyn_status_class((pyn_status)code) == PYN_CLASS_CLOSE;
 
     link->is_final = code != 0 && code != PYN_ENOMEM; /* what is not known is a fault, too */

@@ -46,6 +46,12 @@ struct pyn_waiter {
     uint32_t due; /* answers that are still to come */
 };
 
+/* What wakes those who serve calls that no thread waits for. */
+struct pyn_link_conds {
+    pthread_cond_t background; /* the thread that exists for it, */
+    pthread_cond_t serving;    /* and those in pyn_link_serve() */
+};
+
 struct pyn_link {
     pthread_mutex_t lock;
     atomic_uint refs;
@@ -58,11 +64,12 @@ struct pyn_link {
     int out;
     bool is_socket;
     pyn_status over;
-    bool is_final;    /* and a new connection would end in the same way, or it was this end that wanted it so */
-    char reason[160]; /* why it is over, printable; a binding that can be read under a lock of its own may add to it */
-    char peer[160];   /* who is there, for people */
-    bool has_uid;     /* of a Unix socket: who has connected */
-    bool is_parent;   /* of stdin and stdout: who has started us */
+    bool is_final; /* and a new connection would end in the same way, or it was this end that wanted it so */
+    const char *reason; /* why it is over, printable; never NULL; a binding that can be read under a lock of its own may say more */
+    char *reason_block; /* owned, where it stands; NULL: it is static */
+    char *peer;         /* owned: who is there, for people */
+    bool has_uid;       /* of a Unix socket: who has connected */
+    bool is_parent;     /* of stdin and stdout: who has started us */
     uint32_t uid;
     const char *transport; /* static: how it came: "tcp", "unix", "stdio" */
     void *host;            /* the binding's */
@@ -80,15 +87,14 @@ struct pyn_link {
 
     /* client */
     struct pyn_call *unsolicited; /* calls that no thread waits for, oldest first */
-    pthread_cond_t background;    /* wakes the thread that serves them */
-    pthread_cond_t serving;       /* or those in pyn_link_serve(), */
-    bool is_served;               /* if they are left to these: then the other thread reads, and runs nothing */
-    int wake;                     /* eventfd that ends its poll */
-    bool has_background;          /* that thread exists; the interpreter's lock guards this */
-    uint32_t read_ahead;          /* how many results of an iterator are asked for at once, at most */
-    atomic_uint_fast64_t calls;   /* that were sent, or run */
-    uint64_t pinged;              /* tokens go up: of the last ping */
-    uint64_t ponged;              /* and of the last pong */
+    struct pyn_link_conds *conds; /* owned; NULL on a server's link */
+    bool is_served;      /* they are left to those in pyn_link_serve(): the other thread reads, and runs nothing */
+    int wake;            /* eventfd that ends its poll */
+    bool has_background; /* that thread exists; the interpreter's lock guards this */
+    uint32_t read_ahead; /* how many results of an iterator are asked for at once, at most */
+    atomic_uint_fast64_t calls; /* that were sent, or run */
+    uint64_t pinged;            /* tokens go up: of the last ping */
+    uint64_t ponged;            /* and of the last pong */
 
     /* server; guarded by the server's lock */
     struct pyn_server *server;
@@ -96,6 +102,8 @@ struct pyn_link {
     struct pyn_call *queue_tail;
     struct pyn_seat seat;   /* among those that wait for a turn */
     struct pyn_cpu cpu;     /* that its calls have used; guarded by the watchdog's lock */
+    bool is_welcomed;       /* just now; guarded by the link's lock */
+    bool is_awake;          /* something was read since the last tick; guarded by the link's lock */
     bool is_stopped;        /* it was the server that ended it: what runs may come to its end */
     atomic_bool is_spent;   /* it was found so, and has to be looked at again */
     atomic_bool has_missed; /* a cancel came for a call that was neither waiting nor running yet, */
@@ -143,6 +151,9 @@ void pyn_link_unlock(struct pyn_link *link);
 
 /* Ends it: every waiter wakes, the session is abandoned, the stream is shut down. The first reason stands. */
 void pyn_link_end(struct pyn_link *link, pyn_status why, const char *reason);
+
+/* Says why it is over in other words. */
+void pyn_link_explain(struct pyn_link *link, const char *reason);
 
 /* Closes the descriptors of a link that is over, and that no thread reads any more. */
 void pyn_link_close(struct pyn_link *link);

@@ -344,6 +344,7 @@ static bool drain(struct pyn_link *link, bool is_hung_up)
             pyn_link_lock(link);
         }
         if (n > 0) {
+            link->is_awake = true;
             pyn_link_feed(link, scratch, (size_t)n);
             if ((size_t)n < max && !is_hung_up) {
                 return false;
@@ -376,6 +377,10 @@ static void serve_link(struct pyn_link *link, bool is_hung_up)
         if (link->over == PYN_OK) {
             pyn_link_flush(link);
             pyn_link_dispatch(link); /* output has gone: what was held back may go on */
+        }
+        if (link->is_welcomed) { /* many say hello, and nothing more for long */
+            link->is_welcomed = false;
+            pyn_session_rest(link->session);
         }
         if (link->was_paused && !link->is_paused) {
             link->was_paused = false;
@@ -478,6 +483,15 @@ static bool is_dripping(struct pyn_link *link, uint64_t now)
     return since != 0 && now > since && now - since > link->quotas.unfinished_ns + come / DRIP_RATE * SECOND;
 }
 
+/* Whoever has said nothing for a while keeps no more than what it is. */
+static void rest_if_idle(struct pyn_link *link)
+{
+    if (!link->is_awake && !link->is_reading) {
+        pyn_session_rest(link->session);
+    }
+    link->is_awake = false;
+}
+
 static void check_time(struct pyn_link *link)
 {
     uint64_t now = 0;
@@ -510,6 +524,7 @@ static void check_time(struct pyn_link *link)
             pyn_session_goodbye(link->session, (uint32_t)PYN_EPROTOCOL, "no hello");
             pyn_link_end(link, PYN_EPROTOCOL, "no hello in time");
         }
+        rest_if_idle(link);
     }
     pyn_link_unlock(link);
 }

@@ -450,8 +450,8 @@ void pyn_link_answer_cancelled(struct pyn_link *link, struct pyn_call *call)
 
 void pyn_link_poke(struct pyn_link *link)
 {
-    (void)pthread_cond_signal(&link->background);
-    (void)pthread_cond_signal(&link->serving);
+    (void)pthread_cond_signal(&link->conds->background);
+    (void)pthread_cond_signal(&link->conds->serving);
     if (link->wake >= 0) {
         (void)eventfd_write(link->wake, 1);
     }
@@ -512,7 +512,7 @@ pyn_status pyn_link_background(struct pyn_link *link, struct pyn_call **call)
             watch(link);
         } else { /* whoever waits reads for us */
             until = timespec_of(pyn_now() + 5 * MILLISECOND);
-            (void)pthread_cond_timedwait(&link->background, &link->lock, &until);
+            (void)pthread_cond_timedwait(&link->conds->background, &link->lock, &until);
         }
     }
     st = take_unsolicited(link, !link->is_served, call);
@@ -528,7 +528,7 @@ pyn_status pyn_link_serve(struct pyn_link *link, uint64_t deadline, struct pyn_c
 
     pyn_link_lock(link);
     if (link->unsolicited == NULL && link->over == PYN_OK) {
-        (void)pthread_cond_timedwait(&link->serving, &link->lock, &at);
+        (void)pthread_cond_timedwait(&link->conds->serving, &link->lock, &at);
     }
     st = take_unsolicited(link, true, call);
     pyn_link_unlock(link);
@@ -549,7 +549,7 @@ pyn_status pyn_link_ping(struct pyn_link *link, uint64_t deadline)
     while (st == PYN_OK && link->over == PYN_OK && link->ponged < token) {
         if (link->is_reading) { /* another thread will see it: look again soon */
             struct timespec until = timespec_of(pyn_now() + MILLISECOND);
-            (void)pthread_cond_timedwait(&link->background, &link->lock, &until);
+            (void)pthread_cond_timedwait(&link->conds->background, &link->lock, &until);
         } else {
             (void)read_once(link, deadline);
         }

@@ -87,6 +87,7 @@ void pyn_server_welcome(struct pyn_server *server, struct pyn_link *link, struct
         pyn_link_end(link, PYN_EPROTOCOL, "asked for a root that is not there");
         return;
     }
+    link->is_welcomed = true;
     st = pyn_session_welcome(link->session, root->object, iface);
     if (st != PYN_OK) {
         pyn_link_end(link, st, pyn_status_name(st));

@@ -70,7 +70,7 @@ pyn_status pyn_batch_new(struct pyn_session *session, const struct pyn_message *
     batch->spare = session->quotas->limits.message_max;
     batch->charged = size;
     session->batches++;
-    if (session->scan.has_promise) { /* it has just read the message */
+    if (session->scan->has_promise) { /* it has just read the message */
         st = mark_all(batch, message->body);
     }
     if (st != PYN_OK) {

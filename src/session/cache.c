@@ -258,8 +258,12 @@ static bool is_over(const struct pyn_kept *kept, uint64_t now)
 bool pyn_cache_find(struct pyn_cache *cache, const struct pyn_question *question, struct pyn_view *value)
 {
     struct pyn_view key = {NULL, 0};
-    struct pyn_kept *kept = make_key(cache, question, &key) ? pyn_bytemap_find(&cache->map, key) : NULL;
+    struct pyn_kept *kept = NULL;
 
+    if (cache == NULL) {
+        return false;
+    }
+    kept = make_key(cache, question, &key) ? pyn_bytemap_find(&cache->map, key) : NULL;
     if (kept != NULL && is_over(kept, question->now)) {
         drop(cache, kept);
         kept = NULL;
@@ -325,6 +329,9 @@ struct pyn_asking *pyn_cache_ask(struct pyn_cache *cache, const struct pyn_quest
     struct pyn_asking *asking = NULL;
     size_t size = 0;
 
+    if (cache == NULL) {
+        return NULL;
+    }
     cache->misses++;
     if (!make_key(cache, question, &key) || !make_room(cache, sizeof *asking + key.len)) {
         return NULL;
@@ -388,7 +395,7 @@ void pyn_cache_forget(struct pyn_cache *cache, uint64_t id, struct pyn_view name
     uint8_t bytes[ID_BYTES + PYN_NAME_MAX + 1];
     size_t len = ID_BYTES;
 
-    if ((cache->map.count == 0 && cache->asking == NULL) || name.len > PYN_NAME_MAX) {
+    if (cache == NULL || (cache->map.count == 0 && cache->asking == NULL) || name.len > PYN_NAME_MAX) {
         return;
     }
     pyn_be_put_u64(bytes, id);
@@ -402,11 +409,16 @@ void pyn_cache_forget(struct pyn_cache *cache, uint64_t id, struct pyn_view name
 
 void pyn_cache_forget_all(struct pyn_cache *cache)
 {
-    forget(cache, (struct pyn_view){NULL, 0});
+    if (cache != NULL) {
+        forget(cache, (struct pyn_view){NULL, 0});
+    }
 }
 
 void pyn_cache_fini(struct pyn_cache *cache)
 {
+    if (cache == NULL) {
+        return;
+    }
     pyn_cache_forget_all(cache);
     while (cache->asking != NULL) {
         drop_asking(cache, cache->asking);

@@ -36,6 +36,7 @@ struct pyn_cache {
     uint64_t evictions;
 };
 
+/* Each function accepts NULL: one that keeps nothing. */
 void pyn_cache_init(struct pyn_cache *cache, const struct pyn_mem *mem, struct pyn_ledger *ledger);
 void pyn_cache_fini(struct pyn_cache *cache);
 

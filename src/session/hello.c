@@ -94,7 +94,8 @@ static pyn_status prepare_policy(struct pyn_session *session, const struct pyn_i
 {
     size_t bytes = (size_t)pyn_policy_iface_count(iface->policy) / 8 + 1;
 
-    session->is_described = pyn_mem_new(session->mem, bytes, 1);
+    session->is_described = bytes <= sizeof session->few_described ? session->few_described
+                                                                   : pyn_mem_new(session->mem, bytes, 1);
     if (session->is_described == NULL) {
         return PYN_ENOMEM;
     }

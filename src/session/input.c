@@ -231,6 +231,16 @@ static void count_bytes(struct pyn_session *session)
     pyn_ledger_spend(&session->ledger, PYN_Q_BYTES_PER_SECOND, len, session->now);
 }
 
+static struct pyn_scan *new_scan(const struct pyn_session *session)
+{
+    struct pyn_scan *scan = pyn_mem_resize(session->mem, NULL, 1, sizeof *scan);
+
+    if (scan != NULL) {
+        pyn_scan_init(scan, &session->quotas->limits);
+    }
+    return scan;
+}
+
 /* session->whole: the bytes of the message at the front. */
 static pyn_status scan(struct pyn_session *session)
 {
@@ -243,7 +253,13 @@ static pyn_status scan(struct pyn_session *session)
         if (held.len == 0) {
             return PYN_EWAIT;
         }
-        st = pyn_scan_feed(&session->scan, held, &len, &need);
+        if (session->scan == NULL) {
+            session->scan = new_scan(session);
+        }
+        if (session->scan == NULL) {
+            return PYN_ENOMEM;
+        }
+        st = pyn_scan_feed(session->scan, held, &len, &need);
         session->missing = need;
         if (st == PYN_OK) {
             session->whole = len + 1; /* its newline */
@@ -272,7 +288,7 @@ static pyn_status step_once(struct pyn_session *session, struct pyn_event *event
     }
     object = (struct pyn_view){pyn_buf_view(&session->in).data, session->whole - 1};
     st = pyn_message_parse(object, &message);
-    if (st == PYN_OK && session->scan.has_promise && message.kind != PYN_M_BATCH) {
+    if (st == PYN_OK && session->scan->has_promise && message.kind != PYN_M_BATCH) {
         st = PYN_EEXT;
     }
     if (st == PYN_OK) {

@@ -22,8 +22,16 @@ void pyn_lanes_fini(struct pyn_lanes *lanes)
     while ((lane = pyn_idmap_any(&lanes->map)) != NULL) {
         pyn_lanes_pop(lanes, lane);
     }
-    pyn_pool_fini(&lanes->lane_pool);
-    pyn_pool_fini(&lanes->frame_pool);
+    pyn_lanes_rest(lanes);
+}
+
+void pyn_lanes_rest(struct pyn_lanes *lanes)
+{
+    pyn_pool_rest(&lanes->lane_pool);
+    pyn_pool_rest(&lanes->frame_pool);
+    pyn_mem_free(lanes->lane_pool.mem, lanes->idle);
+    lanes->idle = NULL;
+    lanes->idle_count = 0;
 }
 
 static bool is_waiting(const struct pyn_lane *lane)
@@ -31,9 +39,19 @@ static bool is_waiting(const struct pyn_lane *lane)
     return lane->top != NULL && !lane->top->is_serving;
 }
 
+/* Those of the other side are numbered by it. */
+static bool can_remember(struct pyn_lanes *lanes, uint64_t number)
+{
+    if (lanes->idle == NULL && pyn_lanes_is_ours(lanes, number)) {
+        lanes->idle = pyn_mem_resize(lanes->lane_pool.mem, NULL, PYN_IDLE_MAX, sizeof *lanes->idle);
+        return lanes->idle != NULL;
+    }
+    return true;
+}
+
 static struct pyn_lane *begin(struct pyn_lanes *lanes, uint64_t number)
 {
-    struct pyn_lane *lane = pyn_pool_take(&lanes->lane_pool);
+    struct pyn_lane *lane = can_remember(lanes, number) ? pyn_pool_take(&lanes->lane_pool) : NULL;
 
     if (lane != NULL) {
         *lane = (struct pyn_lane){.top = NULL};
@@ -48,7 +66,7 @@ static void end(struct pyn_lanes *lanes, struct pyn_lane *lane)
 
     pyn_idmap_remove(&lanes->map, &lane->node);
     pyn_pool_give(&lanes->lane_pool, lane);
-    if (pyn_lanes_is_ours(lanes, number) && lanes->idle_count < PYN_IDLE_MAX) {
+    if (pyn_lanes_is_ours(lanes, number) && lanes->idle != NULL && lanes->idle_count < PYN_IDLE_MAX) {
         lanes->idle[lanes->idle_count++] = number;
     }
 }

@@ -65,11 +65,14 @@ struct pyn_lanes {
     uint64_t waiting; /* lanes whose top waits for an answer */
     uint64_t own;     /* parity of the lanes that we start */
     uint64_t next;    /* of our lanes the first that was never handed out */
-    uint64_t idle[PYN_IDLE_MAX];
+    uint64_t *idle;   /* owned; NULL: none is remembered */
     size_t idle_count;
 };
 
 void pyn_lanes_init(struct pyn_lanes *lanes, const struct pyn_mem *mem, uint64_t own, uint64_t next);
+
+/* What is kept to be quick is freed. */
+void pyn_lanes_rest(struct pyn_lanes *lanes);
 
 /* Every queue must be empty. */
 void pyn_lanes_fini(struct pyn_lanes *lanes);

@@ -47,6 +47,11 @@ void pyn_pool_give(struct pyn_pool *pool, void *block)
 void pyn_pool_fini(struct pyn_pool *pool)
 {
     pool->max = 0;
+    pyn_pool_rest(pool);
+}
+
+void pyn_pool_rest(struct pyn_pool *pool)
+{
     while (pool->first != NULL) {
         pyn_mem_free(pool->mem, pyn_pool_take(pool));
     }

@@ -20,6 +20,8 @@ struct pyn_pool {
 };
 
 void pyn_pool_init(struct pyn_pool *pool, const struct pyn_mem *mem, size_t size, unsigned max);
+/* What is kept is freed. */
+void pyn_pool_rest(struct pyn_pool *pool);
 void pyn_pool_fini(struct pyn_pool *pool);
 void *pyn_pool_take(struct pyn_pool *pool);
 void pyn_pool_give(struct pyn_pool *pool, void *block);

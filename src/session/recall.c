@@ -11,17 +11,20 @@ bool pyn_session_recall(struct pyn_session *session, const struct pyn_op *op, st
     if (session->state != PYN_OK || pyn_buf_len(&session->in) > 0) {
         return false;
     }
-    return pyn_cache_find(&session->cache, &question, value);
+    return pyn_cache_find(session->cache, &question, value);
 }
 
 struct pyn_cache_counts pyn_session_cache_counts(const struct pyn_session *session)
 {
-    return (struct pyn_cache_counts){session->cache.hits, session->cache.misses, session->cache.evictions};
+    const struct pyn_cache *cache = session->cache;
+
+    return cache != NULL ? (struct pyn_cache_counts){cache->hits, cache->misses, cache->evictions}
+                         : (struct pyn_cache_counts){0};
 }
 
 bool pyn_session_is_caching(const struct pyn_session *session)
 {
-    return session->cache.map.count > 0 || session->cache.asking != NULL;
+    return session->cache != NULL && (session->cache->map.count > 0 || session->cache->asking != NULL);
 }
 
 static bool is_write(const struct pyn_message *call)
@@ -46,9 +49,9 @@ static enum pyn_writes batch_writes(const struct pyn_message *batch)
 static void forget_written(struct pyn_session *session, const struct pyn_frame *frame)
 {
     if (frame->writes == PYN_WRITES_ONE) {
-        pyn_cache_forget(&session->cache, frame->written, (struct pyn_view){NULL, 0});
+        pyn_cache_forget(session->cache, frame->written, (struct pyn_view){NULL, 0});
     } else if (frame->writes == PYN_WRITES_ANY) {
-        pyn_cache_forget_all(&session->cache);
+        pyn_cache_forget_all(session->cache);
     }
 }
 
@@ -68,7 +71,7 @@ void pyn_recall_sent(struct pyn_session *session, struct pyn_frame *frame, struc
 
     if (op != NULL && op->ttl_ns != 0) {
         const struct pyn_question question = {op, object, frame->expect.sent_at};
-        frame->asking = pyn_cache_ask(&session->cache, &question);
+        frame->asking = pyn_cache_ask(session->cache, &question);
     } else if (pyn_message_parse(object, &message) == PYN_OK) {
         frame->writes = writes_of(&message);
         frame->written = message.id;
@@ -81,7 +84,7 @@ void pyn_recall_told(struct pyn_session *session, struct pyn_view object)
     struct pyn_message message;
 
     if (pyn_message_parse(object, &message) == PYN_OK && is_write(&message)) {
-        pyn_cache_forget(&session->cache, message.id, (struct pyn_view){NULL, 0});
+        pyn_cache_forget(session->cache, message.id, (struct pyn_view){NULL, 0});
     }
 }
 
@@ -89,7 +92,7 @@ void pyn_recall_answered(struct pyn_session *session, struct pyn_frame *frame, c
 {
     bool is_value = !answer->is_error && answer->status == PYN_OK;
 
-    pyn_cache_settle(&session->cache, frame->asking, is_value ? &answer->value : NULL);
+    pyn_cache_settle(session->cache, frame->asking, is_value ? &answer->value : NULL);
     frame->asking = NULL;
     forget_written(session, frame);
 }
@@ -98,7 +101,7 @@ void pyn_recall_answered(struct pyn_session *session, struct pyn_frame *frame, c
 pyn_status pyn_stale_take(struct pyn_session *session, const struct pyn_message *message, struct pyn_event *event)
 {
     (void)event;
-    pyn_cache_forget(&session->cache, message->id, message->name);
+    pyn_cache_forget(session->cache, message->id, message->name);
     return PYN_OK;
 }
 

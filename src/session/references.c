@@ -150,7 +150,7 @@ void pyn_session_set_proxy(struct pyn_session *session, uint64_t id, const struc
 void pyn_session_release(struct pyn_session *session, uint64_t id, const struct pyn_iface *iface)
 {
     pyn_imports_release(&session->imports, id, iface);
-    pyn_cache_forget(&session->cache, id, (struct pyn_view){NULL, 0});
+    pyn_cache_forget(session->cache, id, (struct pyn_view){NULL, 0});
 }
 
 /* ---- going back ---- */

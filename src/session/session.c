@@ -36,11 +36,19 @@ static void init(struct pyn_session *session, const struct pyn_session_config *c
     pyn_ledger_init(&session->ledger, config->quotas, config->now);
     pyn_buf_init(&session->in, config->mem, SIZE_MAX);
     pyn_buf_init(&session->out, config->mem, (size_t)config->quotas->max[PYN_Q_OUTPUT]);
-    pyn_scan_init(&session->scan, &config->quotas->limits);
     pyn_lanes_init(&session->lanes, config->mem, is_client ? 0 : 1, is_client ? CLIENT_FIRST : SERVER_FIRST);
     pyn_pool_init(&session->blocks, config->mem, PYN_SMALL_BLOCK, BLOCKS_KEPT);
     pyn_references_init(session);
-    pyn_cache_init(&session->cache, config->mem, &session->ledger);
+}
+
+static pyn_status make_cache(struct pyn_session *session)
+{
+    session->cache = pyn_mem_new(session->mem, 1, sizeof *session->cache);
+    if (session->cache == NULL) {
+        return PYN_ENOMEM;
+    }
+    pyn_cache_init(session->cache, session->mem, &session->ledger);
+    return PYN_OK;
 }
 
 pyn_status pyn_session_new(const struct pyn_session_config *config, struct pyn_session **out)
@@ -54,6 +62,9 @@ pyn_status pyn_session_new(const struct pyn_session_config *config, struct pyn_s
     }
     init(session, config);
     if (config->role == PYN_ROLE_CLIENT) {
+        st = make_cache(session);
+    }
+    if (st == PYN_OK && config->role == PYN_ROLE_CLIENT) {
         st = begin_client(session, config);
     }
     if (st != PYN_OK) {
@@ -78,7 +89,7 @@ void pyn_session_abandon(struct pyn_session *session)
     session->taken = session->whole = session->stalled = 0;
     pyn_buf_fini(&session->in);
     pyn_serving_drop_all(session);
-    pyn_cache_fini(&session->cache); /* no frame is left that has a note there */
+    pyn_cache_fini(session->cache); /* no frame is left that has a note there */
     pyn_exports_drop_all(&session->exports);
     pyn_imports_fini(&session->imports);
     pyn_mem_free(session->mem, session->seen.entries);
@@ -97,11 +108,40 @@ void pyn_session_free(struct pyn_session *session)
     assert(pyn_ledger_is_clear(&session->ledger));
     pyn_lanes_fini(&session->lanes);
     pyn_pool_fini(&session->blocks);
+    pyn_mem_free(session->mem, session->scan);
+    pyn_mem_free(session->mem, session->cache);
     pyn_described_fini(session);
-    pyn_mem_free(session->mem, session->is_described);
+    if (session->is_described != session->few_described) {
+        pyn_mem_free(session->mem, session->is_described);
+    }
     pyn_policy_unref(session->policy);
     pyn_buf_fini(&session->out);
     pyn_mem_free(session->mem, session);
+}
+
+/* What stands in the input belongs to a scan that is under way. */
+static void rest_input(struct pyn_session *session)
+{
+    if (pyn_buf_len(&session->in) == 0 && session->whole == 0) {
+        pyn_buf_fini(&session->in);
+        pyn_mem_free(session->mem, session->scan);
+        session->scan = NULL;
+    }
+}
+
+void pyn_session_rest(struct pyn_session *session)
+{
+    if (session->state != PYN_OK) {
+        return;
+    }
+    rest_input(session);
+    if (pyn_buf_len(&session->out) == 0) {
+        pyn_buf_fini(&session->out);
+    }
+    pyn_mem_free(session->mem, session->seen.entries);
+    session->seen = (struct pyn_holds){0};
+    pyn_pool_rest(&session->blocks);
+    pyn_lanes_rest(&session->lanes);
 }
 
 enum pyn_role pyn_session_role(const struct pyn_session *session)

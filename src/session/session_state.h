@@ -48,10 +48,10 @@ struct pyn_session {
 
     /* input */
     struct pyn_buf in;
-    struct pyn_scan scan;
-    size_t whole;   /* bytes of a message that was scanned and not taken yet, with its newline */
-    size_t missing; /* bytes that the message which is coming still lacks, as far as it has said */
-    size_t taken;   /* bytes of a message that an event still looks at */
+    struct pyn_scan *scan; /* NULL: nothing has come since it rested */
+    size_t whole;          /* bytes of a message that was scanned and not taken yet, with its newline */
+    size_t missing;        /* bytes that the message which is coming still lacks, as far as it has said */
+    size_t taken;          /* bytes of a message that an event still looks at */
     size_t stalled; /* bytes that the call which stands at the front would be charged with, when they were not there */
     uint64_t stalled_calls; /* the same for a batch: how many calls it has */
     uint64_t begun_at;      /* when the message that is coming was first found unfinished; 0: none is */
@@ -80,9 +80,10 @@ struct pyn_session {
 
     struct pyn_idmap described;         /* CLIENT: what the peer described, by number */
     struct pyn_described *descriptions; /* the same, one behind the other */
-    uint8_t *is_described;              /* SERVER: a bit for each interface of the policy */
-    struct pyn_policy *policy;          /* SERVER */
-    struct pyn_cache cache;             /* CLIENT: answers that are kept */
+    uint8_t *is_described;              /* SERVER: a bit for each interface of the policy; few_described, or owned */
+    uint8_t few_described[8];
+    struct pyn_policy *policy; /* SERVER */
+    struct pyn_cache *cache;   /* CLIENT: answers that are kept; NULL: a server keeps none */
 };
 
 /* ---- input.c ---- */

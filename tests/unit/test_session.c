@@ -1528,6 +1528,42 @@ static void a_reply_that_found_no_memory_can_be_sent_again(void **state)
     assert_int_equal(m.live, 0);
 }
 
+/* ---- rest ---- */
+
+static void a_session_that_rests_holds_nothing_to_be_quick_and_goes_on_as_before(void **state)
+{
+    struct support_mem m;
+    struct peers p;
+    size_t rested = 0;
+
+    support_mem_init(&m, 0);
+    peers_init(&p, &m.mem);
+    peers_meet_raw(&p);
+    peers_expect_none(&p, p.server);
+    pyn_session_rest(p.server);
+    rested = m.live;
+    assert_true(rested <= 2); /* the session, and its root */
+    for (int i = 0; i < 3; i++) {
+        struct pyn_event event;
+        put(&p, CALL_ADD "94 00 a3"); /* and the beginning of another */
+        struct pyn_call *call = peers_expect_call(&p, p.server);
+        assert_int_equal(peers_return(p.server, call, "03"), PYN_OK);
+        assert_int_equal(peers_next(&p, p.server, &event), PYN_EWAIT);
+        pyn_session_rest(p.server); /* what stands there stays: an answer, and what has come */
+        expect_output(p.server, RETURN_3);
+        put(&p, "61 64 64 92 01 02 80 0a");
+        call = peers_expect_call(&p, p.server);
+        assert_int_equal(peers_return(p.server, call, "03"), PYN_OK);
+        expect_output(p.server, RETURN_3);
+        peers_expect_none(&p, p.server);
+        assert_true(m.live > rested);
+        pyn_session_rest(p.server);
+        assert_int_equal(m.live, rested);
+    }
+    peers_fini(&p);
+    assert_int_equal(m.live, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -1582,6 +1618,7 @@ int main(void)
         cmocka_unit_test(whichever_allocation_fails_nothing_leaks_and_nothing_is_owed),
         cmocka_unit_test(a_client_whose_memory_fails_leaks_nothing),
         cmocka_unit_test(a_reply_that_found_no_memory_can_be_sent_again),
+        cmocka_unit_test(a_session_that_rests_holds_nothing_to_be_quick_and_goes_on_as_before),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
