@@ -17,6 +17,19 @@ void pyn_keypair_from(struct pyn_keypair *pair, const uint8_t secret[PYN_NOISE_K
     sodium_stackzero(STACK_LEN);
 }
 
+pyn_status pyn_shared_secret(const uint8_t secret[PYN_NOISE_KEY_LEN], const uint8_t public_key[PYN_NOISE_KEY_LEN],
+                             uint8_t out[PYN_NOISE_KEY_LEN])
+{
+    const int failed = crypto_scalarmult(out, secret, public_key);
+
+    sodium_stackzero(STACK_LEN);
+    if (failed != 0) {
+        sodium_memzero(out, PYN_NOISE_KEY_LEN);
+        return PYN_EFORGED;
+    }
+    return PYN_OK;
+}
+
 void pyn_handshake_wipe(struct pyn_handshake *hs)
 {
     sodium_memzero(hs, sizeof *hs);
@@ -76,18 +89,18 @@ pyn_status pyn_handshake_init(struct pyn_handshake *hs, const struct pyn_handsha
 
 /* ---- tokens ---- */
 
-/* The secret that two keys share, mixed in. A peer's point of small order gives zero, and would make the key one that everybody knows. */
+/* A peer's point of small order would make the key one that everybody knows. */
 static pyn_status mix_shared(struct pyn_handshake *hs, const uint8_t *secret, const uint8_t *public_key)
 {
     uint8_t shared[PYN_NOISE_KEY_LEN];
-    pyn_status st = PYN_EFORGED;
+    pyn_status st = PYN_EINTERNAL;
 
     hs->multiplications++;
-    if (crypto_scalarmult(shared, secret, public_key) == 0) {
+    st = pyn_shared_secret(secret, public_key, shared);
+    if (st == PYN_OK) {
         pyn_symmetric_mix_key(&hs->symmetric, shared);
-        st = PYN_OK;
+        sodium_stackzero(STACK_LEN);
     }
-    sodium_stackzero(STACK_LEN);
     sodium_memzero(shared, sizeof shared);
     return st;
 }

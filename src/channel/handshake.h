@@ -7,7 +7,7 @@
  * Errors:   PYN_EPROTOCOL out of turn; PYN_EFORMAT a length that cannot be; PYN_EFORGED everything that only an attacker or a wrong key makes:
  *           a point of small order, a message that does not open. All of them are final.
  * Threads:  one at a time.
- * Tests:    tests/unit/test_handshake.c, tests/unit/test_noise_vectors.c, tests/interop, tests/fuzz/fuzz_handshake.c
+ * Tests:    tests/unit/test_handshake.c, tests/unit/test_noise_vectors.c, tests/unit/test_wycheproof.c, tests/interop, tests/fuzz/fuzz_handshake.c
  */
 #ifndef PYN_CHANNEL_HANDSHAKE_H
 #define PYN_CHANNEL_HANDSHAKE_H
@@ -22,6 +22,10 @@ struct pyn_keypair {
 
 /* The public half of a secret. One scalar multiplication. */
 void pyn_keypair_from(struct pyn_keypair *pair, const uint8_t secret[PYN_NOISE_KEY_LEN]);
+
+/* The secret that two keys share. PYN_EFORGED: it is zero, because the public one is a point of small order; out is wiped then. */
+pyn_status pyn_shared_secret(const uint8_t secret[PYN_NOISE_KEY_LEN], const uint8_t public_key[PYN_NOISE_KEY_LEN],
+                             uint8_t out[PYN_NOISE_KEY_LEN]);
 
 /* Fills out with what nobody can guess; it cannot fail. Tests give bytes of their own. */
 struct pyn_random {
