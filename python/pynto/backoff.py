@@ -13,7 +13,7 @@ log = logging.getLogger("pynto.client")
 
 _SHORTEST = 0.1  # seconds, of the first delay
 _LONGEST = 30.0
-_SCHEMES = ("tcp://", "ws://", "pynto://", "unix://")
+_SCHEMES = ("tcp://", "ws://", "pynto://", "pynto+ws://", "unix://")
 
 
 class Backoff:

@@ -37,6 +37,7 @@ CREATE TABLE IF NOT EXISTS capabilities (
     revoked INTEGER NOT NULL DEFAULT 0
 ) STRICT
 """
+_WITHIN = "pynto+ws://"
 _OPTIONS = ("root", "class", "expires")
 _AUTHORIZED_MAX = 1 << 20  # bytes of the file
 
@@ -222,7 +223,10 @@ class State:
             )
 
     def address(self, where: str, secret: bytes) -> str:
-        """The address to be given away: where is ``host:port``."""
+        """The address to be given away: where is ``host:port``, or for a server within WebSockets ``pynto+ws://host:port/path``."""
+        rest = where.removeprefix(_WITHIN)
+        if rest != where:
+            return f"{_WITHIN}{self.key.public}@{rest}#{encoded(secret)}"
         return f"pynto://{self.key.public}@{where}/{encoded(secret)}"
 
     # ---- what may come in ----
@@ -290,9 +294,10 @@ def narrowed(address: str, facet: str) -> str:
 
     facet: the Protocol, as the policy names it, such as ``chat:Reader``. What was narrowed cannot be narrowed again.
     """
-    front, _, capability = address.rpartition("/")
-    key, at, _ = front.removeprefix("pynto://").partition("@")
+    scheme, sign = (_WITHIN, "#") if address.startswith(_WITHIN) else ("pynto://", "/")
+    front, _, capability = address.rpartition(sign)
+    key, at, _ = front.removeprefix(scheme).partition("@")
     secret = _decoded_key(capability) if len(capability) == 43 else b""
-    if not address.startswith("pynto://") or not at or not secret:
+    if not address.startswith(scheme) or not at or not secret:
         raise ValueError("that is no address with a whole capability")
-    return f"{front}/{encoded(_core.narrow(secret, key, facet))}"
+    return f"{front}{sign}{encoded(_core.narrow(secret, key, facet))}"

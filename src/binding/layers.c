@@ -48,7 +48,8 @@ static struct pyn_layering *make(const struct pyn_address *address, uint64_t mes
         return NULL;
     }
     made->address = *address;
-    if (address->scheme != PYN_SCHEME_WS) { /* the encrypted channel needs more than an address */
+    if (address->scheme != PYN_SCHEME_WS &&
+        address->scheme != PYN_SCHEME_PYNTO_WS) { /* the encrypted channel needs more than an address */
         return made;
     }
     (void)PyOS_snprintf(made->host, sizeof made->host, strchr(address->host, ':') != NULL ? "[%s]:%u" : "%s:%u",
@@ -79,7 +80,8 @@ static int add_door(struct pyn_layering *made, PyObject *door)
         PyErr_SetString(PyExc_ValueError, "the address to listen at names another key than the server's");
         return -1;
     }
-    made->sources.from[made->sources.count++] = pyn_door_source(pyn_door_of(door));
+    made->sources.from[made->sources.count++] = pyn_door_source(pyn_door_of(door),
+                                                                made->address.scheme == PYN_SCHEME_PYNTO_WS);
     return 0;
 }
 
@@ -136,7 +138,7 @@ static int add_channel(struct pyn_layering *made, PyObject *key, PyObject *psk)
     if (make_login(made, has_key) != 0) {
         return -1;
     }
-    made->channel.transport = pyn_view_of("tcp");
+    made->channel.transport = pyn_view_of(made->address.scheme == PYN_SCHEME_PYNTO_WS ? "ws" : "tcp");
     made->channel.server_public = made->address.key;
     made->channel.pattern = patterns[has_key][has_psk];
     made->channel.own = has_key ? pyn_key_pair(made->keys[0]) : NULL;
@@ -154,7 +156,7 @@ struct pyn_layering *pyn_layering_server(const struct pyn_address *address, uint
     if (made == NULL) {
         return NULL;
     }
-    if (address->scheme == PYN_SCHEME_PYNTO && add_door(made, door) != 0) {
+    if (pyn_address_is_sealed(address) && add_door(made, door) != 0) {
         pyn_layering_free(made);
         return NULL;
     }
@@ -173,11 +175,11 @@ static struct pyn_layering *make_client(const struct pyn_address *address, uint6
 {
     struct pyn_layering *made = make(address, message_max, false);
 
-    if (made != NULL && address->scheme == PYN_SCHEME_PYNTO && add_channel(made, key, psk) != 0) {
+    if (made != NULL && pyn_address_is_sealed(address) && add_channel(made, key, psk) != 0) {
         pyn_layering_free(made);
         return NULL;
     }
-    if (made != NULL && address->scheme != PYN_SCHEME_PYNTO && (key != Py_None || psk != Py_None)) {
+    if (made != NULL && !pyn_address_is_sealed(address) && (key != Py_None || psk != Py_None)) {
         PyErr_SetString(PyExc_ValueError, "a key is for pynto:// addresses: nothing else is encrypted");
         pyn_layering_free(made);
         return NULL;

@@ -1,5 +1,5 @@
 /*
- * layers.h - which layers stand under the session, by the address: none, a WebSocket, or the encrypted channel.
+ * layers.h - which layers stand under the session, by the address: none, a WebSocket, the encrypted channel, or this in that.
  *
  * Owns:     a layering holds copies of its strings.
  * Errors:   -1 or NULL with a Python error set.

@@ -396,7 +396,7 @@ static PyObject *listen_at(struct server_object *self, const struct pyn_address 
         PyErr_SetString(PyExc_OSError, "too many listeners, or one that cannot be watched");
         return NULL;
     }
-    if (listener.address.scheme == PYN_SCHEME_PYNTO) { /* as a client has to write it, but for what it may hold */
+    if (pyn_address_is_sealed(&listener.address)) { /* as a client has to write it, but for what it may hold */
         listener.address.has_key = true;
         memcpy(listener.address.key, pyn_door_public(pyn_door_of(self->door)), PYN_NOISE_KEY_LEN);
     }

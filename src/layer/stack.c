@@ -11,9 +11,10 @@ static struct pyn_buf *below(struct pyn_stack *stack, uint32_t at)
     return at == 0 ? &stack->out : &stack->down[at % 2];
 }
 
+/* The first reason stands; but what a layer above has met says more than that what carries it has ended. */
 static pyn_status fail(struct pyn_stack *stack, pyn_status st, const char *reason)
 {
-    if (stack->over == PYN_OK) {
+    if (stack->over == PYN_OK || stack->over == PYN_EGONE) {
         stack->over = st;
         stack->reason = reason;
     }
@@ -190,11 +191,22 @@ static pyn_status receive_at(struct pyn_stack *stack, uint32_t at, struct pyn_vi
     return st == PYN_OK ? begin(stack) : st;
 }
 
+/* Layer at has ended in an orderly way, and none above it has said anything: theirs is cut. */
+static void note_cut(struct pyn_stack *stack, uint32_t at)
+{
+    if (at + 1 < stack->count) {
+        stack->reason = pyn_stack_is_open(stack)
+                            ? "cut: what carries the stream has ended, but nobody has ended the stream"
+                            : "closed in the middle of the handshake: is that the server of this key?";
+    }
+}
+
 /* Without bytes the layers are resumed. */
 static pyn_status go_up(struct pyn_stack *stack, struct pyn_view bytes, struct pyn_view *plain)
 {
     const bool is_resumed = bytes.len == 0;
     pyn_status st = stack->over;
+    uint32_t ended = stack->count; /* the highest that has */
 
     *plain = (struct pyn_view){NULL, 0};
     pyn_stack_used(stack);
@@ -205,13 +217,19 @@ static pyn_status go_up(struct pyn_stack *stack, struct pyn_view bytes, struct p
     for (uint32_t at = 0; at < stack->begun && (is_resumed || bytes.len > 0); at++) {
         pyn_status failed = receive_at(stack, at, bytes);
         pyn_buf_fini(&stack->up[(at + 1) % 2]);
-        st = st == PYN_OK ? failed : st;
+        if (failed != PYN_OK) {
+            st = failed;
+            ended = at;
+        }
         bytes = pyn_buf_view(&stack->up[at % 2]);
         if (at + 1 == stack->count) {
             *plain = bytes;
         } else if (at + 1 == stack->begun && bytes.len > 0) {
             return fail(stack, PYN_EINTERNAL, "a layer has passed bytes up before it was open");
         }
+    }
+    if (st == PYN_EGONE) {
+        note_cut(stack, ended);
     }
     return st;
 }

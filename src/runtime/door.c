@@ -17,7 +17,14 @@ struct secrets {
     bool has_psk;
 };
 
+/* A listener's: what carries the channel is part of what both ends have to mean. */
+struct way {
+    const struct pyn_door *door;
+    const char *transport;
+};
+
 struct pyn_door {
+    struct way ways[2];
     pthread_mutex_t lock;
     pthread_cond_t filled;
     struct secrets *secrets;
@@ -60,6 +67,8 @@ pyn_status pyn_door_new(const struct pyn_keypair *key, const uint8_t *psk, const
     if (door == NULL) {
         return PYN_ENOMEM;
     }
+    door->ways[0] = (struct way){door, "tcp"};
+    door->ways[1] = (struct way){door, "ws"};
     (void)pthread_mutex_init(&door->lock, NULL);
     (void)pthread_condattr_init(&attributes);
     (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
@@ -126,10 +135,11 @@ static enum pyn_admittance judge(void *ctx, const struct pyn_claim *claim, struc
 
 static pyn_status make_layer(const void *ctx, const struct pyn_mem *mem, struct pyn_layer **out)
 {
-    const struct pyn_door *door = ctx;
+    const struct way *way = ctx;
+    const struct pyn_door *door = way->door;
     const struct pyn_channel_config config = {
         .is_server = true,
-        .transport = pyn_view_of("tcp"),
+        .transport = pyn_view_of(way->transport),
         .own = &door->secrets->key,
         .psk = door->secrets->has_psk ? door->secrets->psk : NULL,
         .judge = {judge, (void *)(uintptr_t)door},
@@ -139,9 +149,9 @@ static pyn_status make_layer(const void *ctx, const struct pyn_mem *mem, struct 
     return pyn_channel_new(&config, mem, out);
 }
 
-struct pyn_layer_source pyn_door_source(const struct pyn_door *door)
+struct pyn_layer_source pyn_door_source(const struct pyn_door *door, bool is_in_websocket)
 {
-    return (struct pyn_layer_source){.make = make_layer, .ctx = door};
+    return (struct pyn_layer_source){.make = make_layer, .ctx = &door->ways[is_in_websocket ? 1 : 0]};
 }
 
 /* ---- who may try ---- */

@@ -23,8 +23,8 @@ void pyn_door_free(struct pyn_door *door); /* accepts NULL */
 
 const uint8_t *pyn_door_public(const struct pyn_door *door);
 
-/* The layer of each connection that comes through it. */
-struct pyn_layer_source pyn_door_source(const struct pyn_door *door);
+/* The layer of each connection that comes through it, by TCP or in a WebSocket. */
+struct pyn_layer_source pyn_door_source(const struct pyn_door *door, bool is_in_websocket);
 
 /* ---- who may try ---- */
 

@@ -428,14 +428,19 @@ static void complain(struct pyn_server *server, const char *text)
 static void accept_one(struct pyn_server *server, uint32_t index, int fd, const char *peer)
 {
     static const char *const transports[] = {
-        [PYN_SCHEME_NONE] = "unknown", [PYN_SCHEME_TCP] = "tcp", [PYN_SCHEME_UNIX] = "unix",
-        [PYN_SCHEME_FD] = "fd",        [PYN_SCHEME_WS] = "ws",   [PYN_SCHEME_PYNTO] = "pynto",
+        [PYN_SCHEME_NONE] = "unknown",
+        [PYN_SCHEME_TCP] = "tcp",
+        [PYN_SCHEME_UNIX] = "unix",
+        [PYN_SCHEME_FD] = "fd",
+        [PYN_SCHEME_WS] = "ws",
+        [PYN_SCHEME_PYNTO] = "pynto",
+        [PYN_SCHEME_PYNTO_WS] = "pynto+ws",
     };
     const enum pyn_scheme scheme = server->listeners[index].address.scheme;
     const struct arrival arrival = {.peer = peer,
                                     .transport = transports[scheme],
                                     .layers = &server->layers[index],
-                                    .is_gated = scheme == PYN_SCHEME_PYNTO};
+                                    .is_gated = pyn_address_is_sealed(&server->listeners[index].address)};
 
     if (arrival.is_gated && !pyn_shaking_admits(server, fd)) {
         (void)close(fd); /* not a word, not a line, and nothing computed */

@@ -194,32 +194,50 @@ static bool is_capability_len(size_t len)
     return len == 32 || len > 32 + 64;
 }
 
+/* What stands ahead of @, if there is one. */
+static bool take_key(struct pyn_view *text, struct pyn_address *out, struct pyn_fault *fault)
+{
+    const uint8_t *at = text->len > 0 ? memchr(text->data, '@', text->len) : NULL;
+    struct pyn_view key = {text->data, 0};
+
+    if (at == NULL) {
+        return true;
+    }
+    key.len = (size_t)(at - text->data);
+    out->has_key = decode_base64(key, out->key, sizeof(out->key)) == sizeof(out->key);
+    if (!out->has_key) {
+        return refuse(fault, "what stands ahead of @ in pynto://key@host:port/capability is not the key of a server");
+    }
+    *text = (struct pyn_view){at + 1, text->len - key.len - 1};
+    return true;
+}
+
+/* What stands behind the first sign of this kind, if there is one. */
+static bool take_capability(struct pyn_view *text, char sign, struct pyn_address *out, struct pyn_fault *fault)
+{
+    const uint8_t *at = text->len > 0 ? memchr(text->data, sign, text->len) : NULL;
+    struct pyn_view capability = {0};
+
+    if (at == NULL) {
+        return true;
+    }
+    capability = (struct pyn_view){at + 1, text->len - (size_t)(at - text->data) - 1};
+    out->capability_len = decode_base64(capability, out->capability, sizeof(out->capability));
+    if (!is_capability_len(out->capability_len)) {
+        return refuse(fault,
+                      sign == '/'
+                          ? "what stands behind the slash in pynto://key@host:port/capability is not a capability"
+                          : "what stands behind # in pynto+ws://key@host:port/path#capability is not a capability");
+    }
+    text->len -= capability.len + 1;
+    return true;
+}
+
 static bool parse_pynto(struct pyn_view text, struct pyn_address *out, struct pyn_fault *fault)
 {
-    const uint8_t *at = text.len > 0 ? memchr(text.data, '@', text.len) : NULL;
-    const uint8_t *slash = NULL;
-
-    if (at != NULL) {
-        struct pyn_view key = {text.data, (size_t)(at - text.data)};
-        out->has_key = decode_base64(key, out->key, sizeof(out->key)) == sizeof(out->key);
-        if (!out->has_key) {
-            return refuse(fault,
-                          "what stands ahead of @ in pynto://key@host:port/capability is not the key of a server");
-        }
-        text = (struct pyn_view){at + 1, text.len - key.len - 1};
-    }
-    slash = text.len > 0 ? memchr(text.data, '/', text.len) : NULL;
-    if (slash != NULL) {
-        struct pyn_view capability = {slash + 1, text.len - (size_t)(slash - text.data) - 1};
-        out->capability_len = decode_base64(capability, out->capability, sizeof(out->capability));
-        if (!is_capability_len(out->capability_len)) {
-            return refuse(fault,
-                          "what stands behind the slash in pynto://key@host:port/capability is not a capability");
-        }
-        text.len -= capability.len + 1;
-    }
     out->scheme = PYN_SCHEME_PYNTO;
-    return parse_host_and_port(text, out, fault);
+    return take_key(&text, out, fault) && take_capability(&text, '/', out, fault) &&
+           parse_host_and_port(text, out, fault);
 }
 
 /* "/", or parts that each begin with a slash and are neither empty nor of dots alone. No percent signs: every path has one spelling only. */
@@ -260,6 +278,16 @@ static bool parse_ws(struct pyn_view text, struct pyn_address *out, struct pyn_f
     memcpy(out->path, path.data, path.len);
     out->path[path.len] = '\0';
     out->scheme = PYN_SCHEME_WS;
+    return true;
+}
+
+/* The capability stands where a browser would keep it to itself. */
+static bool parse_pynto_ws(struct pyn_view text, struct pyn_address *out, struct pyn_fault *fault)
+{
+    if (!take_capability(&text, '#', out, fault) || !take_key(&text, out, fault) || !parse_ws(text, out, fault)) {
+        return false;
+    }
+    out->scheme = PYN_SCHEME_PYNTO_WS;
     return true;
 }
 
@@ -315,13 +343,15 @@ bool pyn_address_parse(struct pyn_view text, struct pyn_address *out, struct pyn
         is_good = parse_ws(text, &address, fault);
     } else if (take_prefix(&text, "pynto://")) {
         is_good = parse_pynto(text, &address, fault);
+    } else if (take_prefix(&text, "pynto+ws://")) {
+        is_good = parse_pynto_ws(text, &address, fault);
     } else if (take_prefix(&text, "unix://")) {
         is_good = parse_unix(text, &address, fault);
     } else if (take_prefix(&text, "fd://")) {
         is_good = parse_fd(text, &address, fault);
     } else {
-        is_good = refuse(
-            fault, "it begins neither with tcp:// nor with ws:// nor with pynto:// nor with unix:// nor with fd://");
+        is_good = refuse(fault,
+                         "it begins neither with tcp:// nor ws:// nor pynto:// nor pynto+ws:// nor unix:// nor fd://");
     }
     if (is_good) {
         *out = address;
@@ -329,18 +359,26 @@ bool pyn_address_parse(struct pyn_view text, struct pyn_address *out, struct pyn
     return is_good;
 }
 
+bool pyn_address_is_sealed(const struct pyn_address *address)
+{
+    return address->scheme == PYN_SCHEME_PYNTO || address->scheme == PYN_SCHEME_PYNTO_WS;
+}
+
 /* ---- text ---- */
 
 static void spell_pynto(const struct pyn_address *address, char *text, size_t room)
 {
     char key[64] = "";
+    const bool is_ws = address->scheme == PYN_SCHEME_PYNTO_WS;
+    const bool is_ipv6 = strchr(address->host, ':') != NULL;
 
     if (address->has_key) {
         (void)sodium_bin2base64(key, sizeof(key), address->key, sizeof(address->key),
                                 sodium_base64_VARIANT_URLSAFE_NO_PADDING);
     }
-    (void)snprintf(text, room, strchr(address->host, ':') != NULL ? "pynto://%s%s[%s]:%u" : "pynto://%s%s%s:%u", key,
-                   address->has_key ? "@" : "", address->host, (unsigned)address->port);
+    (void)snprintf(text, room, "%s://%s%s%s%s%s:%u%s", is_ws ? "pynto+ws" : "pynto", key, address->has_key ? "@" : "",
+                   is_ipv6 ? "[" : "", address->host, is_ipv6 ? "]" : "", (unsigned)address->port,
+                   is_ws ? address->path : "");
 }
 
 void pyn_address_text(const struct pyn_address *address, char *text, size_t room)
@@ -359,6 +397,7 @@ void pyn_address_text(const struct pyn_address *address, char *text, size_t room
                        address->host, (unsigned)address->port, address->path);
         break;
     case PYN_SCHEME_PYNTO:
+    case PYN_SCHEME_PYNTO_WS:
         spell_pynto(address, text, room);
         break;
     case PYN_SCHEME_UNIX:

@@ -226,6 +226,7 @@ int pyn_dial(const struct pyn_address *address, bool is_open_allowed, uint64_t t
 
     switch (address->scheme) {
     case PYN_SCHEME_PYNTO:
+    case PYN_SCHEME_PYNTO_WS:
         if (address->has_key) {
             fd = dial_tcp(address, true, deadline, fault); /* the channel stands above it */
         } else {

@@ -293,6 +293,7 @@ bool pyn_listen(const struct pyn_address *address, bool is_open_allowed, struct 
     *out = (struct pyn_listener){.fd = -1};
     switch (address->scheme) {
     case PYN_SCHEME_PYNTO:
+    case PYN_SCHEME_PYNTO_WS:
         if (address->capability_len > 0) {
             return fail(fault, address, "a capability has no place in an address to listen at", 0);
         }

@@ -4,6 +4,7 @@
  *   tcp://host:port        port 0: any that is free; an IPv6 host stands in brackets
  *   ws://host:port/path    the same as tcp for this room: what a WebSocket begins with is not its business
  *   pynto://key@host:port/capability  TCP for this room, encrypted above it: allowed beyond loopback. To listen: pynto://host:port, or with the key
+ *   pynto+ws://key@host:port/path#capability  the same within a WebSocket
  *   unix:///path           a socket file, mode 0600 from its first moment
  *   fd://N                 a descriptor that is already open: a connected stream socket, or for listening a listening one
  *
@@ -33,18 +34,19 @@ enum pyn_scheme {
     PYN_SCHEME_UNIX,
     PYN_SCHEME_FD,
     PYN_SCHEME_WS,
-    PYN_SCHEME_PYNTO
+    PYN_SCHEME_PYNTO,
+    PYN_SCHEME_PYNTO_WS
 };
 
 struct pyn_address {
     enum pyn_scheme scheme;
-    char host[256]; /* TCP, WS; without brackets */
-    uint16_t port;  /* TCP, WS */
-    char path[108]; /* UNIX, WS: absolute, terminated */
+    char host[256]; /* of all but UNIX and FD; without brackets */
+    uint16_t port;
+    char path[108]; /* UNIX, WS, PYNTO_WS: absolute, terminated */
     int fd;         /* FD */
-    bool has_key;   /* PYNTO */
+    bool has_key;   /* PYNTO, PYNTO_WS */
     uint8_t key[32];
-    size_t capability_len;                  /* PYNTO; 0: none */
+    size_t capability_len;                  /* the same; 0: none */
     uint8_t capability[PYN_CAPABILITY_MAX]; /* secret: no text of ours ever holds it */
 };
 
@@ -56,6 +58,9 @@ bool pyn_address_parse(struct pyn_view text, struct pyn_address *out, struct pyn
 
 /* The canonical spelling, without a capability; always terminated. */
 void pyn_address_text(const struct pyn_address *address, char *text, size_t room);
+
+/* Is what it leads to encrypted, whatever carries it? */
+bool pyn_address_is_sealed(const struct pyn_address *address);
 
 /* Is everything that the host of the address resolves to loopback? false, too, when it does not resolve. */
 bool pyn_address_is_local(const struct pyn_address *address);

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -10,7 +11,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pynto
 import pytest
+from house import House
 from rawpeer import GOODBYE, RETURN, RawPeer
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect as connect_web
@@ -76,6 +79,13 @@ class Stream:
         return data
 
 
+def program_of(make: Callable[..., list[str]]) -> str:
+    found = shutil.which(make.__name__, path=f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin")
+    if found is None:
+        pytest.skip(f"there is no {make.__name__} here: tools/setup --tests installs it")
+    return found
+
+
 @pytest.mark.parametrize("make", [haproxy, caddy])
 def test_a_websocket_goes_through(
     make: Callable[..., list[str]],
@@ -84,10 +94,7 @@ def test_a_websocket_goes_through(
     until: Callable[..., Any],
     tmp_path: Path,
 ) -> None:
-    search = f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin"
-    program = shutil.which(make.__name__, path=search)
-    if program is None:
-        pytest.skip(f"there is no {make.__name__} here: tools/setup --tests installs it")
+    program = program_of(make)
     options = re.search(r"--listen ws://127\.0\.0\.1:8080/chat (--ws-host \S+ --ws-origin \S+)\n", PAGE)
     assert options is not None
     server = serve_hall(*options[1].split(), listen="ws://127.0.0.1:0/chat")
@@ -118,3 +125,37 @@ def test_a_websocket_goes_through(
     with pytest.raises(InvalidStatus) as caught, web(origin=Origin("https://evil.example")):
         pass
     assert caught.value.response.status_code == 403
+
+
+@pytest.mark.parametrize("make", [haproxy, caddy])
+def test_the_encrypted_channel_goes_through_and_nothing_of_it_can_be_read(
+    make: Callable[..., list[str]],
+    generate: Callable[..., Path],
+    start_child: Callable[..., Any],
+    until: Callable[..., Any],
+    tmp_path: Path,
+) -> None:
+    """Configured as above, but for the name: our client asks for the host that it has connected to."""
+    program = program_of(make)
+    house = House(tmp_path / "state", generate("guarded:Room"), listen="pynto+ws://127.0.0.1:0/chat")
+    server, port = int(re.findall(r":(\d+)/", house.address)[0]), free_port()
+    command = make(server, port, tmp_path)
+    config = tmp_path / ("haproxy.cfg" if make is haproxy else "Caddyfile")
+    config.write_text(
+        config.read_text().replace("hdr(host) -i chat.example", "path_beg /").replace("chat.example", "127.0.0.1")
+    )
+    child = start_child(program, *command[1:], env={"HOME": str(tmp_path), "XDG_DATA_HOME": str(tmp_path)})
+
+    def listens() -> bool:
+        assert child.process.poll() is None, child.stderr
+        with contextlib.suppress(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port), 5):
+            return True
+        return False
+
+    try:
+        until(listens, 20, "the proxy does not listen")
+        with pynto.connect(house.url().replace(f":{server}/", f":{port}/")) as connection:
+            assert connection.root.size(b"x" * 500_000) == 500_000
+            assert connection.root.who()[1] == "pynto+ws"
+    finally:
+        house.close()

@@ -13,13 +13,15 @@ from pynto.state import State
 class House:
     """A server of guarded.Room at pynto://, and its state."""
 
-    def __init__(self, folder: Path, policy: Path, target: Any = None) -> None:
+    def __init__(self, folder: Path, policy: Path, target: Any = None, listen: str = "pynto://127.0.0.1:0") -> None:
         self.state = State(folder)
         self.server = pynto.Server(
-            guarded.Room() if target is None else target, policy=policy, listen="pynto://127.0.0.1:0", state=self.state
+            guarded.Room() if target is None else target, policy=policy, listen=listen, state=self.state
         ).start()
         self.address = self.server.address
         self.where = self.address.rpartition("@")[2]
+        if listen.startswith("pynto+ws://"):
+            self.where = f"pynto+ws://{self.where}"
         self._connections: list[pynto.Connection] = []
 
     def url(self, **options: Any) -> str:

@@ -40,6 +40,10 @@ static void what_is_an_address_is_spelled_canonically(void **state)
         {"ws://127.0.0.1:80/", "ws://127.0.0.1:80/"},
         {"ws://LocalHost:80/A/b-c_d.e~f", "ws://localhost:80/A/b-c_d.e~f"},
         {"ws://[::1]:80/...x", "ws://[::1]:80/...x"},
+        {"pynto+ws://[::1]:80", "pynto+ws://[::1]:80/"},
+        {"pynto+ws://AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8@Host.example:80/"
+         "Chat#AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8",
+         "pynto+ws://AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8@host.example:80/Chat"},
         {"unix:///a", "unix:///a"},
         {"unix:///run/my server/~x%20/../y.sock", "unix:///run/my server/~x%20/../y.sock"},
         {"unix:///tmp/caf\xc3\xa9", "unix:///tmp/caf\xc3\xa9"},
@@ -94,6 +98,17 @@ static void what_is_not_an_address_is_refused(void **state)
         {"udp://127.0.0.1:1", "begins neither"},
         {"pynto://key@127.0.0.1:1/secret", "not the key of a server"},
         {"pynto://@127.0.0.1:1", "not the key of a server"},
+        {"pynto+ws://key@127.0.0.1:1/#AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8", "not the key of a server"},
+        {"pynto+ws://AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8@127.0.0.1:1/chat#",
+         "behind # in pynto+ws://key@host:port/path#capability is not a capability"},
+        {"pynto+ws://AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8@127.0.0.1:1/chat#c2VjcmV0", "not a capability"},
+        {"pynto+ws://AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8@127.0.0.1:1/"
+         "chat#AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8#",
+         "not a capability"},
+        {"pynto+ws://AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8@127.0.0.1:1/"
+         "chat?x#AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8",
+         "a query in ws://"},
+        {"pynto+ws://127.0.0.1:1/a@b", "not the key of a server"},
         {"pynto://AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8A@127.0.0.1:1", "not the key of a server"},
         {"pynto://AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh9@127.0.0.1:1", "not the key of a server"},
         {"pynto://AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=@127.0.0.1:1", "not the key of a server"},

@@ -341,6 +341,32 @@ static void what_came_before_a_failure_still_counts(void **state)
     pyn_stack_free(client);
 }
 
+/* The lower end alone; with the upper one; and with something that the upper layer takes offence at. */
+static void an_end_below_is_a_cut_above_unless_that_has_said_more(void **state)
+{
+    static const struct {
+        uint8_t bytes[6];
+        size_t len;
+        pyn_status st;
+        const char *reason;
+    } ends[] = {
+        {{0, 0}, 2, PYN_EGONE, "cut: what carries the stream has ended, but nobody has ended the stream"},
+        {{0, 2, 0x5a, 0x5a, 0, 0}, 6, PYN_EGONE, "the toy was put away"},
+        {{0, 2, 0xff ^ 0x5a, 0xfd ^ 0x5a, 0, 0}, 6, PYN_EFORMAT, "the toy is broken"},
+    };
+
+    for (size_t i = 0; i < SUPPORT_COUNT(ends); i++) {
+        struct pyn_stack *client = stack_of(dials, 2, pyn_mem_default());
+        struct pyn_stack *server = stack_of(listens, 2, pyn_mem_default());
+        struct pyn_view plain;
+        shake_hands(client, server, 0);
+        assert_int_equal(pyn_stack_receive(server, (struct pyn_view){ends[i].bytes, ends[i].len}, &plain), ends[i].st);
+        assert_string_equal(pyn_stack_reason(server), ends[i].reason);
+        pyn_stack_free(client);
+        pyn_stack_free(server);
+    }
+}
+
 static void an_orderly_end_goes_through_all_layers_once(void **state)
 {
     struct pyn_stack *client = stack_of(dials, 2, pyn_mem_default());
@@ -460,6 +486,7 @@ int main(void)
         cmocka_unit_test(payload_right_behind_a_handshake_is_not_lost),
         cmocka_unit_test(a_handshake_that_fails_says_why_and_stays_failed),
         cmocka_unit_test(what_came_before_a_failure_still_counts),
+        cmocka_unit_test(an_end_below_is_a_cut_above_unless_that_has_said_more),
         cmocka_unit_test(an_orderly_end_goes_through_all_layers_once),
         cmocka_unit_test(answers_that_nobody_reads_are_a_flood_at_the_limit),
         cmocka_unit_test(an_idle_stack_holds_no_buffer),

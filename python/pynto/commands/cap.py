@@ -28,7 +28,12 @@ def add_to(commands: Any) -> None:
     )
     actions = parser.add_subparsers(title="actions", required=True, metavar="ACTION")
     new = _action(actions, "new", _new, "make one, and print its address")
-    new.add_argument("--at", default="127.0.0.1:7117", metavar="HOST:PORT", help="where the server is reached")
+    new.add_argument(
+        "--at",
+        default="127.0.0.1:7117",
+        metavar="HOST:PORT",
+        help="where the server is reached; or pynto+ws://HOST:PORT/PATH",
+    )
     new.add_argument("--root", default="", help="the root that it is good for; needed when the server has several")
     new.add_argument("--expires", default="", metavar="WHEN", help="a date, or a time from now, as 30d or 12h")
     new.add_argument("--uses", type=int, metavar="N", help="how many connections it is good for; else any number")

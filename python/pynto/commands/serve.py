@@ -22,9 +22,13 @@ addresses:
   tcp://127.0.0.1:7117       plain TCP, on this machine; beyond it only with --plain
   ws://127.0.0.1:8080/chat   a WebSocket, for a proxy with TLS in front
   pynto://0.0.0.0:7117       encrypted, for who has a capability or a key (see pynto cap, pynto keygen)
+  pynto+ws://0.0.0.0:8080/chat  the same within a WebSocket, for networks that let nothing else pass
   unix:///run/chat.sock      a Unix socket, mode 0600
   fd://3                     a listening socket that was handed over
 """
+
+
+_SEALED = ("pynto://", "pynto+ws://")
 
 
 def add_to(commands: Any) -> None:
@@ -170,18 +174,22 @@ def _serve_stdio(
 
 
 def _state(arguments: argparse.Namespace) -> State | None:
-    needs_one = any(each.startswith("pynto://") for each in arguments.listen)
+    needs_one = any(each.startswith(_SEALED) for each in arguments.listen)
     return State(arguments.state or default_folder()) if arguments.state or needs_one else None
+
+
+def _with(address: str, secret: bytes) -> str:
+    return f"{address}{'#' if address.startswith('pynto+ws://') else '/'}{encoded(secret)}"
 
 
 def _tell_how_to_come_in(server: Server) -> None:
     """A first capability, to a person at a terminal and to nobody else."""
-    addresses = [each for each in server.addresses if each.startswith("pynto://")]
+    addresses = [each for each in server.addresses if each.startswith(_SEALED)]
     if server.state is None or not addresses or server.state.grants():
         return
     if sys.stdout.isatty() and len(server.policy.roots) == 1:
         secret = server.state.new_capability(note="made when the server was first started")
-        print(f"who has this address comes in; it is shown once: {addresses[0]}/{encoded(secret)}", flush=True)
+        print(f"who has this address comes in; it is shown once: {_with(addresses[0], secret)}", flush=True)
     else:
         print(f"nobody may come in yet: pynto cap new --state {server.state.folder} makes a capability", flush=True)
 
