@@ -556,9 +556,10 @@ static PyObject *server_stats(PyObject *self, PyObject *Py_UNUSED(ignored))
     struct pyn_server_stats stats;
 
     pyn_server_stats(of(self)->server, &stats);
-    return Py_BuildValue("{s:I,s:I,s:I,s:K,s:K,s:K,s:K}", "connections", stats.links, "threads", stats.threads,
+    return Py_BuildValue("{s:I,s:I,s:I,s:K,s:K,s:K,s:K,s:K}", "connections", stats.links, "threads", stats.threads,
                          "suspended", stats.suspended, "accepted", (unsigned long long)stats.accepted, "turned_away",
-                         (unsigned long long)stats.turned_away, "failed", (unsigned long long)stats.failed, "calls",
+                         (unsigned long long)stats.turned_away, "failed", (unsigned long long)stats.failed,
+                         "multiplications", (unsigned long long)stats.multiplications, "calls",
                          (unsigned long long)stats.calls);
 }
 

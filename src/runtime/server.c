@@ -703,6 +703,7 @@ void pyn_server_stats(struct pyn_server *server, struct pyn_server_stats *out)
                                      .accepted = server->accepted,
                                      .turned_away = server->turned_away,
                                      .failed = server->failed,
+                                     .multiplications = server->multiplications,
                                      .calls = server->calls};
     pyn_server_unlock(server);
 }

@@ -127,6 +127,7 @@ struct pyn_server_stats {
     uint64_t accepted;
     uint64_t turned_away;
     uint64_t failed;
+    uint64_t multiplications;
     uint64_t calls;
 };
 void pyn_server_stats(struct pyn_server *server, struct pyn_server_stats *out);

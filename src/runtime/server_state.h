@@ -25,11 +25,12 @@ struct pyn_server {
     struct pyn_link *shaking; /* from the open network, and not open yet: the oldest first */
     struct pyn_link *shaking_tail;
     uint32_t shaking_count;
-    uint64_t failed;         /* handshakes and logins that came to nothing */
-    uint64_t told_in;        /* the second in which lines about them were last written, */
-    uint32_t told;           /* and how many */
-    uint64_t turned_away;    /* connections of sources that were over their rate */
-    struct pyn_link **links; /* by slot, connection_max of them */
+    uint64_t failed;          /* handshakes and logins that came to nothing */
+    uint64_t multiplications; /* of points, for handshakes that are over */
+    uint64_t told_in;         /* the second in which lines about them were last written, */
+    uint32_t told;            /* and how many */
+    uint64_t turned_away;     /* connections of sources that were over their rate */
+    struct pyn_link **links;  /* by slot, connection_max of them */
     uint32_t link_count;
     uint32_t generation;
     uint64_t accepted;

@@ -53,9 +53,11 @@ static bool is_told(struct pyn_server *server, uint64_t now)
 static void leave(struct pyn_server *server, struct pyn_link *link, bool is_in)
 {
     const uint64_t now = pyn_now();
+    const struct pyn_layer *channel = pyn_link_channel(link);
 
     pyn_server_lock(server);
     take_out(server, link);
+    server->multiplications += channel != NULL ? pyn_channel_multiplications(channel) : 0;
     if (!is_in) {
         server->failed++;
         link->is_untold = !is_told(server, now);
