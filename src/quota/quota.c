@@ -44,6 +44,8 @@ static const struct row rows[] = {
     {"output", "bytes", 64 * MIB, 4 * KIB, 1024 * GIB, WIDTH_U64, HELD(PYN_Q_OUTPUT)},
     {"interfaces", "descriptions", 1024, 1, 1 << 20, WIDTH_U64, HELD(PYN_Q_INTERFACES)},
     {"cache", "bytes", 8 * MIB, 0, 1024 * GIB, WIDTH_U64, HELD(PYN_Q_CACHE)},
+    {"memory", "bytes", 64 * MIB, 1 * MIB, 32 * GIB, WIDTH_U64, HELD(PYN_Q_MEMORY)},
+    {"call_memory", "bytes", 64 * MIB, 1 * MIB, 32 * GIB, WIDTH_U64, HELD(PYN_Q_CALL_MEMORY)},
     {"calls_per_second", "calls a second", PYN_RATE_NONE, 0.001, PYN_RATE_NONE, WIDTH_REAL, RATE(PYN_Q_CALLS_PER_SECOND)},
     {"bytes_per_second", "bytes a second", PYN_RATE_NONE, 1, PYN_RATE_NONE, WIDTH_REAL, RATE(PYN_Q_BYTES_PER_SECOND)},
     {"cost_per_second", "units a second", PYN_RATE_NONE, 0.001, PYN_RATE_NONE, WIDTH_REAL, RATE(PYN_Q_COST_PER_SECOND)},
@@ -129,8 +131,17 @@ struct pyn_quotas pyn_quotas_default(void)
     return quotas;
 }
 
+/* Not limited at all. */
+static bool is_off(const struct row *row, double value)
+{
+    return value == 0 && (row->offset == HELD(PYN_Q_MEMORY) || row->offset == HELD(PYN_Q_CALL_MEMORY));
+}
+
 static bool is_within(const struct row *row, double value)
 {
+    if (is_off(row, value)) {
+        return true;
+    }
     if (!(value >= row->least && value <= row->most)) { /* so that not-a-number is out of range */
         return false;
     }
@@ -151,6 +162,13 @@ static void make_room_for_message(struct pyn_quotas *quotas)
 
     at_least(&quotas->max[PYN_Q_QUEUED], message + (1u << 20));
     at_least(&quotas->max[PYN_Q_OUTPUT], 2 * message + (1u << 20));
+    if (quotas->max[PYN_Q_MEMORY] != 0) {
+        at_least(&quotas->max[PYN_Q_MEMORY],
+                 4 * message); /* its arguments, and a result of that size with what it is made of */
+    }
+    if (quotas->max[PYN_Q_CALL_MEMORY] != 0) {
+        at_least(&quotas->max[PYN_Q_CALL_MEMORY], 4 * message);
+    }
 }
 
 pyn_status pyn_quotas_set(struct pyn_quotas *quotas, struct pyn_view name, double value)

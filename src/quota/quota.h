@@ -26,6 +26,8 @@ enum pyn_quota {
     PYN_Q_OUTPUT,         /* bytes that wait for the peer to read them */
     PYN_Q_INTERFACES,     /* descriptions that we keep for it */
     PYN_Q_CACHE,          /* bytes of its answers that we keep, to use them again; a client's */
+    PYN_Q_MEMORY, /* bytes of Python memory that its calls have left; counted by its owner (allowance.h), 0: no limit */
+    PYN_Q_CALL_MEMORY, /* and that one call may take; checked, never charged */
     PYN_Q_COUNT,
 
     /* in a second; never held, so not in the ledger's table */
@@ -64,10 +66,10 @@ struct pyn_quotas {
 struct pyn_quotas pyn_quotas_default(void);
 
 /* Sets one by its name ("message", "depth", "elements", "keys", "integer", "references", "lent", "calls", "nesting", "queued", "output",
- * "interfaces", "cache", "calls_per_second", "bytes_per_second", "cost_per_second", "oddities_per_second", "burst_seconds", "refusals",
- * "refusals_per_second", "weight", "handshake", "hello", "stall", "callback", "unfinished", "call_seconds", "cpu_seconds", "cpu_burst",
- * "cpu_share"; the last nine in seconds). PYN_EARGS: no such name, or out of range.
- * A "message" that needs more "queued" or "output" than there is raises them. */
+ * "interfaces", "cache", "memory", "call_memory", "calls_per_second", "bytes_per_second", "cost_per_second", "oddities_per_second", "burst_seconds",
+ * "refusals", "refusals_per_second", "weight", "handshake", "hello", "stall", "callback", "unfinished", "call_seconds", "cpu_seconds", "cpu_burst",
+ * "cpu_share"; the last nine in seconds). PYN_EARGS: no such name, or out of range. "memory" and "call_memory" may be 0: no limit.
+ * A "message" that needs more "queued", "output", "memory" or "call_memory" than there is raises them. */
 pyn_status pyn_quotas_set(struct pyn_quotas *quotas, struct pyn_view name, double value);
 
 /* The names in order; NULL ends. */

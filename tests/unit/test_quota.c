@@ -16,7 +16,7 @@ static void every_limit_has_a_name_and_a_default_within_its_range(void **state)
         assert_int_equal(pyn_quotas_set(&quotas, pyn_view_of(name), usual), PYN_OK);
         assert_true(pyn_quotas_get(&quotas, count) == usual);
     }
-    assert_int_equal(count, 30);
+    assert_int_equal(count, 32);
     assert_null(pyn_quotas_name(count + 1));
 }
 
@@ -107,6 +107,29 @@ static void what_is_out_of_range_is_refused_and_changes_nothing(void **state)
     assert_memory_equal(&before, &quotas, sizeof quotas);
 }
 
+static void memory_may_be_unlimited_and_else_is_a_mebibyte_at_least(void **state)
+{
+    static const char *names[] = {"memory", "call_memory"};
+    struct pyn_quotas quotas = pyn_quotas_default();
+
+    (void)state;
+    for (size_t i = 0; i < SUPPORT_COUNT(names); i++) {
+        struct pyn_view name = pyn_view_of(names[i]);
+        assert_int_equal(pyn_quotas_set(&quotas, name, (1 << 20) - 1), PYN_EARGS);
+        assert_int_equal(pyn_quotas_set(&quotas, name, 1), PYN_EARGS);
+        assert_int_equal(pyn_quotas_set(&quotas, name, -1), PYN_EARGS);
+        assert_int_equal(pyn_quotas_set(&quotas, name, 1 << 20), PYN_OK);
+        assert_int_equal(pyn_quotas_set(&quotas, name, 0), PYN_OK);
+    }
+    assert_int_equal(quotas.max[PYN_Q_MEMORY], 0);
+    assert_int_equal(pyn_quotas_set(&quotas, pyn_view_of("message"), 1 << 30), PYN_OK);
+    assert_int_equal(quotas.max[PYN_Q_MEMORY], 0); /* a greater message brings no limit */
+    quotas = pyn_quotas_default();
+    assert_int_equal(pyn_quotas_set(&quotas, pyn_view_of("message"), 1 << 30), PYN_OK);
+    assert_int_equal(quotas.max[PYN_Q_MEMORY], UINT64_C(4) << 30);
+    assert_int_equal(quotas.max[PYN_Q_CALL_MEMORY], UINT64_C(4) << 30);
+}
+
 static void the_ends_of_a_range_are_inside_of_it(void **state)
 {
     struct pyn_quotas quotas = pyn_quotas_default();
@@ -141,6 +164,7 @@ int main(void)
         cmocka_unit_test(a_reply_and_a_call_of_the_greatest_size_fit_the_defaults),
         cmocka_unit_test(a_greater_message_brings_the_room_that_it_needs),
         cmocka_unit_test(what_is_out_of_range_is_refused_and_changes_nothing),
+        cmocka_unit_test(memory_may_be_unlimited_and_else_is_a_mebibyte_at_least),
         cmocka_unit_test(the_ends_of_a_range_are_inside_of_it),
         cmocka_unit_test(durations_are_set_in_seconds_and_kept_in_nanoseconds),
     };
