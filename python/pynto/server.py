@@ -94,6 +94,8 @@ class Server:
             exits_stuck=exits_stuck,
             costs=costs,
         )
+        if self._core.unlimited_memory is not None:
+            _log.warning("%s", self._core.unlimited_memory)
         self._keeper = None if self.state is None else Keeper(self._core, self.state)
         if self._keeper is not None:
             self._keeper.load()

@@ -129,6 +129,9 @@ void pyn_failure_take(struct pyn_failure *failure, const struct pyn_party *party
                       struct pyn_encoder *encoder, const PyObject *thrown);
 void pyn_failure_clear(struct pyn_failure *failure);
 
+/* Logs what was withheld: its id, a str; NULL with an exception. */
+PyObject *pyn_incident(PyObject *operation, PyObject *error);
+
 /* Logs the exception that is set, and clears it: nobody else will hear of it. */
 void pyn_failure_log(const struct pyn_op *op);
 

@@ -47,7 +47,7 @@ static void tell_of_failure(const struct pyn_link *link, PyObject *callback)
     error = pyn_taken_exception();
     operation = PyUnicode_FromFormat("on_disconnect of %s", link->peer);
     if (operation != NULL && error != NULL) {
-        incident = PyObject_CallFunctionObjArgs(pyn_core.log_incident, operation, error, NULL);
+        incident = pyn_incident(operation, error);
     }
     if (incident == NULL) {
         PyErr_WriteUnraisable(callback);

@@ -1,6 +1,7 @@
 /* errors.c - exceptions on their way out: what may be told of one, as far as the policy lets it. raise.c has the way in. */
 #include "../wire/pack.h"
 #include "call.h"
+#include "memory.h"
 
 enum { TEXT_MAX = 1024 };
 
@@ -68,6 +69,15 @@ PyObject *pyn_raise_quota(const struct pyn_link *link, enum pyn_quota which)
     pyn_quota_text(&link->quotas, which, text, sizeof text);
     PyErr_SetString(pyn_core.quota_exceeded, text);
     return NULL;
+}
+
+PyObject *pyn_incident(PyObject *operation, PyObject *error)
+{
+    struct pyn_allowance *own = pyn_memory_hide(); /* the log is whole, whatever the call may still take */
+    PyObject *incident = PyObject_CallFunctionObjArgs(pyn_core.log_incident, operation, error, NULL);
+
+    pyn_memory_show(own);
+    return incident;
 }
 
 /* ---- out ---- */
@@ -229,7 +239,7 @@ void pyn_failure_tell(struct pyn_failure *failure, const struct pyn_party *party
     } else {
         operation = operation_name(op);
         if (operation != NULL) {
-            failure->incident = PyObject_CallFunctionObjArgs(pyn_core.log_incident, operation, error, NULL);
+            failure->incident = pyn_incident(operation, error);
             Py_DECREF(operation);
         }
     }
@@ -346,7 +356,7 @@ void pyn_failure_log(const struct pyn_op *op)
     PyObject *operation = error != NULL ? operation_name(op) : NULL;
 
     if (operation != NULL) {
-        Py_XDECREF(PyObject_CallFunctionObjArgs(pyn_core.log_incident, operation, error, NULL));
+        Py_XDECREF(pyn_incident(operation, error));
         Py_DECREF(operation);
     }
     PyErr_Clear();

@@ -4,6 +4,7 @@
 #include <signal.h>
 
 #include "deadline.h"
+#include "memory.h"
 
 enum { TEXT_ROOM = 64, SIGNAL = SIGURG }; /* nothing else uses it, and who has no handler for it ignores it */
 
@@ -15,6 +16,12 @@ static bool has_thread;
 static unsigned birth; /* pyn_fork_count() when it was started */
 
 /* ---- what is said ---- */
+
+static const char *quota_text(enum pyn_quota which, const struct pyn_quotas *quotas, char *text)
+{
+    (void)PyOS_snprintf(text, TEXT_ROOM, "%s: %llu", pyn_quota_name(which), (unsigned long long)quotas->max[which]);
+    return text;
+}
 
 static const char *overrun_text(enum pyn_overrun why, const struct pyn_quotas *quotas, char *text)
 {
@@ -30,6 +37,10 @@ static const char *overrun_text(enum pyn_overrun why, const struct pyn_quotas *q
     case PYN_OVERRUN_SHARE:
         (void)PyOS_snprintf(text, TEXT_ROOM, "cpu_burst: %g", (double)quotas->cpu_burst_ns / NS_PER_SECOND);
         return text;
+    case PYN_OVERRUN_MEMORY:
+        return quota_text(PYN_Q_MEMORY, quotas, text);
+    case PYN_OVERRUN_CALL_MEMORY:
+        return quota_text(PYN_Q_CALL_MEMORY, quotas, text);
     case PYN_OVERRUN_GONE:
         return "the caller is gone";
     default:
@@ -42,6 +53,11 @@ static bool is_cancelled(enum pyn_overrun why)
     return why == PYN_OVERRUN_CANCELLED || why == PYN_OVERRUN_GONE;
 }
 
+static bool is_memory(enum pyn_overrun why)
+{
+    return why == PYN_OVERRUN_MEMORY || why == PYN_OVERRUN_CALL_MEMORY;
+}
+
 static void raise_overrun(enum pyn_overrun why, const struct pyn_link *link)
 {
     char room[TEXT_ROOM];
@@ -49,6 +65,8 @@ static void raise_overrun(enum pyn_overrun why, const struct pyn_link *link)
 
     if (is_cancelled(why)) {
         PyErr_SetString(pyn_core.call_cancelled, text);
+    } else if (is_memory(why)) {
+        PyErr_SetString(pyn_core.quota_exceeded, text);
     } else {
         (void)pyn_raise_deadline_text("running", text);
     }
@@ -65,12 +83,20 @@ int pyn_interrupt_check(const struct pyn_link *link)
     return -1;
 }
 
+static const char *name_of(enum pyn_overrun why)
+{
+    if (is_cancelled(why)) {
+        return "Cancelled";
+    }
+    return is_memory(why) ? "QuotaExceeded" : "DeadlineExceeded";
+}
+
 int pyn_interrupt_tell(enum pyn_overrun why, const struct pyn_link *link, struct pyn_failure *failure)
 {
     char room[TEXT_ROOM];
 
     PyErr_Clear();
-    failure->type = PyUnicode_FromString(is_cancelled(why) ? "Cancelled" : "DeadlineExceeded");
+    failure->type = PyUnicode_FromString(name_of(why));
     failure->text = PyUnicode_FromString(overrun_text(why, &link->quotas, room));
     return failure->type != NULL && failure->text != NULL ? 0 : -1;
 }
@@ -91,12 +117,15 @@ int pyn_interrupt_afford(struct pyn_link *link)
 PyObject *pyn_interrupt_signalled(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(args))
 {
     const struct pyn_frame *frame = pyn_frame_top();
+    struct pyn_allowance *own = NULL;
     bool again = false;
 
     if (!pyn_watch_is_due(&again) || frame == NULL) {
         Py_RETURN_NONE; /* what was meant has ended meanwhile */
     }
+    own = pyn_memory_hide(); /* what it is told is not to fail */
     raise_overrun(pyn_watch_why(), frame->link);
+    pyn_memory_show(own);
     if (again) {
         (void)PyErr_SetInterruptEx(SIGNAL); /* behind it: what has just been made is not to be interrupted */
     }
@@ -158,24 +187,29 @@ void pyn_interrupt_end(PyObject *before)
  * What is left for another thread is a class: the interpreter makes an instance of it there when it is raised. That is our occasion to say what happened,
  * and to leave the next one when the call has not ended by itself. No Python code runs meanwhile.
  */
-static PyTypeObject *left_types[2]; /* of DeadlineExceeded and Cancelled */
+enum left { LEFT_DEADLINE = 0, LEFT_CANCELLED, LEFT_QUOTA, LEFT_COUNT };
+
+static PyTypeObject *left_types[LEFT_COUNT];
 
 static PyObject *left_type(enum pyn_overrun why)
 {
-    return (PyObject *)left_types[is_cancelled(why) ? 1 : 0];
+    enum left which = is_memory(why) ? LEFT_QUOTA : LEFT_DEADLINE;
+
+    return (PyObject *)left_types[is_cancelled(why) ? LEFT_CANCELLED : which];
 }
 
 static int left_init(PyObject *self, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kwargs))
 {
     const struct pyn_frame *frame = pyn_frame_top();
     const enum pyn_overrun why = pyn_watch_why();
+    struct pyn_allowance *own = pyn_memory_hide(); /* what it is told is not to fail */
     char room[TEXT_ROOM];
     PyObject *text = PyUnicode_FromString(frame != NULL ? overrun_text(why, &frame->link->quotas, room) : "");
     PyObject *args = text != NULL ? PyTuple_Pack(1, text) : NULL;
     bool again = false;
     int result = args != NULL ? ((PyTypeObject *)PyExc_BaseException)->tp_init(self, args, NULL) : -1;
 
-    if (result == 0 && !is_cancelled(why)) {
+    if (result == 0 && Py_IS_TYPE(self, left_types[LEFT_DEADLINE])) {
         result = pyn_deadline_describe(self, "running", text);
     }
     if (pyn_watch_is_due(&again) && again) {
@@ -183,6 +217,7 @@ static int left_init(PyObject *self, PyObject *Py_UNUSED(args), PyObject *Py_UNU
     }
     Py_XDECREF(args);
     Py_XDECREF(text);
+    pyn_memory_show(own);
     return result;
 }
 
@@ -210,6 +245,20 @@ PyObject *pyn_interrupt_threads(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED
         if (why != PYN_OVERRUN_NONE) {
             (void)PyThreadState_SetAsyncExc(id, left_type(why));
         }
+    }
+}
+
+void pyn_interrupt_press(enum pyn_overrun why, bool at_once)
+{
+    bool is_signalled = false;
+
+    if (!pyn_watch_press(why, at_once, &is_signalled)) {
+        return;
+    }
+    if (is_signalled) {
+        (void)PyErr_SetInterruptEx(SIGNAL);
+    } else if (at_once) {
+        (void)PyThreadState_SetAsyncExc(PyThread_get_thread_ident(), left_type(why));
     }
 }
 
@@ -245,7 +294,16 @@ int pyn_interrupt_init(PyObject *module)
 {
     handler = PyObject_GetAttrString(module, "_interrupt");
     thread = PyObject_GetAttrString(module, "_interrupt_threads");
-    left_types[0] = make_left_type("pynto.errors.DeadlineExceeded", pyn_core.deadline_exceeded);
-    left_types[1] = make_left_type("pynto.errors.Cancelled", pyn_core.call_cancelled);
-    return handler != NULL && thread != NULL && left_types[0] != NULL && left_types[1] != NULL ? 0 : -1;
+    left_types[LEFT_DEADLINE] = make_left_type("pynto.errors.DeadlineExceeded", pyn_core.deadline_exceeded);
+    left_types[LEFT_CANCELLED] = make_left_type("pynto.errors.Cancelled", pyn_core.call_cancelled);
+    left_types[LEFT_QUOTA] = make_left_type("pynto.errors.QuotaExceeded", pyn_core.quota_exceeded);
+    if (handler == NULL || thread == NULL) {
+        return -1;
+    }
+    for (int i = 0; i < LEFT_COUNT; i++) {
+        if (left_types[i] == NULL) {
+            return -1;
+        }
+    }
+    return 0;
 }

@@ -27,6 +27,9 @@ void pyn_interrupt_forget(void);
 /* The innermost call of this thread waits for a peer: nothing interrupts it meanwhile. */
 void pyn_interrupt_pause(void);
 
+/* This thread's call takes too much memory: it is interrupted. at_once: in this moment, with the interpreter's lock. It allocates nothing. */
+void pyn_interrupt_press(enum pyn_overrun why, bool at_once);
+
 /* Is it to end? Then why, as an exception: -1. */
 int pyn_interrupt_check(const struct pyn_link *link);
 

@@ -3,6 +3,7 @@
 #include "call.h"
 #include "deadline.h"
 #include "interrupt.h"
+#include "memory.h"
 
 #include "../runtime/clock.h"
 #include "../wire/pack.h"
@@ -431,7 +432,7 @@ bool pyn_is_not_to_run(struct pyn_link *link, const struct pyn_call *call)
         (void)pyn_raise_deadline_text("running", "deadline: over before its turn");
         return true;
     }
-    return pyn_interrupt_afford(link) != 0;
+    return pyn_interrupt_afford(link) != 0 || pyn_memory_afford() != 0;
 }
 
 static int encode_answer(struct pyn_encoder *encoder, PyObject *result, const struct pyn_call *call)
@@ -560,6 +561,7 @@ PyObject *pyn_run_call(struct pyn_link *link, struct pyn_call *call, struct pyn_
     PyObject *result = NULL;
     PyObject *interrupt = NULL;
     PyObject *token = NULL;
+    struct pyn_memory memory;
     struct pyn_watch watch;
     enum pyn_overrun why = PYN_OVERRUN_NONE;
     bool is_return = false;
@@ -569,6 +571,7 @@ PyObject *pyn_run_call(struct pyn_link *link, struct pyn_call *call, struct pyn_
     pyn_encoder_init(&encoder, link, decoder.book, call->ahead > 0 ? ITEMS_HEAD : RETURN_HEAD);
     pyn_frame_push(&frame);
     begin_watch(&watch, link, call, server);
+    pyn_memory_enter(&memory, link);
     if (is_begun(call, server, &token)) {
         is_return = run_to_answer(&decoder, call, &encoder, &reading, &result);
         pyn_deadline_leave(token);
@@ -576,6 +579,9 @@ PyObject *pyn_run_call(struct pyn_link *link, struct pyn_call *call, struct pyn_
         pyn_decoder_give_up(&decoder);
     }
     why = overrun_of(server);
+    if (why == PYN_OVERRUN_NONE) {
+        why = pyn_memory_why(&memory, is_return);
+    }
     is_return = is_return && why == PYN_OVERRUN_NONE;
     if (!is_return && !call->is_oneway && !party->is_server && !PyErr_ExceptionMatches(PyExc_Exception)) {
         interrupt = pyn_taken_exception(); /* it goes on to who waits here */
@@ -596,6 +602,7 @@ PyObject *pyn_run_call(struct pyn_link *link, struct pyn_call *call, struct pyn_
     pyn_failure_clear(&failure);
     pyn_reading_clear(&reading);
     pyn_drop_dead(link);
+    pyn_memory_leave(&memory);
     end_watch(&watch, server);
     pyn_frame_pop();
     return interrupt;

@@ -7,6 +7,7 @@
 #include "interrupt.h"
 #include "key_type.h"
 #include "loop.h"
+#include "memory.h"
 #include "pipeline.h"
 #include "policy_type.h"
 #include "quotas.h"
@@ -203,6 +204,7 @@ static PyMethodDef core_functions[] = {
     {"operate", (PyCFunction)(void (*)(void))core_operate, METH_FASTCALL,
      "operate(netref, name, *args)\n--\n\nAn operation by name, as something to be awaited."},
     {"_at_exit", pyn_endings_at_exit, METH_NOARGS, NULL},
+    {"_limit_memory", pyn_memory_limit, METH_NOARGS, NULL},
     {"_interrupt", pyn_interrupt_signalled, METH_VARARGS, NULL},
     {"_interrupt_threads", pyn_interrupt_threads, METH_NOARGS, NULL},
     {NULL, NULL, 0, NULL},

@@ -5,6 +5,7 @@
 
 #include "ahead.h"
 #include "loop.h"
+#include "memory.h"
 #include "remote_method.h"
 
 struct netref {
@@ -232,7 +233,9 @@ static PyTypeObject *netref_type(struct pyn_book *book, const struct pyn_iface *
     struct pyn_book_iface *entry = &book->ifaces[iface->index];
 
     if (entry->netref == NULL) {
+        struct pyn_allowance *own = pyn_memory_hide(); /* it is everybody's */
         entry->netref = make_type(book, iface);
+        pyn_memory_show(own);
     }
     return entry->netref;
 }

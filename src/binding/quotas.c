@@ -1,6 +1,8 @@
 /* quotas.c - quotas and accounts as Python sees them. */
 #include "quotas.h"
 
+#include "memory.h"
+
 /* A client has chosen its server: it takes larger answers than a server takes calls from strangers. */
 static const struct {
     const char *name;
@@ -59,7 +61,7 @@ static int put(PyObject *dict, const char *name, uint64_t value)
     return result;
 }
 
-static PyObject *usage_of(const struct pyn_ledger *ledger, const struct pyn_cache_counts *counts)
+static PyObject *usage_of(const struct pyn_ledger *ledger, const struct pyn_cache_counts *counts, uint64_t memory_refused)
 {
     PyObject *dict = PyDict_New();
     char peak[64];
@@ -77,7 +79,10 @@ static PyObject *usage_of(const struct pyn_ledger *ledger, const struct pyn_cach
                      : 0;
     }
     if (result == 0) {
-        result = put(dict, "served", ledger->called) != 0 || put(dict, "refused", ledger->refused) != 0 ? -1 : 0;
+        result = put(dict, "served", ledger->called) != 0 || put(dict, "refused", ledger->refused) != 0 ||
+                         put(dict, "memory_refused", memory_refused) != 0
+                     ? -1
+                     : 0;
     }
     if (result != 0) {
         Py_CLEAR(dict);
@@ -89,12 +94,14 @@ PyObject *pyn_usage_of_link(struct pyn_link *link)
 {
     struct pyn_cache_counts counts;
     struct pyn_ledger ledger;
+    uint64_t memory_refused = 0;
 
     pyn_link_lock(link);
     ledger = *pyn_session_ledger(link->session);
     counts = pyn_session_cache_counts(link->session);
     pyn_link_unlock(link);
-    return usage_of(&ledger, &counts);
+    pyn_memory_account(link, &ledger, &memory_refused);
+    return usage_of(&ledger, &counts, memory_refused);
 }
 
 PyObject *pyn_quotas_dict(const struct pyn_quotas *quotas)

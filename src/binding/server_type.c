@@ -7,6 +7,7 @@
 #include "key_type.h"
 #include "layers.h"
 #include "loop.h"
+#include "memory.h"
 #include "policy_type.h"
 #include "quotas.h"
 #include "recall.h"
@@ -29,11 +30,12 @@ struct server_object {
     struct pyn_server *server;
     struct pyn_server_root *roots;
     uint32_t root_count;
-    uint32_t *costs;                /* owned, or NULL */
-    PyObject *root_names;           /* tuple, holds the names */
-    PyObject *spawn;                /* callable: one more thread in run() */
-    struct pyn_loop loop;           /* that runs what is declared async */
-    PyObject *door;                 /* Door, or NULL: nothing at pynto:// */
+    uint32_t *costs;      /* owned, or NULL */
+    PyObject *root_names; /* tuple, holds the names */
+    PyObject *spawn;      /* callable: one more thread in run() */
+    struct pyn_loop loop; /* that runs what is declared async */
+    PyObject *door;       /* Door, or NULL: nothing at pynto:// */
+    PyObject *unlimited;  /* str, or NULL: why the Python memory of connections is not limited, as it should be */
     struct pyn_layering *layerings; /* owned: one for each listener */
     struct log_queue log;
     struct pyn_trail *trail; /* owned; NULL: no decisions are logged */
@@ -156,12 +158,16 @@ static void tell_of_end(struct pyn_server *server, struct pyn_link *link)
 static void host_sweep(void *ctx, struct pyn_link *link)
 {
     PyGILState_STATE state = PyGILState_Ensure();
+    struct pyn_memory memory;
     struct pyn_watch watch;
 
     pyn_watch_enter(&watch, link, 0, 0);
     pyn_watch_answered(&watch); /* nobody waits for it */
+    pyn_memory_enter(&memory, link);
     pyn_drop_dead(link);
     tell_of_end(of(ctx)->server, link);
+    pyn_memory_leave(&memory);
+    pyn_memory_settle(link);
     pyn_watch_leave(&watch);
     pyn_interrupt_forget();
     PyGILState_Release(state);
@@ -169,8 +175,10 @@ static void host_sweep(void *ctx, struct pyn_link *link)
 
 static bool host_spawn(void *ctx)
 {
+    struct pyn_allowance *own = pyn_memory_hide(); /* a thread of the server's is not the caller's */
     PyObject *done = PyObject_CallNoArgs(of(ctx)->spawn);
 
+    pyn_memory_show(own);
     if (done == NULL) {
         PyErr_WriteUnraisable(of(ctx)->spawn);
         return false;
@@ -247,6 +255,30 @@ static int add_roots(struct server_object *self, PyObject *roots)
     return 0;
 }
 
+/* The error that is set is one of the limit's: it stands when somebody has asked for that, else it is told. */
+static int give_up_limit(struct server_object *self, PyObject *asked, struct pyn_quotas *quotas)
+{
+    PyObject *error = NULL;
+
+    if (asked != Py_None && PyErr_ExceptionMatches(PyExc_RuntimeError) &&
+        (PyMapping_HasKeyString(asked, "memory") || PyMapping_HasKeyString(asked, "call_memory"))) {
+        return -1;
+    }
+    error = pyn_taken_exception();
+    self->unlimited = error != NULL ? PyObject_Str(error) : NULL;
+    Py_XDECREF(error);
+    quotas->max[PYN_Q_MEMORY] = quotas->max[PYN_Q_CALL_MEMORY] = 0;
+    return self->unlimited != NULL ? 0 : -1;
+}
+
+static int limit_memory(struct server_object *self, PyObject *asked, struct pyn_quotas *quotas)
+{
+    if (quotas->max[PYN_Q_MEMORY] == 0 && quotas->max[PYN_Q_CALL_MEMORY] == 0) {
+        return 0; /* nobody wants it */
+    }
+    return pyn_memory_install() == 0 ? 0 : give_up_limit(self, asked, quotas);
+}
+
 static int start(struct server_object *self, PyObject *quotas, unsigned connections, unsigned threads,
                  bool ends_deserted, bool exits_stuck)
 {
@@ -265,7 +297,7 @@ static int start(struct server_object *self, PyObject *quotas, unsigned connecti
         .exits_stuck = exits_stuck,
     };
 
-    if (pyn_quotas_from(quotas, PYN_ROLE_SERVER, &config.quotas) != 0) {
+    if (pyn_quotas_from(quotas, PYN_ROLE_SERVER, &config.quotas) != 0 || limit_memory(self, quotas, &config.quotas) != 0) {
         return -1;
     }
     if (pyn_server_new(&config, &self->server) != PYN_OK) {
@@ -367,6 +399,7 @@ static void server_dealloc(PyObject *self)
     (void)server_clear(self);
     pyn_loop_fini(&server->loop);
     Py_CLEAR(server->door);
+    Py_CLEAR(server->unlimited);
     Py_CLEAR(server->party.roots);
     Py_CLEAR(server->root_names);
     PyMem_Free(server->roots);
@@ -601,7 +634,14 @@ static PyObject *server_tasks(PyObject *self, void *Py_UNUSED(closure))
     return PySet_New(of(self)->loop.tasks);
 }
 
+static PyObject *server_unlimited(PyObject *self, void *Py_UNUSED(closure))
+{
+    return Py_NewRef(of(self)->unlimited != NULL ? of(self)->unlimited : Py_None);
+}
+
 static PyGetSetDef server_getset[] = {
+    {"unlimited_memory", server_unlimited, NULL,
+     "str: why the Python memory of connections is not limited, as it should be; or None.", NULL},
     {"has_coroutines", server_has_coroutines, NULL, "bool: an event loop is needed, for what is declared async.", NULL},
     {"tasks", server_tasks, NULL, "set: what the event loop runs.", NULL},
     {NULL, NULL, NULL, NULL, NULL},

@@ -1,6 +1,7 @@
 /* task.c - a call of the peer's that an event loop runs: started, cancelled, answered when it is done. */
 #include "deadline.h"
 #include "loop.h"
+#include "memory.h"
 
 #include <stddef.h>
 
@@ -199,16 +200,19 @@ static void run_or_begin(struct pyn_loop *loop, struct pyn_link *link, struct py
     struct pyn_frame frame = {.link = link, .lane = call->lane, .is_oneway = call->is_oneway, .is_on_loop = true};
     struct pyn_party *party = link->host;
     struct pyn_decoder decoder = {.link = link, .party = party, .reader = pyn_reader_of(call->body)};
+    struct pyn_memory memory;
     PyObject *result = NULL;
 
     atomic_fetch_add(&link->calls, 1);
     decoder.book = pyn_party_book(party, call->iface->policy);
     pyn_frame_push(&frame);
+    pyn_memory_enter(&memory, link);
     if (decoder.book != NULL && !pyn_is_not_to_run(link, call)) {
         result = pyn_run(&decoder, call);
     } else {
         pyn_decoder_give_up(&decoder);
     }
+    pyn_memory_leave(&memory);
     pyn_frame_pop();
     if (result == NULL && !call->is_oneway && !party->is_server && !PyErr_ExceptionMatches(PyExc_Exception) &&
         !is_cancelled()) {

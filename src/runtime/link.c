@@ -135,6 +135,7 @@ void pyn_link_unref(struct pyn_link *link)
         pyn_stack_free(link->stack);
     } /* else it was left as the parent had it */
     pyn_link_close(link);
+    pyn_owner_unref(atomic_load(&link->memory));
     if (link->wake >= 0) {
         (void)close(link->wake);
     }

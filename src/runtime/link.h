@@ -19,6 +19,7 @@
 
 #include "../channel/principal.h"
 #include "../layer/stack.h"
+#include "../quota/allowance.h"
 #include "../quota/cpu.h"
 #include "../quota/fair.h"
 #include "../session/session.h"
@@ -109,6 +110,7 @@ struct pyn_link {
     atomic_bool has_missed; /* a cancel came for a call that was neither waiting nor running yet, */
     uint64_t missed_lane;   /* in this lane; guarded by the link's lock */
     uint32_t suspended;     /* calls of it that wait */
+    _Atomic(struct pyn_owner *) memory; /* counted: of what its calls have allocated; NULL: nothing yet; set with the interpreter's lock */
     uint32_t slot;
     uint32_t generation;
 

@@ -163,7 +163,7 @@ static bool is_past(uint64_t at, uint64_t by, uint64_t now)
 static bool is_due(const struct pyn_watch *watch, uint64_t now)
 {
     return watch != NULL && watch->why != PYN_OVERRUN_NONE && !watch->is_waiting &&
-           (watch->raised_at == 0 || is_past(watch->raised_at, AGAIN, now));
+           (watch->raised_at == 0 || watch->is_pressed || is_past(watch->raised_at, AGAIN, now));
 }
 
 static void interrupt(struct slot *slot)
@@ -203,8 +203,16 @@ bool pyn_watch_is_due(bool *again)
     if (is && own->top->raised_at == 0) {
         own->top->raised_at = now;
     } else if (is) { /* not always: code that is interrupted at every step may get nowhere, not even to its end */
-        *again = (now >> 4) % 4 != 0;
-        own->was_claimed = *again;
+        bool is_skipped = (now >> 4) % 4 == 0;
+        if (is_past(own->top->raised_at, AGAIN, now)) {
+            *again = !is_skipped;
+            own->was_claimed = *again;
+        } else { /* pressed: until it is again */
+            is = !is_skipped;
+        }
+    }
+    if (own->top != NULL) {
+        own->top->is_pressed = false;
     }
     (void)pthread_mutex_unlock(&own->lock);
     return is;
@@ -461,6 +469,31 @@ void pyn_watch_resume(void)
 enum pyn_overrun pyn_watch_why(void)
 {
     return own != NULL && own->top != NULL ? atomic_load(&own->top->why) : PYN_OVERRUN_NONE;
+}
+
+bool pyn_watch_press(enum pyn_overrun why, bool is_claimed, bool *is_signalled)
+{
+    bool is = false;
+
+    *is_signalled = false;
+    if (own == NULL) {
+        return false;
+    }
+    (void)pthread_mutex_lock(&slots_lock);
+    (void)pthread_mutex_lock(&own->lock);
+    if (own->top != NULL) {
+        is = true;
+        mark(own->top, why);
+        own->top->is_pressed = true;
+        *is_signalled = own->signal != 0;
+        if (!*is_signalled) {
+            own->was_claimed = is_claimed || own->was_claimed;
+            interrupt(own);
+        }
+    }
+    (void)pthread_mutex_unlock(&own->lock);
+    (void)pthread_mutex_unlock(&slots_lock);
+    return is;
 }
 
 /* lane: NULL: in all of them. */

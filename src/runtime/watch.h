@@ -18,12 +18,14 @@
 /* Why a call is to end. */
 enum pyn_overrun {
     PYN_OVERRUN_NONE = 0,
-    PYN_OVERRUN_DEADLINE,  /* what its caller has given it is over */
-    PYN_OVERRUN_CALL,      /* quota call_seconds: it has held the turn so long */
-    PYN_OVERRUN_CPU,       /* quota cpu_seconds */
-    PYN_OVERRUN_SHARE,     /* quotas cpu_burst and cpu_share: its connection has used so much of late */
-    PYN_OVERRUN_CANCELLED, /* its caller does not want it any more */
-    PYN_OVERRUN_GONE,      /* nor is the caller there */
+    PYN_OVERRUN_DEADLINE,    /* what its caller has given it is over */
+    PYN_OVERRUN_CALL,        /* quota call_seconds: it has held the turn so long */
+    PYN_OVERRUN_CPU,         /* quota cpu_seconds */
+    PYN_OVERRUN_SHARE,       /* quotas cpu_burst and cpu_share: its connection has used so much of late */
+    PYN_OVERRUN_MEMORY,      /* quota memory: what its connection holds */
+    PYN_OVERRUN_CALL_MEMORY, /* quota call_memory */
+    PYN_OVERRUN_CANCELLED,   /* its caller does not want it any more */
+    PYN_OVERRUN_GONE,        /* nor is the caller there */
 };
 
 /* What runs: a call of the peer's, or what has to be done after it. */
@@ -41,6 +43,7 @@ struct pyn_watch {
     uint64_t marked_at;
     uint64_t raised_at; /* 0: not yet */
     bool is_alarm;      /* it was told that this does not end */
+    bool is_pressed;    /* it is to be interrupted now, whenever it was last */
 };
 
 void pyn_watch_enter(struct pyn_watch *watch, struct pyn_link *link, uint64_t lane, uint64_t ends_at);
@@ -62,6 +65,11 @@ enum pyn_overrun pyn_watch_why(void);
 bool pyn_watch_cancel(struct pyn_link *link, uint64_t lane); /* false: none runs there */
 /* No call of the link is. */
 void pyn_watch_gone(struct pyn_link *link);
+
+/* The innermost call of this thread takes too much of what it may not have more of: it is to end, and to be interrupted at once, and again whenever this
+ * is said. *is_signalled: by a signal, which is the caller's to raise; otherwise by pyn_watch_await(), or if is_claimed by the caller, too. False: there is none.
+ * It allocates nothing, and takes none but its own locks. */
+bool pyn_watch_press(enum pyn_overrun why, bool is_claimed, bool *is_signalled);
 
 /* ---- how it is ended ---- */
 

@@ -17,7 +17,6 @@ BUILTIN = {
     "obj": "AttributeError",
     "zero": "ZeroDivisionError",
     "recursion": "RecursionError",
-    "memory": "MemoryError",
     "assert": "AssertionError",
     "own": "victim:NamedError",
     "log": "ValueError",
@@ -53,6 +52,14 @@ def test_an_exception_tells_its_type_at_most(victim: Process, kind: str, type_: 
         assert "EvilError.args" not in peer.trips()
         assert "EvilError.__repr__" not in peer.trips()
         assert peer.value(0, "pid") == victim.pid
+        peer.lives()
+
+
+def test_more_memory_than_there_may_be_is_told_by_its_limit(victim: Process) -> None:
+    """G01 J03: it is the limit that says no, before the system is asked."""
+    with victim.connect() as peer:
+        peer.send([0, "fail", ["memory"], {}])
+        assert peer.reply(20) == [ERROR, ["QuotaExceeded", f"memory: {64 << 20}", None, None]]
         peer.lives()
 
 

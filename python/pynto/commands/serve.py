@@ -58,6 +58,11 @@ def add_to(commands: Any) -> None:
         help="what a call of chat:Room.search costs of the quota cost_per_second, else 1",
     )
     parser.add_argument(
+        "--no-memory-quota",
+        action="store_true",
+        help="do not limit the Python memory of connections, as --quota memory=0 --quota call_memory=0",
+    )
+    parser.add_argument(
         "--ws-host",
         action="append",
         default=[],
@@ -219,6 +224,10 @@ def _run(arguments: argparse.Namespace) -> int:
         level=logging.INFO if arguments.verbose else logging.WARNING, format="%(asctime)s %(levelname)s %(message)s"
     )
     quotas = _quotas(arguments.quota)
+    if arguments.no_memory_quota:
+        if "memory" in quotas or "call_memory" in quotas:
+            raise ValueError("--no-memory-quota, and a quota of memory: which?")
+        quotas.update(memory=0, call_memory=0)
     if arguments.folder is not None:
         os.chdir(arguments.folder)
     policy = Policy.load(arguments.policy)
