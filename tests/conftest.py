@@ -28,8 +28,16 @@ if str(PYTHON) not in sys.path:
     sys.path.append(str(PYTHON))  # served and rawpeer, for every folder
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--attacks", action="store_true", help="tell what came of each attack of tests/attack/cases.json")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """What goes wrong in a thread or a finalizer fails the test that is running."""
+    if config.getoption("--attacks"):
+        from attack_table import Table
+
+        config.pluginmanager.register(Table())
     config.addinivalue_line("filterwarnings", "error::pytest.PytestUnhandledThreadExceptionWarning")
     config.addinivalue_line("filterwarnings", "error::pytest.PytestUnraisableExceptionWarning")
 

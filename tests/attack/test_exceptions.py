@@ -38,7 +38,7 @@ BUILTIN = {
 
 @pytest.mark.parametrize(("kind", "type_"), BUILTIN.items())
 def test_an_exception_tells_its_type_at_most(victim: Process, kind: str, type_: str) -> None:
-    """G01 G09 G11: no text, path, source line, local, note, cause or attribute; whatever is raised, the server goes on."""
+    """G01 G09 G11 G17: though it logs in detail, no text, path, source line, local, note, cause or attribute; whatever is raised, the server goes on."""
     with victim.connect() as peer:
         peer.value(0, "clear")
         peer.send([0, "fail", [kind], {}])

@@ -107,6 +107,7 @@ def test_an_upgrade_may_come_byte_by_byte(web: Web) -> None:
     ],
 )
 def test_a_name_that_is_not_ours_is_not_served(web: Web, host: str | None, status: int) -> None:
+    """M13 M21 M23"""
     assert status_of(web, head("GET /pynto HTTP/1.1", host)) == status
 
 
@@ -246,6 +247,7 @@ CALL = call_bytes(0, "echo", "must not run")
     ],
 )
 def test_a_bad_frame_ends_it_with_its_code_and_is_not_processed(web: Web, wire: bytes, code: int) -> None:
+    """M15 M17"""
     with WebPeer(web) as peer:
         peer.hello()
         peer.lives()

@@ -16,6 +16,7 @@ import pynto
 import pytest
 from mypy import api
 from pynto.audit import layout
+from rawpeer import ERROR, RETURN, RawPeer, pack
 
 T = TypeVar("T", covariant=True)
 
@@ -43,12 +44,14 @@ class Room:
 
     def __init__(self) -> None:
         self.lines = ["hello"]
+        self.reads = 0
 
     @property
     def name(self) -> str:
         return "lobby"
 
     def last(self) -> str:
+        self.reads += 1
         return self.lines[-1]
 
     def me(self) -> Reader:
@@ -303,6 +306,31 @@ def test_what_is_revoked_is_refused_to_the_client(site: Any) -> None:
     with pytest.raises(PermissionError):
         site.read(lent)
     assert site.reader().last() == "hello"
+
+
+def dialled(server: pynto.Server) -> RawPeer:
+    host, _, port = server.address.removeprefix("tcp://").rpartition(":")
+    return RawPeer((host, int(port)))
+
+
+def test_nothing_that_was_queued_starts_behind_a_revocation() -> None:
+    """D27: a thousand calls in one write, the revocation amid them; another facet of the object goes on."""
+    site = Site()
+    with pynto.Server(site, policy=policy(), listen="tcp://127.0.0.1:0").start() as server, dialled(server) as peer:
+        peer.hello()
+        lent, other = (peer.call(0, name)[1].id for name in ("lend", "reader"))
+        calls = (
+            [[lent, "last", [], {}]] * 400
+            + [[0, "take_back", [], {}]]
+            + [[lent, "last", [], {}], [other, "last", [], {}]] * 300
+        )
+        before = site.room.reads
+        peer.send_raw(b"".join(pack(call) + b"\n" for call in calls))
+        answers = [peer.reply() for _ in calls]
+        assert answers[:401] == [[RETURN, "hello"]] * 400 + [[RETURN, None]]
+        assert answers[402::2] == [[RETURN, "hello"]] * 300
+        assert {(answer[0], answer[1][0]) for answer in answers[401::2]} == {(ERROR, "Refused")}
+        assert site.room.reads - before == 700
 
 
 def test_a_netref_is_attenuated_by_what_its_interface_names(site: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import array
+import contextlib
 import json
 import mmap
 import subprocess
@@ -97,6 +98,7 @@ def test_nothing_else_leaves_in_their_place(root: Any, method: str, value: Any) 
 
 
 def test_a_released_view_and_a_netref_are_no_buffers(root: Any) -> None:
+    """H31: nor is anything read of what was let go."""
     view = memoryview(b"abc")
     view.release()
     with pytest.raises(ValueError, match="released"):
@@ -104,6 +106,34 @@ def test_a_released_view_and_a_netref_are_no_buffers(root: Any) -> None:
     for method in (root.echo_buffer, root.echo_memoryview, root.echo):
         with pytest.raises(TypeError):
             method(root)
+
+
+def test_a_buffer_that_is_resized_meanwhile_travels_as_it_was_at_one_moment(root: Any) -> None:
+    """H31: another thread makes it larger and smaller all the time; who has a buffer exported cannot resize it."""
+    data = bytearray(b"a" * 5000)
+    stop = threading.Event()
+
+    def resize() -> None:
+        while not stop.is_set():
+            for size in (0, 1, 100_000, 5000):
+                with contextlib.suppress(BufferError):
+                    data[:] = b"a" * size
+
+    thread = threading.Thread(target=resize)
+    thread.start()
+    try:
+        sizes = {root.size(data) for _ in range(300)}
+    finally:
+        stop.set()
+        thread.join()
+    assert sizes <= {0, 1, 5000, 100_000}
+
+
+def test_views_with_gaps_or_backwards_travel_as_what_they_show(root: Any) -> None:
+    """H31"""
+    whole = bytes(range(256)) * 4
+    for view in (memoryview(whole)[::2], memoryview(whole)[::-1], memoryview(whole)[10:20:3]):
+        assert bytes(root.echo_memoryview(view)) == view.tobytes()
 
 
 # ---- arrays ----

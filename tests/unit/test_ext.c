@@ -1,4 +1,4 @@
-/* test_ext.c - is every ext type let in exactly as ext.h has it? */
+/* test_ext.c - is every ext type let in exactly as ext.h has it? H21: what is a number to a lenient reader is none here. */
 #include "support.h"
 
 #include "../../src/wire/ext_check.h"
