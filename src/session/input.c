@@ -203,16 +203,14 @@ static pyn_status dispatch(struct pyn_session *session, const struct pyn_message
     size_t index = (size_t) - (int)message->kind;
     const struct step *step = NULL;
     bool is_allowed = false;
-    bool is_early_end = false;
 
     if (index >= sizeof steps / sizeof steps[0]) {
         return PYN_EPROTOCOL;
     }
     step = &steps[index];
     is_allowed = session->role == PYN_ROLE_SERVER ? step->is_from_client : step->is_from_server;
-    /* A server may send a client away before it has said hello. */
-    is_early_end = message->kind == PYN_M_GOODBYE && session->role == PYN_ROLE_CLIENT;
-    if (!is_allowed || (step->phase != session->phase && !is_early_end)) {
+    /* Whoever wants to go may go at any time. */
+    if (!is_allowed || (step->phase != session->phase && message->kind != PYN_M_GOODBYE)) {
         return PYN_EPROTOCOL;
     }
     if (message->kind != PYN_M_LANE) {

@@ -141,7 +141,6 @@ static void a_beginning_that_is_no_hello_closes(void **state)
         {"92 fc 00 0a", PYN_EPROTOCOL},
         {"92 f7 00 0a", PYN_EPROTOCOL},
         {"91 fa 0a", PYN_EPROTOCOL},
-        {"93 f9 00 a0 0a", PYN_EPROTOCOL},
         {"47 45 54 20 2f", PYN_EFORMAT}, /* "GET /" */
         {"16 03 01 02 00", PYN_EFORMAT}, /* TLS */
     };
@@ -155,6 +154,22 @@ static void a_beginning_that_is_no_hello_closes(void **state)
         expect_end(&p, p.server, rows[i].why);
         peers_fini(&p);
     }
+}
+
+static void a_client_may_go_before_it_says_hello(void **state)
+{
+    struct peers p;
+    struct pyn_event event;
+
+    (void)state;
+    peers_init(&p, pyn_mem_default());
+    assert_int_equal(peers_new_server(&p), PYN_OK);
+    put(&p, "93 f9 00 a0 0a");
+    assert_int_equal(peers_next(&p, p.server, &event), PYN_OK);
+    assert_int_equal(event.kind, PYN_EV_GOODBYE);
+    assert_int_equal(peers_next(&p, p.server, &event), PYN_EGONE);
+    assert_int_equal(pyn_session_output(p.server).len, 0);
+    peers_fini(&p);
 }
 
 static void a_second_hello_closes(void **state)
@@ -1571,6 +1586,7 @@ int main(void)
         cmocka_unit_test(a_client_names_the_root_that_it_wants),
         cmocka_unit_test(nothing_is_processed_between_hello_and_welcome),
         cmocka_unit_test(a_beginning_that_is_no_hello_closes),
+        cmocka_unit_test(a_client_may_go_before_it_says_hello),
         cmocka_unit_test(a_second_hello_closes),
         cmocka_unit_test(a_server_that_does_not_give_its_root_as_it_must_is_left),
         cmocka_unit_test(a_server_may_send_a_client_away_before_it_says_hello),
