@@ -25,14 +25,44 @@ void pyn_frame_pop(void)
     top_frame = top_frame->below;
 }
 
+enum { LOOK_EVERY = 16, DROPPING_NS = 1000000 };
+
+/* *until: 0: it begins now. */
+static bool is_past(uint64_t *until)
+{
+    const uint64_t now = pyn_now();
+
+    if (*until == 0) {
+        *until = now + DROPPING_NS;
+    }
+    return now > *until;
+}
+
+/* Whoever holds much lets go of it in several turns. */
+static void put_off(struct pyn_link *link)
+{
+    pyn_link_lock(link);
+    if (pyn_session_has_dead(link->session)) {
+        pyn_server_wants_sweep(link->server, link);
+    }
+    pyn_link_unlock(link);
+}
+
 void pyn_drop_dead(struct pyn_link *link)
 {
     void *object = NULL;
+    uint64_t until = 0;
+    uint32_t dropped = 0;
 
     if (!pyn_link_is_ours(link)) {
         return; /* they die in the parent */
     }
     do {
+        if (link->server != NULL && dropped > 0 && dropped % LOOK_EVERY == 0 && is_past(&until)) {
+            put_off(link);
+            return;
+        }
+        dropped++;
         pyn_link_lock(link);
         object = pyn_session_reap(link->session);
         pyn_link_unlock(link);

@@ -13,10 +13,18 @@
 #include "server_state.h"
 #include "shaking.h"
 
-enum { READ_AT_ONCE = 64 * 1024, READ_UNOPENED = 4096, READS_IN_A_ROW = 16, TICK_MS = 500, THREADS_KEPT = 2 };
+enum {
+    READ_AT_ONCE = 64 * 1024,
+    READ_UNOPENED = 4096,
+    READS_IN_A_ROW = 16,
+    TICK_MS = 500,
+    THREADS_KEPT = 2,
+    EVENTS_AT_ONCE = 16
+};
 
 enum { DRIP_RATE = 16 * 1024 }; /* bytes of an unfinished message that earn it another second */
 
+static const uint64_t READ_SHARE = 500000; /* ns */
 static const uint64_t SECOND = UINT64_C(1000000000);
 
 /* What an epoll event is about: the kind in the upper half, a slot or listener in the lower. */
@@ -132,6 +140,24 @@ static bool watch(const struct pyn_server *server, int fd, uint32_t events, uint
     return epoll_ctl(server->epoll, EPOLL_CTL_ADD, fd, &event) == 0;
 }
 
+static uint64_t token_of(const struct pyn_link *link)
+{
+    return (uint64_t)link->generation << 32 | link->slot;
+}
+
+static uint32_t events_of(const struct pyn_link *link)
+{
+    return link->in == link->out ? EPOLLIN | EPOLLOUT | EPOLLRDHUP : EPOLLIN | EPOLLRDHUP;
+}
+
+/* What is there already is told again, behind what others have to say. With the link's lock held. */
+static void tell_again(const struct pyn_link *link)
+{
+    struct epoll_event event = {.events = events_of(link) | EPOLLET, .data.u64 = token_of(link)};
+
+    (void)epoll_ctl(link->server->epoll, EPOLL_CTL_MOD, link->in, &event);
+}
+
 static bool enroll(struct pyn_server *server, struct pyn_link *link)
 {
     uint32_t slot = 0;
@@ -211,7 +237,6 @@ static bool adopt(struct pyn_server *server, int in, int out, const struct arriv
 {
     const char *peer = arrival->peer;
     struct pyn_link *link = NULL;
-    uint64_t token = 0;
     bool is_watched = false;
 
     if (pyn_set_blocking(in, false) && (in == out || pyn_set_blocking(out, false))) {
@@ -229,12 +254,8 @@ static bool adopt(struct pyn_server *server, int in, int out, const struct arriv
         if (arrival->is_gated) {
             pyn_shaking_enter(server, link);
         }
-        token = (uint64_t)link->generation << 32 | link->slot;
-        if (in == out) {
-            is_watched = watch(server, in, EPOLLIN | EPOLLOUT | EPOLLRDHUP, token);
-        } else {
-            is_watched = watch(server, in, EPOLLIN | EPOLLRDHUP, token) && watch(server, out, EPOLLOUT, token);
-        }
+        is_watched = watch(server, in, events_of(link), token_of(link)) &&
+                     (in == out || watch(server, out, EPOLLOUT, token_of(link)));
         if (!is_watched) {
             pyn_link_lock(link);
             pyn_link_end(link, PYN_EGONE, "the descriptor cannot be watched");
@@ -316,12 +337,26 @@ static ssize_t read_some(const struct pyn_link *link, uint8_t *scratch, size_t m
     return n;
 }
 
+/* A link that has been read for so long has had its share of what reads. */
+static bool had_share(int reads, uint64_t *began)
+{
+    if (reads == 0) {
+        return false;
+    }
+    if (reads == 1) {
+        *began = pyn_now(); /* most have said all in one */
+        return false;
+    }
+    return pyn_now() - *began > READ_SHARE;
+}
+
 /* Reads until nothing is there, or the peer has to wait, or it has had its share. True: there may be more. The lock is held on entry and exit. */
 static bool drain(struct pyn_link *link, bool is_hung_up)
 {
     uint8_t scratch[READ_AT_ONCE];
+    uint64_t began = 0;
 
-    for (int i = 0; i < READS_IN_A_ROW; i++) {
+    for (int i = 0; i < READS_IN_A_ROW && !had_share(i, &began); i++) {
         ssize_t n = 0;
         int error = 0;
         size_t max = READ_AT_ONCE;
@@ -362,6 +397,8 @@ static bool drain(struct pyn_link *link, bool is_hung_up)
 /* One thread reads a link; another that finds it so leaves a note. */
 static void serve_link(struct pyn_link *link, bool is_hung_up)
 {
+    bool is_more = false;
+
     pyn_link_lock(link);
     if (link->is_reading) {
         link->read_again = true;
@@ -371,9 +408,7 @@ static void serve_link(struct pyn_link *link, bool is_hung_up)
     link->is_reading = true;
     do {
         link->read_again = false;
-        if (drain(link, is_hung_up)) {
-            link->read_again = true;
-        }
+        is_more = drain(link, is_hung_up);
         if (link->over == PYN_OK) {
             pyn_link_flush(link);
             pyn_link_dispatch(link); /* output has gone: what was held back may go on */
@@ -387,8 +422,11 @@ static void serve_link(struct pyn_link *link, bool is_hung_up)
             link->read_again = true;
             is_hung_up = true; /* no event tells of what came meanwhile: read until nothing is there */
         }
-    } while (link->read_again && link->over == PYN_OK && !link->is_paused);
+    } while (!is_more && link->read_again && link->over == PYN_OK && !link->is_paused);
     link->is_reading = false;
+    if (is_more && link->over == PYN_OK) {
+        tell_again(link); /* others first */
+    }
     if (link->is_dropped) {
         pyn_link_close(link);
     }
@@ -612,7 +650,7 @@ static bool is_too_many(struct pyn_server *server)
 pyn_status pyn_server_run(struct pyn_server *server, bool looks_up, bool is_spare)
 {
     const uint64_t until = pyn_now() + UINT64_C(1000000) * TICK_MS;
-    struct epoll_event event;
+    struct epoll_event events[EVENTS_AT_ONCE];
     pyn_status st = PYN_OK;
 
     pyn_server_lock(server);
@@ -626,12 +664,13 @@ pyn_status pyn_server_run(struct pyn_server *server, bool looks_up, bool is_spar
         if (!pyn_rota_begin(server, is_spare, &wait_ms)) {
             break;
         }
-        n = epoll_wait(server->epoll, &event, 1, wait_ms);
+        n = epoll_wait(server->epoll, events, EVENTS_AT_ONCE, wait_ms);
         error = errno;
         pyn_rota_end(server);
-        if (n > 0) {
-            handle(server, &event);
-        } else if (n == 0 && is_spare && is_too_many(server)) {
+        for (int i = 0; i < n; i++) { /* all of them ahead of the next turn, which may be long */
+            handle(server, &events[i]);
+        }
+        if (n == 0 && wait_ms > 0 && is_spare && is_too_many(server)) {
             break;
         }
         tick(server);
@@ -686,7 +725,7 @@ void pyn_server_close_all(struct pyn_server *server)
             pyn_link_unref(link);
         }
     }
-    pyn_server_take_turns(server);
+    pyn_server_take_all_turns(server);
 }
 
 bool pyn_server_exits_stuck(const struct pyn_server *server)

@@ -90,8 +90,9 @@ void pyn_rota_suspended(struct pyn_server *server, int by);
 
 /* ---- turn.c, server.c ---- */
 
-/* Runs what is ready as long as the turn is free. */
+/* Runs what is ready as long as the turn is free, for a moment: then the network is to be looked at again. */
 void pyn_server_take_turns(struct pyn_server *server);
+void pyn_server_take_all_turns(struct pyn_server *server);
 void pyn_server_unpause(struct pyn_link *link);
 void pyn_server_drop(struct pyn_server *server, struct pyn_link *link);
 void pyn_server_close_all(struct pyn_server *server);

@@ -5,6 +5,8 @@
 #include "clock.h"
 #include "server_state.h"
 
+static const uint64_t SLICE = 1000000; /* ns */
+
 static void make_ready(struct pyn_server *server, struct pyn_link *link)
 {
     if (!link->seat.entry.is_in) {
@@ -207,14 +209,20 @@ static void perform(struct pyn_server *server, const struct turn *turn)
     }
 }
 
-void pyn_server_take_turns(struct pyn_server *server)
+/* slice: no turn begins when so much time has gone by. */
+static void take_turns(struct pyn_server *server, uint64_t slice)
 {
     struct turn turn;
+    uint64_t began = 0;
     uint64_t now = 0;
 
     pyn_server_lock(server);
-    while (pyn_server_is_ours(server) && pyn_rota_may_run(server) && !server->is_turn_taken && next_turn(server, &turn)) {
-        begin_turn(server, turn.link, now != 0 ? now : pyn_now());
+    while (now - began <= slice && pyn_server_is_ours(server) && pyn_rota_may_run(server) && !server->is_turn_taken &&
+           next_turn(server, &turn)) {
+        if (began == 0) {
+            began = now = pyn_now();
+        }
+        begin_turn(server, turn.link, now);
         pyn_server_unlock(server);
         perform(server, &turn);
         pyn_server_lock(server);
@@ -226,6 +234,17 @@ void pyn_server_take_turns(struct pyn_server *server)
     }
     pyn_rota_hand_over(server);
     pyn_server_unlock(server);
+}
+
+/* Whoever has more to say than can be served in it does not keep the others from being heard. */
+void pyn_server_take_turns(struct pyn_server *server)
+{
+    take_turns(server, SLICE);
+}
+
+void pyn_server_take_all_turns(struct pyn_server *server)
+{
+    take_turns(server, UINT64_MAX);
 }
 
 /* Somebody must be left to read and to run calls; called with the lock held, which is given up meanwhile. */
