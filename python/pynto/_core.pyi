@@ -160,6 +160,7 @@ class Server:
         door: Door | None = None,
         exits_stuck: bool = False,
         costs: Mapping[str, int] | None = None,
+        per_source: int = 0,
     ) -> Self: ...
     @property
     def unlimited_memory(self) -> str | None: ...

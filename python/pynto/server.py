@@ -46,6 +46,8 @@ class Server:
     ``async``; None: one in a thread of its own. audit_log: the file that every decision on a call is written to.
     exits_stuck: a call that nothing in the process can end ends the process, with exit code 70. costs: what a call of an operation
     costs, as in ``{"chat:Room.search": 50}``, of the units that the quota ``cost_per_second`` counts; each other costs 1.
+    per_source: connections that one address may have, of IPv6 one /64, over TCP, WebSockets and ``pynto://``. None: a quarter of connections, and as
+    many as there are for 127.0.0.1 and ::1, behind which a proxy may stand for everybody.
 
     state: the folder of a server at ``pynto://host:port``, where its key is, and what it has granted (see pynto.State); with one, TCP
     beyond this machine is encrypted.
@@ -71,6 +73,7 @@ class Server:
         state: State | str | os.PathLike[str] | None = None,
         exits_stuck: bool = False,
         costs: Mapping[str, int] | None = None,
+        per_source: int | None = None,
     ) -> None:
         self.policy = as_policy(policy)
         drift = self.policy.drift()
@@ -93,6 +96,7 @@ class Server:
             door=None if self.state is None else self.state.door,
             exits_stuck=exits_stuck,
             costs=costs,
+            per_source=per_source or 0,
         )
         if self._core.unlimited_memory is not None:
             _log.warning("%s", self._core.unlimited_memory)

@@ -279,8 +279,8 @@ static int limit_memory(struct server_object *self, PyObject *asked, struct pyn_
     return pyn_memory_install() == 0 ? 0 : give_up_limit(self, asked, quotas);
 }
 
-static int start(struct server_object *self, PyObject *quotas, unsigned connections, unsigned threads,
-                 bool ends_deserted, bool exits_stuck)
+static int start(struct server_object *self, PyObject *quotas, unsigned connections, unsigned per_source,
+                 unsigned threads, bool ends_deserted, bool exits_stuck)
 {
     struct pyn_server_config config = {
         .host = {.ctx = self, .run = host_run, .sweep = host_sweep, .spawn = host_spawn, .log = log_line},
@@ -288,6 +288,8 @@ static int start(struct server_object *self, PyObject *quotas, unsigned connecti
         .root_count = self->root_count,
         .costs = self->costs,
         .connection_max = connections,
+        .source_max = per_source != 0 ? per_source : connections / 4 + 1,
+        .is_near_limited = per_source != 0,
         .thread_max = threads,
         .suspended_max = threads / 4 + 1,
         .trail = self->trail,
@@ -310,8 +312,8 @@ static int start(struct server_object *self, PyObject *quotas, unsigned connecti
 
 static PyObject *server_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = {"policy",        "roots", "spawn", "quotas",      "connections", "threads",
-                            "ends_deserted", "audit", "door",  "exits_stuck", "costs",       NULL};
+    static char *names[] = {"policy", "roots", "spawn",       "quotas", "connections", "threads", "ends_deserted",
+                            "audit",  "door",  "exits_stuck", "costs",  "per_source",  NULL};
     struct server_object *self = NULL;
     PyObject *policy = NULL;
     PyObject *roots = NULL;
@@ -319,15 +321,16 @@ static PyObject *server_new(PyTypeObject *type, PyObject *args, PyObject *kwargs
     PyObject *quotas = Py_None;
     unsigned connections = 1000;
     unsigned threads = 256;
+    unsigned per_source = 0;
     int ends_deserted = 0;
     int is_audited = 0;
     PyObject *door = Py_None;
     int exits_stuck = 0;
     PyObject *costs = Py_None;
 
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O!O!O|OIIppOpO:Server", names, pyn_core.policy, &policy,
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O!O!O|OIIppOpOI:Server", names, pyn_core.policy, &policy,
                                      &PyDict_Type, &roots, &spawn, &quotas, &connections, &threads, &ends_deserted,
-                                     &is_audited, &door, &exits_stuck, &costs)) {
+                                     &is_audited, &door, &exits_stuck, &costs, &per_source)) {
         return NULL;
     }
     if (connections < 1 || connections > 1000000 || threads < 3 || threads > 4096) {
@@ -361,7 +364,7 @@ static PyObject *server_new(PyTypeObject *type, PyObject *args, PyObject *kwargs
     self->loop.moved = moved;
     if (self->party.book == NULL || pyn_loop_init(&self->loop, -1) != 0 || add_roots(self, roots) != 0 ||
         pyn_costs_from(costs, self->party.book->policy, &self->costs) != 0 ||
-        start(self, quotas, connections, threads, ends_deserted != 0, exits_stuck != 0) != 0) {
+        start(self, quotas, connections, per_source, threads, ends_deserted != 0, exits_stuck != 0) != 0) {
         Py_CLEAR(self);
     }
     return (PyObject *)self;
@@ -589,11 +592,12 @@ static PyObject *server_stats(PyObject *self, PyObject *Py_UNUSED(ignored))
     struct pyn_server_stats stats;
 
     pyn_server_stats(of(self)->server, &stats);
-    return Py_BuildValue("{s:I,s:I,s:I,s:K,s:K,s:K,s:K,s:K}", "connections", stats.links, "threads", stats.threads,
-                         "suspended", stats.suspended, "accepted", (unsigned long long)stats.accepted, "turned_away",
-                         (unsigned long long)stats.turned_away, "failed", (unsigned long long)stats.failed,
-                         "multiplications", (unsigned long long)stats.multiplications, "calls",
-                         (unsigned long long)stats.calls);
+    return Py_BuildValue("{s:I,s:I,s:I,s:K,s:K,s:K,s:K,s:K,s:K,s:K,s:K}", "connections", stats.links, "threads",
+                         stats.threads, "suspended", stats.suspended, "accepted", (unsigned long long)stats.accepted,
+                         "turned_away", (unsigned long long)stats.turned_away, "failed",
+                         (unsigned long long)stats.failed, "multiplications", (unsigned long long)stats.multiplications,
+                         "crowded", (unsigned long long)stats.crowded, "full", (unsigned long long)stats.full,
+                         "unlogged", (unsigned long long)stats.unlogged, "calls", (unsigned long long)stats.calls);
 }
 
 static bool is_async(const struct pyn_iface *iface)
@@ -679,9 +683,9 @@ static PyMethodDef server_methods[] = {
 };
 
 static PyType_Slot server_slots[] = {
-    {Py_tp_doc,
-     (void *)(uintptr_t) "Server(policy, roots, spawn, quotas=None, connections=1000, threads=256, "
-                         "ends_deserted=False, exits_stuck=False, costs=None)\n--\n\nServes roots under a policy."},
+    {Py_tp_doc, (void *)(uintptr_t) "Server(policy, roots, spawn, quotas=None, connections=1000, threads=256, "
+                                    "ends_deserted=False, exits_stuck=False, costs=None, per_source=0)\n--\n\nServes "
+                                    "roots under a policy."},
     {Py_tp_new, server_new},
     {Py_tp_traverse, server_traverse},
     {Py_tp_clear, server_clear},

@@ -1,5 +1,7 @@
 /* server.c - the loop: every thread waits on one epoll, reads for all links, and runs the calls whose turn it is. */
 #include <errno.h>
+#include <inttypes.h>
+#include <sodium.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +28,7 @@ enum { DRIP_RATE = 16 * 1024 }; /* bytes of an unfinished message that earn it a
 
 static const uint64_t READ_SHARE = 500000; /* ns */
 static const uint64_t SECOND = UINT64_C(1000000000);
+static const struct pyn_rate line_rate = {.per_second = 10, .burst = 100};
 
 /* What an epoll event is about: the kind in the upper half, a slot or listener in the lower. */
 static const uint64_t TOKEN_WAKE = UINT64_C(1) << 62;
@@ -53,6 +56,15 @@ static void drop_inherited(struct pyn_keepsake *keepsake)
     pyn_server_unlisten(server);
 }
 
+static struct pyn_gate *new_gate(void)
+{
+    const struct pyn_gate_limits limits = pyn_gate_limits_default();
+    uint8_t secret[PYN_GATE_SECRET_LEN];
+
+    randombytes_buf(secret, sizeof secret);
+    return pyn_gate_new(pyn_mem_default(), &limits, secret);
+}
+
 pyn_status pyn_server_new(const struct pyn_server_config *config, struct pyn_server **out)
 {
     struct pyn_server *server = calloc(1, sizeof *server);
@@ -68,9 +80,11 @@ pyn_status pyn_server_new(const struct pyn_server_config *config, struct pyn_ser
     server->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK | EFD_SEMAPHORE);
     pyn_keepsake_enter(&server->keepsake, drop_inherited);
     server->links = calloc(config->connection_max, sizeof *server->links);
+    server->lines = pyn_bucket_full(&line_rate, pyn_now());
+    server->gate = new_gate();
     (void)pthread_mutex_init(&server->lock, NULL);
     (void)pthread_cond_init(&server->unpark, NULL);
-    if (server->epoll < 0 || server->wake < 0 || server->links == NULL ||
+    if (server->epoll < 0 || server->wake < 0 || server->links == NULL || server->gate == NULL ||
         epoll_ctl(server->epoll, EPOLL_CTL_ADD, server->wake, &event) != 0) {
         pyn_server_free(server);
         return PYN_ENOMEM;
@@ -99,14 +113,45 @@ void pyn_server_free(struct pyn_server *server)
     pyn_server_unlisten(server);
     close_own(server);
     free(server->links);
+    pyn_gate_free(server->gate);
+    pyn_crowd_fini(&server->crowd);
     (void)pthread_cond_destroy(&server->unpark);
     (void)pthread_mutex_destroy(&server->lock);
     free(server);
 }
 
+/* Whoever connects makes a line when it goes: so many are told, the others counted. *untold: those of which nobody has been told yet. */
+static bool may_log(struct pyn_server *server, uint64_t *untold)
+{
+    bool may = false;
+
+    pyn_server_lock(server);
+    may = pyn_bucket_take(&server->lines, &line_rate, 1, pyn_now());
+    if (may) {
+        *untold = server->untold;
+        server->untold = 0;
+    } else {
+        server->untold++;
+        server->unlogged++;
+    }
+    pyn_server_unlock(server);
+    return may;
+}
+
 void pyn_server_log(struct pyn_server *server, const char *peer, const char *text)
 {
-    server->config.host.log(server->config.host.ctx, peer, text);
+    const struct pyn_host *host = &server->config.host;
+    uint64_t untold = 0;
+    char line[64];
+
+    if (!may_log(server, &untold)) {
+        return;
+    }
+    if (untold > 0) {
+        (void)snprintf(line, sizeof line, "%" PRIu64 " lines about connections were too many", untold);
+        host->log(host->ctx, "", line);
+    }
+    host->log(host->ctx, peer, text);
 }
 
 const struct pyn_quotas *pyn_server_quotas(const struct pyn_server *server)
@@ -158,6 +203,12 @@ static void tell_again(const struct pyn_link *link)
     (void)epoll_ctl(link->server->epoll, EPOLL_CTL_MOD, link->in, &event);
 }
 
+/* With the lock held: its place among those of its source. */
+static bool enter_crowd(struct pyn_server *server, const struct pyn_link *link)
+{
+    return !link->is_counted || pyn_crowd_enter(&server->crowd, link->source, server->config.source_max);
+}
+
 static bool enroll(struct pyn_server *server, struct pyn_link *link)
 {
     uint32_t slot = 0;
@@ -166,7 +217,7 @@ static bool enroll(struct pyn_server *server, struct pyn_link *link)
     while (slot < server->config.connection_max && server->links[slot] != NULL) {
         slot++;
     }
-    if (slot < server->config.connection_max && !server->is_stopping) {
+    if (slot < server->config.connection_max && !server->is_stopping && enter_crowd(server, link)) {
         server->links[slot] = pyn_link_ref(link);
         server->link_count++;
         server->accepted++;
@@ -220,8 +271,15 @@ struct arrival {
     const char *peer;
     const char *transport;
     const struct pyn_layer_sources *layers;
-    bool is_gated; /* from the open network: it has to be let in */
+    const struct pyn_guest *guest; /* NULL: the host brought it */
 };
+
+static void note_guest(struct pyn_link *link, const struct pyn_guest *guest)
+{
+    memcpy(link->source, guest->source, sizeof link->source);
+    link->is_counted = guest->is_counted;
+    link->is_judged = guest->is_judged;
+}
 
 static void note_origin(struct pyn_link *link, const char *transport)
 {
@@ -250,8 +308,11 @@ static bool adopt(struct pyn_server *server, int in, int out, const struct arriv
         return false;
     }
     note_origin(link, arrival->transport);
+    if (arrival->guest != NULL) {
+        note_guest(link, arrival->guest);
+    }
     if (enroll(server, link)) {
-        if (arrival->is_gated) {
+        if (arrival->guest != NULL && arrival->guest->is_remote) {
             pyn_shaking_enter(server, link);
         }
         is_watched = watch(server, in, events_of(link), token_of(link)) &&
@@ -262,8 +323,6 @@ static bool adopt(struct pyn_server *server, int in, int out, const struct arriv
             pyn_link_unlock(link);
             pyn_shaking_settle(server, link);
         }
-    } else {
-        pyn_server_log(server, peer, "refused: too many connections");
     }
     pyn_link_unref(link);
     return is_watched;
@@ -291,6 +350,12 @@ struct pyn_link *pyn_server_find(struct pyn_server *server, uint64_t token)
     return link;
 }
 
+/* What no honest client ends with. */
+static bool is_offence(pyn_status over)
+{
+    return over >= PYN_EFORMAT && over <= PYN_EFLOOD;
+}
+
 void pyn_server_drop(struct pyn_server *server, struct pyn_link *link)
 {
     bool was_there = false;
@@ -310,11 +375,17 @@ void pyn_server_drop(struct pyn_server *server, struct pyn_link *link)
     if (server->links[link->slot] == link) {
         server->links[link->slot] = NULL;
         server->link_count--;
+        if (link->is_counted) {
+            pyn_crowd_leave(&server->crowd, link->source);
+        }
         was_there = true;
         is_end = server->config.ends_deserted && server->link_count == 0;
     }
     pyn_server_unlock(server);
     if (was_there) {
+        if (link->was_in && is_offence(link->over)) {
+            pyn_shaking_judge(server, link, false);
+        }
         if (!link->is_untold) {
             pyn_server_log(server, link->peer, link->reason);
         }
@@ -463,6 +534,38 @@ static void complain(struct pyn_server *server, const char *text)
     }
 }
 
+static struct pyn_guest guest_of(const struct pyn_server *server, const struct pyn_address *address, int fd)
+{
+    struct pyn_guest guest = {.has_door = pyn_address_is_sealed(address)};
+    bool is_known = false;
+
+    guest.is_remote = guest.has_door || address->scheme == PYN_SCHEME_TCP || address->scheme == PYN_SCHEME_WS;
+    if (guest.is_remote) {
+        pyn_source_of(fd, guest.source);
+        is_known = !pyn_crowd_is_near(guest.source);
+        guest.is_counted = is_known || server->config.is_near_limited;
+        guest.is_judged = is_known || guest.has_door;
+    }
+    return guest;
+}
+
+/* NULL, or why there is none for it. Cheaper than to find out when it is a link. */
+static const char *why_no_place(struct pyn_server *server, const struct pyn_guest *guest)
+{
+    const char *why = NULL;
+
+    pyn_server_lock(server);
+    if (server->link_count >= server->config.connection_max) {
+        why = "refused: too many connections";
+        server->full++;
+    } else if (guest->is_counted && pyn_crowd_count(&server->crowd, guest->source) >= server->config.source_max) {
+        why = "refused: too many connections of one source";
+        server->crowded++;
+    }
+    pyn_server_unlock(server);
+    return why;
+}
+
 static void accept_one(struct pyn_server *server, uint32_t index, int fd, const char *peer)
 {
     static const char *const transports[] = {
@@ -475,12 +578,17 @@ static void accept_one(struct pyn_server *server, uint32_t index, int fd, const 
         [PYN_SCHEME_PYNTO_WS] = "pynto+ws",
     };
     const enum pyn_scheme scheme = server->listeners[index].address.scheme;
-    const struct arrival arrival = {.peer = peer,
-                                    .transport = transports[scheme],
-                                    .layers = &server->layers[index],
-                                    .is_gated = pyn_address_is_sealed(&server->listeners[index].address)};
+    const struct pyn_guest guest = guest_of(server, &server->listeners[index].address, fd);
+    const struct arrival arrival = {
+        .peer = peer, .transport = transports[scheme], .layers = &server->layers[index], .guest = &guest};
+    const char *why = why_no_place(server, &guest);
 
-    if (arrival.is_gated && !pyn_shaking_admits(server, fd)) {
+    if (why != NULL) {
+        (void)close(fd);
+        complain(server, why);
+        return;
+    }
+    if (!pyn_shaking_admits(server, &guest)) {
         (void)close(fd); /* not a word, not a line, and nothing computed */
         pyn_server_lock(server);
         server->turned_away++;
@@ -741,6 +849,9 @@ void pyn_server_stats(struct pyn_server *server, struct pyn_server_stats *out)
                                      .suspended = server->suspended,
                                      .accepted = server->accepted,
                                      .turned_away = server->turned_away,
+                                     .crowded = server->crowded,
+                                     .full = server->full,
+                                     .unlogged = server->unlogged,
                                      .failed = server->failed,
                                      .multiplications = server->multiplications,
                                      .calls = server->calls};

@@ -46,6 +46,8 @@ struct pyn_server_config {
     uint32_t root_count;
     const uint32_t *costs; /* of operations, by slot; borrowed; NULL: 1 each */
     uint32_t connection_max;
+    uint32_t source_max;  /* connections of one source */
+    bool is_near_limited; /* also of this machine's own, behind which a proxy may have many */
     uint32_t thread_max;
     uint32_t suspended_max;  /* calls of one link that wait for a peer */
     struct pyn_inbox *inbox; /* of the event loop that runs what is declared async; borrowed */
@@ -125,7 +127,10 @@ struct pyn_server_stats {
     uint32_t threads;
     uint32_t suspended;
     uint64_t accepted;
-    uint64_t turned_away;
+    uint64_t turned_away; /* sources that were over their rate */
+    uint64_t crowded;     /* or had as many connections as they may */
+    uint64_t full;        /* no place was left */
+    uint64_t unlogged;    /* lines that were too many */
     uint64_t failed;
     uint64_t multiplications;
     uint64_t calls;

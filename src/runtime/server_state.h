@@ -4,7 +4,9 @@
 #ifndef PYN_SERVER_STATE_H
 #define PYN_SERVER_STATE_H
 
+#include "../channel/gate.h"
 #include "../quota/fair.h"
+#include "crowd.h"
 #include "fork.h"
 #include "server.h"
 
@@ -29,7 +31,14 @@ struct pyn_server {
     uint64_t multiplications; /* of points, for handshakes that are over */
     uint64_t told_in;         /* the second in which lines about them were last written, */
     uint32_t told;            /* and how many */
-    uint64_t turned_away;     /* connections of sources that were over their rate */
+    uint64_t turned_away;     /* connections of sources that were over their rate, */
+    uint64_t crowded;         /* or had as many as they may; */
+    uint64_t full;            /* for which there was no place */
+    struct pyn_crowd crowd;   /* who has how many */
+    struct pyn_gate *gate;    /* how often a source may try that comes through no door */
+    struct pyn_bucket lines;  /* for the log */
+    uint64_t unlogged;        /* lines that were too many, */
+    uint64_t untold;          /* and of them those that were not told of yet */
     struct pyn_link **links;  /* by slot, connection_max of them */
     uint32_t link_count;
     uint32_t generation;

@@ -50,6 +50,26 @@ static bool is_told(struct pyn_server *server, uint64_t now)
     return server->told <= TOLD_A_SECOND;
 }
 
+void pyn_shaking_judge(struct pyn_server *server, struct pyn_link *link, bool is_good)
+{
+    const uint64_t now = pyn_now();
+
+    if (!link->is_judged) {
+        return;
+    }
+    if (pyn_link_channel(link) != NULL) {
+        pyn_door_settle(server->config.door, link->source, is_good, now);
+        return;
+    }
+    pyn_server_lock(server);
+    if (is_good) {
+        pyn_gate_succeeded(server->gate, link->source, now);
+    } else {
+        pyn_gate_failed(server->gate, link->source, now);
+    }
+    pyn_server_unlock(server);
+}
+
 static void leave(struct pyn_server *server, struct pyn_link *link, bool is_in)
 {
     const uint64_t now = pyn_now();
@@ -58,12 +78,13 @@ static void leave(struct pyn_server *server, struct pyn_link *link, bool is_in)
     pyn_server_lock(server);
     take_out(server, link);
     server->multiplications += channel != NULL ? pyn_channel_multiplications(channel) : 0;
+    link->was_in = is_in;
     if (!is_in) {
         server->failed++;
         link->is_untold = !is_told(server, now);
     }
     pyn_server_unlock(server);
-    pyn_door_settle(server->config.door, link->source, is_in, now);
+    pyn_shaking_judge(server, link, is_in);
 }
 
 /* Those who are in keep most of the places that there are. */
@@ -77,19 +98,25 @@ static uint32_t limit_of(const struct pyn_server *server)
 
 /* ---- in and out ---- */
 
-bool pyn_shaking_admits(struct pyn_server *server, int fd)
+bool pyn_shaking_admits(struct pyn_server *server, const struct pyn_guest *guest)
 {
-    uint8_t source[PYN_SOURCE_LEN];
+    bool is_admitted = true;
 
-    pyn_source_of(fd, source);
-    return pyn_door_admits(server->config.door, source, pyn_now());
+    if (guest->has_door) {
+        return pyn_door_admits(server->config.door, guest->source, pyn_now());
+    }
+    if (guest->is_judged) {
+        pyn_server_lock(server);
+        is_admitted = pyn_gate_admit(server->gate, guest->source, pyn_now());
+        pyn_server_unlock(server);
+    }
+    return is_admitted;
 }
 
 void pyn_shaking_enter(struct pyn_server *server, struct pyn_link *link)
 {
     struct pyn_link *oldest = NULL;
 
-    pyn_source_of(link->in, link->source);
     atomic_store(&link->is_shaking, true);
     pyn_server_lock(server);
     append(server, link);
@@ -134,6 +161,13 @@ void pyn_shaking_look(struct pyn_link *link)
         leave(link->server, link, true);
     } else if (pyn_channel_state(channel) == PYN_CHANNEL_DECIDING) {
         ask(link, channel);
+    }
+}
+
+void pyn_shaking_welcomed(struct pyn_link *link)
+{
+    if (atomic_exchange(&link->is_shaking, false)) {
+        leave(link->server, link, true);
     }
 }
 

@@ -4,6 +4,7 @@
 #include "clock.h"
 #include "door.h"
 #include "server_state.h"
+#include "shaking.h"
 
 struct pyn_layer *pyn_link_channel(struct pyn_link *link)
 {
@@ -91,6 +92,8 @@ void pyn_server_welcome(struct pyn_server *server, struct pyn_link *link, struct
     st = pyn_session_welcome(link->session, root->object, iface);
     if (st != PYN_OK) {
         pyn_link_end(link, st, pyn_status_name(st));
+    } else {
+        pyn_shaking_welcomed(link);
     }
 }
 

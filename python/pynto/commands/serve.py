@@ -63,6 +63,12 @@ def add_to(commands: Any) -> None:
         help="do not limit the Python memory of connections, as --quota memory=0 --quota call_memory=0",
     )
     parser.add_argument(
+        "--per-source",
+        type=int,
+        metavar="N",
+        help="connections of one address; a quarter of all, those of this machine aside",
+    )
+    parser.add_argument(
         "--ws-host",
         action="append",
         default=[],
@@ -212,6 +218,7 @@ def _serve(arguments: argparse.Namespace, policy: Policy, quotas: dict[str, floa
         state=_state(arguments),
         exits_stuck=arguments.exit_stuck,
         costs=_costs(arguments.cost),
+        per_source=arguments.per_source,
     )
     for address in server.addresses:
         print(f"serving {', '.join(policy.roots.values())} at {address}", flush=True)
