@@ -70,6 +70,9 @@ class Reconnecting(Generic[Root]):
     @property
     def root(self) -> Root:
         """What the server serves, by the connection that is there now. While there is none it waits, as ``ready`` does."""
+        current = self._current
+        if self._over is None and not current.closed:  # as nearly always
+            return current.root
         return self.ready().root
 
     def ready(self, timeout: float | None = None) -> Connection[Root]:

@@ -238,10 +238,11 @@ class State:
             counter = os.pread(file.fileno(), 4, 24)  # in the header: SQLite counts transactions there
         try:
             with open(self.folder / "authorized_keys", "rb", opener=_opened_plainly) as file:
-                keys = hashlib.sha256(file.read(_AUTHORIZED_MAX + 1)).digest()
-        except OSError:
-            keys = b""
-        return status.st_dev, status.st_ino, counter, keys
+                its = os.fstat(file.fileno())
+                keys = hashlib.sha256(file.read(_AUTHORIZED_MAX + 1)).digest(), its.st_mode, its.st_uid
+        except OSError as error:
+            keys = b"", error.errno or 0, 0
+        return status.st_dev, status.st_ino, status.st_mode, status.st_uid, counter, keys
 
     def grants(self) -> set[Grant]:
         """Everything that is to stand in the server's table."""

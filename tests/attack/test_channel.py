@@ -7,6 +7,8 @@ import os
 import select
 import socket
 import struct
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,6 +19,7 @@ import pynto
 import pytest
 from attacker import HELLO_BYTES, SECRET
 from fortress import Fortress
+from house import House
 from pynto import _core
 from pynto.state import encoded
 from rawchannel import (
@@ -86,6 +89,52 @@ def first_message(fortress: Fortress, pattern: str = "NK", **options: Any) -> by
     key = RawChannel(fortress.url, source=fresh())
     key.close()
     return bytes(noise(pattern, initiator=True, server_key=key.server_key, **options).write_message())
+
+
+# ---- comings and goings ----
+
+
+def test_a_reset_at_any_byte_of_a_handshake_takes_nobody_along(fortress: Fortress, untouched: None) -> None:
+    flight = opening("NK") + framed(first_message(fortress))
+    for length in range(len(flight) + 1):
+        channel = RawChannel(fortress.url, source=fresh())
+        channel.socket.sendall(flight[:length])
+        channel.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        channel.close()
+    for length in range(0, 60, 7):  # and of the login
+        channel = RawChannel(fortress.url, source=fresh()).shake()
+        channel.socket.sendall(channel.sealed(LOGIN, bytes([LOGIN_CAPABILITY]) + channel.capability)[:length])
+        channel.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        channel.close()
+
+
+@pytest.mark.memory
+def test_clients_that_come_and_go_leave_nothing_behind(fortress: Fortress, until: Callable[..., Any]) -> None:
+    def churn(count: int) -> None:
+        for _ in range(count):
+            fortress.lines()
+
+    churn(100)
+    memory, descriptors = fortress.memory(), fortress.descriptors()
+    churn(400)
+    until(lambda: fortress.descriptors() <= descriptors + 1)
+    assert fortress.memory() - memory < 4 << 20
+
+
+def test_what_the_server_has_open_is_not_for_its_children(tmp_path: Path, generate: Callable[..., Path]) -> None:
+    """Sockets, the store, keys: whatever a served method starts."""
+    command = [sys.executable, "-c", "import os; print(*sorted(os.listdir('/proc/self/fd')))"]
+
+    def seen() -> str:
+        return subprocess.run(command, close_fds=False, capture_output=True, text=True, check=True).stdout
+
+    before = seen()
+    house = House(tmp_path / "state", generate("guarded:Room"))
+    try:
+        assert house.connect().root.lines() == ()
+        assert seen() == before
+    finally:
+        house.close()
 
 
 # ---- the handshake ----

@@ -8,7 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pynto
 import pytest
+from house import House
 from pynto import _core
 from pynto.state import State
 
@@ -191,6 +193,42 @@ def test_a_file_of_keys_that_others_may_write_to_is_refused(tmp_path: Path) -> N
     keys.chmod(0o666)
     with pytest.raises(PermissionError, match="write"):
         state.grants()
+
+
+def test_files_of_the_state_that_are_opened_to_others_let_nobody_in_from_then_on(
+    tmp_path: Path, generate: Callable[..., Path], key: Path, until: Callable[..., Any]
+) -> None:
+    house = House(tmp_path / "state", generate("guarded:Room"))
+    keys = tmp_path / "state" / "authorized_keys"
+    keys.touch(0o600)
+    keys.write_text(_core.Key(key).public + "\n")
+    try:
+        for file in (keys, tmp_path / "state" / "capabilities.sqlite"):
+            url = until(lambda: _comes_in(house, house.address, key=key) and house.url())
+            inside = pynto.connect(url)
+            file.chmod(0o666)
+            until(lambda url=url: not _comes_in(house, house.address, key=key) and not _comes_in(house, url))
+            until(lambda inside=inside: inside.closed or not _goes_on(inside))
+            file.chmod(0o600)
+            until(lambda url=url: _comes_in(house, url))
+    finally:
+        house.close()
+
+
+def _comes_in(house: House, address: str, **options: Any) -> bool:
+    try:
+        pynto.connect(address, **options).close()
+    except pynto.Refused:
+        return False
+    return True
+
+
+def _goes_on(connection: pynto.Connection) -> bool:
+    try:
+        connection.root.lines()
+    except pynto.Disconnected:
+        return False
+    return True
 
 
 def test_serve_and_connect_say_what_is_wrong_in_one_line(

@@ -207,8 +207,9 @@ def test_close_ends_the_tries_and_whoever_waits(
     connection = pynto.connect(url, reconnect=True)
     cable.is_down = True
     cable.cut()
+    until(lambda: cable.count > 1)  # it has been noticed
     waits = in_thread(lambda: connection.root)
-    until(lambda: cable.count > 2)
+    until(lambda: cable.count > 3)
     connection.close()
     with pytest.raises(pynto.Disconnected, match=r"^closed$"):
         waits.result()
@@ -236,7 +237,7 @@ def test_an_outage_may_be_given_a_limit(url: str, cable: Cable, until: Callable[
     cable.is_down = True
     cable.cut()
     until(lambda: connection.closed)
-    with pytest.raises(pynto.Disconnected, match=r"^given up after 0\.2 s: closed in the middle of the handshake"):
+    with pytest.raises(pynto.Disconnected, match=r"^given up after 0\.2 s: \w"):
         connection.root.lines()
 
 
