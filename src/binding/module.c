@@ -5,6 +5,7 @@
 
 #include "endings.h"
 #include "interrupt.h"
+#include "isolate.h"
 #include "key_type.h"
 #include "loop.h"
 #include "memory.h"
@@ -178,6 +179,12 @@ static PyObject *core_operate(PyObject *Py_UNUSED(module), PyObject *const *args
 
 static PyMethodDef core_functions[] = {
     {"dial", core_dial, METH_VARARGS, "dial(address, timeout=0.0, open=False)\n--\n\n(descriptor, canonical address)"},
+    {"enter_sandbox", (PyCFunction)(void (*)(void))pyn_enter_sandbox, METH_VARARGS | METH_KEYWORDS,
+     "enter_sandbox(reads, writes, network, memory, file, descriptors, best_effort)\n--\n\nlist[str]: what is on from "
+     "now on, for good. OSError: it cannot be."},
+    {"follow", pyn_follow, METH_VARARGS,
+     "follow(parent)\n--\n\nThis process is killed when its parent ends. False: it has ended."},
+    {"hide_memory", pyn_hide_memory, METH_NOARGS, "hide_memory()\n--\n\nNobody may read it, and no core is left."},
     {"take_stdio", core_take_stdio, METH_NOARGS,
      "take_stdio()\n--\n\n(in, out): stdin and stdout, moved to where nothing else reads or prints."},
     {"check_policy", core_check_policy, METH_O, "check_policy(json)\n--\n\nValueError: what is wrong with it, and where."},

@@ -4,6 +4,7 @@
 #include "costs.h"
 #include "endings.h"
 #include "interrupt.h"
+#include "isolate.h"
 #include "key_type.h"
 #include "layers.h"
 #include "loop.h"
@@ -30,12 +31,13 @@ struct server_object {
     struct pyn_server *server;
     struct pyn_server_root *roots;
     uint32_t root_count;
-    uint32_t *costs;      /* owned, or NULL */
-    PyObject *root_names; /* tuple, holds the names */
-    PyObject *spawn;      /* callable: one more thread in run() */
-    struct pyn_loop loop; /* that runs what is declared async */
-    PyObject *door;       /* Door, or NULL: nothing at pynto:// */
-    PyObject *unlimited;  /* str, or NULL: why the Python memory of connections is not limited, as it should be */
+    uint32_t *costs;             /* owned, or NULL */
+    struct pyn_parting *parting; /* owned, or NULL: it serves by itself */
+    PyObject *root_names;        /* tuple, holds the names */
+    PyObject *spawn;             /* callable: one more thread in run() */
+    struct pyn_loop loop;        /* that runs what is declared async */
+    PyObject *door;              /* Door, or NULL: nothing at pynto:// */
+    PyObject *unlimited; /* str, or NULL: why the Python memory of connections is not limited, as it should be */
     struct pyn_layering *layerings; /* owned: one for each listener */
     struct log_queue log;
     struct pyn_trail *trail; /* owned; NULL: no decisions are logged */
@@ -273,14 +275,14 @@ static int give_up_limit(struct server_object *self, PyObject *asked, struct pyn
 
 static int limit_memory(struct server_object *self, PyObject *asked, struct pyn_quotas *quotas)
 {
-    if (quotas->max[PYN_Q_MEMORY] == 0 && quotas->max[PYN_Q_CALL_MEMORY] == 0) {
-        return 0; /* nobody wants it */
+    if (self->parting != NULL || (quotas->max[PYN_Q_MEMORY] == 0 && quotas->max[PYN_Q_CALL_MEMORY] == 0)) {
+        return 0; /* no call runs here, or nobody wants it */
     }
     return pyn_memory_install() == 0 ? 0 : give_up_limit(self, asked, quotas);
 }
 
 static int start(struct server_object *self, PyObject *quotas, unsigned connections, unsigned per_source,
-                 unsigned threads, bool ends_deserted, bool exits_stuck)
+                 unsigned threads, bool ends_deserted, bool exits_stuck, double stuck_seconds)
 {
     struct pyn_server_config config = {
         .host = {.ctx = self, .run = host_run, .sweep = host_sweep, .spawn = host_spawn, .log = log_line},
@@ -297,6 +299,8 @@ static int start(struct server_object *self, PyObject *quotas, unsigned connecti
         .ends_deserted = ends_deserted,
         .inbox = &self->loop.inbox,
         .exits_stuck = exits_stuck,
+        .stuck_ns = (uint64_t)(stuck_seconds * 1e9),
+        .parting = self->parting,
     };
 
     if (pyn_quotas_from(quotas, PYN_ROLE_SERVER, &config.quotas) != 0 || limit_memory(self, quotas, &config.quotas) != 0) {
@@ -310,10 +314,33 @@ static int start(struct server_object *self, PyObject *quotas, unsigned connecti
     return 0;
 }
 
+/* What the policy names is imported. */
+static int serve_here(struct server_object *self, PyObject *policy, PyObject *costs)
+{
+    self->party.book = pyn_policy_resolve(policy);
+    return self->party.book != NULL ? pyn_costs_from(costs, self->party.book->policy, &self->costs) : -1;
+}
+
+/* Nothing of the program that is served gets into this process. */
+static int give_away(struct server_object *self)
+{
+    self->parting = pyn_parting_new(NULL);
+    if (self->parting == NULL) {
+        PyErr_NoMemory();
+    }
+    return self->parting != NULL ? 0 : -1;
+}
+
+struct pyn_server *pyn_server_of(PyObject *self)
+{
+    return of(self)->server;
+}
+
 static PyObject *server_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = {"policy", "roots", "spawn",       "quotas", "connections", "threads", "ends_deserted",
-                            "audit",  "door",  "exits_stuck", "costs",  "per_source",  NULL};
+    static char *names[] = {"policy",  "roots",         "spawn",   "quotas",        "connections",
+                            "threads", "ends_deserted", "audit",   "door",          "exits_stuck",
+                            "costs",   "per_source",    "parting", "stuck_seconds", NULL};
     struct server_object *self = NULL;
     PyObject *policy = NULL;
     PyObject *roots = NULL;
@@ -327,14 +354,20 @@ static PyObject *server_new(PyTypeObject *type, PyObject *args, PyObject *kwargs
     PyObject *door = Py_None;
     int exits_stuck = 0;
     PyObject *costs = Py_None;
+    int is_parting = 0;
+    double stuck_seconds = 0;
 
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O!O!O|OIIppOpOI:Server", names, pyn_core.policy, &policy,
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O!O!O|OIIppOpOIpd:Server", names, pyn_core.policy, &policy,
                                      &PyDict_Type, &roots, &spawn, &quotas, &connections, &threads, &ends_deserted,
-                                     &is_audited, &door, &exits_stuck, &costs, &per_source)) {
+                                     &is_audited, &door, &exits_stuck, &costs, &per_source, &is_parting, &stuck_seconds)) {
         return NULL;
     }
     if (connections < 1 || connections > 1000000 || threads < 3 || threads > 4096) {
         PyErr_SetString(PyExc_ValueError, "connections must be 1 to 1000000, threads 3 to 4096");
+        return NULL;
+    }
+    if (!(stuck_seconds >= 0 && stuck_seconds <= 1e6)) {
+        PyErr_SetString(PyExc_ValueError, "stuck_seconds is 0 to 1000000");
         return NULL;
     }
     if (door != Py_None && !pyn_door_is(door)) {
@@ -360,11 +393,10 @@ static PyObject *server_new(PyTypeObject *type, PyObject *args, PyObject *kwargs
     }
     self->party.is_server = true;
     self->spawn = Py_NewRef(spawn);
-    self->party.book = pyn_policy_resolve(policy);
     self->loop.moved = moved;
-    if (self->party.book == NULL || pyn_loop_init(&self->loop, -1) != 0 || add_roots(self, roots) != 0 ||
-        pyn_costs_from(costs, self->party.book->policy, &self->costs) != 0 ||
-        start(self, quotas, connections, per_source, threads, ends_deserted != 0, exits_stuck != 0) != 0) {
+    if ((is_parting != 0 ? give_away(self) : serve_here(self, policy, costs)) != 0 ||
+        pyn_loop_init(&self->loop, -1) != 0 || add_roots(self, roots) != 0 ||
+        start(self, quotas, connections, per_source, threads, ends_deserted != 0, exits_stuck != 0, stuck_seconds) != 0) {
         Py_CLEAR(self);
     }
     return (PyObject *)self;
@@ -407,6 +439,7 @@ static void server_dealloc(PyObject *self)
     Py_CLEAR(server->root_names);
     PyMem_Free(server->roots);
     PyMem_Free(server->costs);
+    pyn_parting_free(server->parting);
     (void)pthread_cond_destroy(&server->log.filled);
     (void)pthread_mutex_destroy(&server->log.lock);
     type->tp_free(self);
@@ -612,9 +645,9 @@ static bool is_async(const struct pyn_iface *iface)
 
 static PyObject *server_has_coroutines(PyObject *self, void *Py_UNUSED(closure))
 {
-    const struct pyn_policy *policy = of(self)->party.book->policy;
+    const struct pyn_policy *policy = of(self)->party.book != NULL ? of(self)->party.book->policy : NULL;
 
-    for (uint32_t i = 0; i < pyn_policy_iface_count(policy); i++) {
+    for (uint32_t i = 0; policy != NULL && i < pyn_policy_iface_count(policy); i++) {
         if (is_async(pyn_policy_iface(policy, i))) {
             Py_RETURN_TRUE;
         }
@@ -647,6 +680,7 @@ static PyGetSetDef server_getset[] = {
     {"unlimited_memory", server_unlimited, NULL,
      "str: why the Python memory of connections is not limited, as it should be; or None.", NULL},
     {"has_coroutines", server_has_coroutines, NULL, "bool: an event loop is needed, for what is declared async.", NULL},
+    {"leaving_fd", pyn_server_leaving_fd, NULL, "int: readable when next_leaver() has one.", NULL},
     {"tasks", server_tasks, NULL, "set: what the event loop runs.", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
@@ -670,6 +704,15 @@ static PyMethodDef server_methods[] = {
      "revoke(id)\n--\n\nTakes a grant back: whoever is connected by it is gone when this returns."},
     {"decide", server_decide, METH_VARARGS,
      "decide(token, is_in)\n--\n\nThe answer to next_use() of the door: it is counted, and may come in; or not."},
+    {"next_leaver", pyn_server_next_leaver, METH_NOARGS,
+     "next_leaver()\n--\n\n(token, serial, who, quota_class, peer, grant) of the oldest connection that waits to be "
+     "given away, or None."},
+    {"part", pyn_server_part_to, METH_VARARGS,
+     "part(token, control)\n--\n\nGives it to the process there: 'parted', 'not', 'gone', 'later' or 'barred'."},
+    {"part_ended", pyn_server_part_ended, METH_VARARGS,
+     "part_ended(token, is_bad, reason)\n--\n\nIt is over; is_bad: its process has ended badly."},
+    {"attend", pyn_server_attend_to, METH_VARARGS,
+     "attend(control)\n--\n\nServes what is given away at the other end of this socket."},
     {"stop", server_stop, METH_NOARGS, "stop()\n--\n\nEnds every connection; each run() returns."},
     {"unlisten", server_unlisten, METH_NOARGS,
      "unlisten()\n--\n\nCloses the listeners, after stop(), when no run() is left."},

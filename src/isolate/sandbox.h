@@ -9,7 +9,7 @@
  * Units:    bytes, counts.
  * Errors:   false, with one line for a person in *fault: the process may have given up some parts by then, and is to end.
  * Threads:  called by the only thread of a process: those that it starts later inherit all of it.
- * Tests:    tests/unit/test_sandbox.c
+ * Tests:    tests/unit/test_sandbox.c, tests/attack/test_isolation.py
  */
 #ifndef PYN_SANDBOX_H
 #define PYN_SANDBOX_H

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "parting.h"
 #include "server.h"
 #include "watch.h"
 
@@ -133,6 +134,7 @@ void pyn_link_unref(struct pyn_link *link)
     if (pyn_link_is_ours(link)) {
         pyn_session_free(link->session);
         pyn_stack_free(link->stack);
+        pyn_parting_forget(link);
     } /* else it was left as the parent had it */
     pyn_link_close(link);
     pyn_owner_unref(atomic_load(&link->memory));

@@ -131,8 +131,9 @@ struct pyn_link {
     bool is_dropped; /* over, and let go of: its descriptors are to be closed */
     bool was_paused; /* and what came meanwhile has not been read yet */
     uint64_t accepted_at;
-    uint64_t serial;   /* among all that this server has accepted, from 1; set before anything is read */
-    uint64_t moved_at; /* when output last moved, or was empty */
+    uint64_t serial;             /* among all that this server has accepted, from 1; set before anything is read */
+    uint64_t moved_at;           /* when output last moved, or was empty */
+    struct pyn_leaving *leaving; /* owned; parting.h: what is to be handed over, or was */
 };
 
 /* Takes over session, in and out (they may be the same descriptor). NULL: out of memory, nothing was taken. Its stack may be set, and is taken over,
@@ -180,6 +181,9 @@ bool pyn_link_was_cancelled(struct pyn_link *link, uint64_t lane);
 
 /* What was read goes through the layers and the session, and its events to whom they belong. */
 void pyn_link_feed(struct pyn_link *link, const uint8_t *data, size_t len);
+
+/* The same for what has come out of the layers already. */
+void pyn_link_feed_plain(struct pyn_link *link, struct pyn_view plain);
 
 /* The rest of a large message is due: it is read straight into the session, as far as it is there. The same result as of recv(). */
 bool pyn_link_is_large(const struct pyn_link *link);

@@ -11,7 +11,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "attend.h"
 #include "clock.h"
+#include "parting.h"
 #include "server_state.h"
 #include "shaking.h"
 
@@ -266,12 +268,23 @@ static struct pyn_link *make_link(struct pyn_server *server, int in, int out, co
     return link;
 }
 
+static const char *const transports[] = {
+    [PYN_SCHEME_NONE] = "unknown",
+    [PYN_SCHEME_TCP] = "tcp",
+    [PYN_SCHEME_UNIX] = "unix",
+    [PYN_SCHEME_FD] = "fd",
+    [PYN_SCHEME_WS] = "ws",
+    [PYN_SCHEME_PYNTO] = "pynto",
+    [PYN_SCHEME_PYNTO_WS] = "pynto+ws",
+};
+
 /* How a connection comes. */
 struct arrival {
     const char *peer;
     const char *transport;
     const struct pyn_layer_sources *layers;
-    const struct pyn_guest *guest; /* NULL: the host brought it */
+    const struct pyn_guest *guest;       /* NULL: the host brought it */
+    const struct pyn_newcomer *newcomer; /* that another process has let in, or NULL */
 };
 
 static void note_guest(struct pyn_link *link, const struct pyn_guest *guest)
@@ -291,6 +304,16 @@ static void note_origin(struct pyn_link *link, const char *transport)
     link->uid = uid;
 }
 
+/* It goes on where it was. */
+static void settle_in(struct pyn_link *link, const struct pyn_newcomer *newcomer)
+{
+    pyn_link_lock(link);
+    link->serial = newcomer->serial;
+    link->accepted_at = newcomer->accepted_at;
+    pyn_link_feed_plain(link, newcomer->plain);
+    pyn_link_unlock(link);
+}
+
 static bool adopt(struct pyn_server *server, int in, int out, const struct arrival *arrival)
 {
     const char *peer = arrival->peer;
@@ -301,6 +324,7 @@ static bool adopt(struct pyn_server *server, int in, int out, const struct arriv
         link = make_link(server, in, out, peer, arrival->layers);
     }
     if (link == NULL) {
+        pyn_stack_free(arrival->newcomer != NULL ? arrival->newcomer->stack : NULL);
         (void)close(in);
         if (out != in) {
             (void)close(out);
@@ -311,7 +335,13 @@ static bool adopt(struct pyn_server *server, int in, int out, const struct arriv
     if (arrival->guest != NULL) {
         note_guest(link, arrival->guest);
     }
+    if (arrival->newcomer != NULL) {
+        link->stack = arrival->newcomer->stack;
+    }
     if (enroll(server, link)) {
+        if (arrival->newcomer != NULL) {
+            settle_in(link, arrival->newcomer);
+        }
         if (arrival->guest != NULL && arrival->guest->is_remote) {
             pyn_shaking_enter(server, link);
         }
@@ -334,6 +364,26 @@ bool pyn_server_adopt(struct pyn_server *server, int in, int out, const char *pe
     const struct arrival arrival = {.peer = peer, .transport = transport, .layers = layers};
 
     return adopt(server, in, out, &arrival);
+}
+
+/* What is kept of it has to outlive the link. */
+static const char *name_of(const char *transport)
+{
+    for (size_t i = 0; i < sizeof transports / sizeof transports[0]; i++) {
+        if (strcmp(transports[i], transport) == 0) {
+            return transports[i];
+        }
+    }
+    return transports[PYN_SCHEME_NONE];
+}
+
+bool pyn_server_take_over(struct pyn_server *server, const struct pyn_newcomer *newcomer)
+{
+    static const struct pyn_layer_sources none;
+    const struct arrival arrival = {
+        .peer = newcomer->peer, .transport = name_of(newcomer->transport), .layers = &none, .newcomer = newcomer};
+
+    return adopt(server, newcomer->fd, newcomer->fd, &arrival);
 }
 
 struct pyn_link *pyn_server_find(struct pyn_server *server, uint64_t token)
@@ -389,6 +439,9 @@ void pyn_server_drop(struct pyn_server *server, struct pyn_link *link)
         if (!link->is_untold) {
             pyn_server_log(server, link->peer, link->reason);
         }
+        if (server->attendant != NULL) {
+            pyn_attendant_over(server->attendant, link->serial);
+        }
         pyn_link_unref(link);
     }
     if (is_end) {
@@ -431,7 +484,7 @@ static bool drain(struct pyn_link *link, bool is_hung_up)
         ssize_t n = 0;
         int error = 0;
         size_t max = READ_AT_ONCE;
-        if (link->over != PYN_OK || link->is_paused) {
+        if (link->over != PYN_OK || link->is_paused || pyn_parting_holds(link)) {
             return false;
         }
         if (!pyn_link_is_open(link)) { /* who has proved nothing yet gets little of our memory */
@@ -482,6 +535,7 @@ static void serve_link(struct pyn_link *link, bool is_hung_up)
         is_more = drain(link, is_hung_up);
         if (link->over == PYN_OK) {
             pyn_link_flush(link);
+            pyn_parting_look(link);
             pyn_link_dispatch(link); /* output has gone: what was held back may go on */
         }
         if (link->is_welcomed) { /* many say hello, and nothing more for long */
@@ -568,15 +622,6 @@ static const char *why_no_place(struct pyn_server *server, const struct pyn_gues
 
 static void accept_one(struct pyn_server *server, uint32_t index, int fd, const char *peer)
 {
-    static const char *const transports[] = {
-        [PYN_SCHEME_NONE] = "unknown",
-        [PYN_SCHEME_TCP] = "tcp",
-        [PYN_SCHEME_UNIX] = "unix",
-        [PYN_SCHEME_FD] = "fd",
-        [PYN_SCHEME_WS] = "ws",
-        [PYN_SCHEME_PYNTO] = "pynto",
-        [PYN_SCHEME_PYNTO_WS] = "pynto+ws",
-    };
     const enum pyn_scheme scheme = server->listeners[index].address.scheme;
     const struct pyn_guest guest = guest_of(server, &server->listeners[index].address, fd);
     const struct arrival arrival = {
@@ -650,7 +695,7 @@ static void check_time(struct pyn_link *link)
     pyn_link_lock(link);
     now = pyn_now(); /* not earlier: what it is compared with may have been set a moment ago */
     pyn_link_check_expiry(link);
-    if (link->over == PYN_OK) {
+    if (link->over == PYN_OK && !pyn_parting_is_away(link)) {
         if (!pyn_link_has_output(link)) {
             link->moved_at = now;
             if (pyn_session_has_frees(link->session) && pyn_session_flush_frees(link->session) == PYN_OK) {
@@ -839,6 +884,29 @@ void pyn_server_close_all(struct pyn_server *server)
 bool pyn_server_exits_stuck(const struct pyn_server *server)
 {
     return server->config.exits_stuck;
+}
+
+uint64_t pyn_server_stuck_after(const struct pyn_server *server, uint64_t usual)
+{
+    return server->config.stuck_ns != 0 ? server->config.stuck_ns : usual;
+}
+
+bool pyn_server_is_stuck(struct pyn_server *server)
+{
+    if (server->attendant != NULL) {
+        pyn_attendant_stuck(server->attendant);
+    }
+    return server->attendant != NULL;
+}
+
+struct pyn_parting *pyn_server_parting(const struct pyn_server *server)
+{
+    return server->config.parting;
+}
+
+void pyn_server_attended(struct pyn_server *server, struct pyn_attendant *attendant)
+{
+    server->attendant = attendant;
 }
 
 void pyn_server_stats(struct pyn_server *server, struct pyn_server_stats *out)

@@ -16,8 +16,9 @@
 #include "link.h"
 #include "trail.h"
 
+struct pyn_attendant;
 struct pyn_door;
-
+struct pyn_parting;
 struct pyn_server;
 
 /* What the runtime asks of the host. Called without any lock of the runtime's; the host takes the interpreter's by itself. */
@@ -54,7 +55,9 @@ struct pyn_server_config {
     struct pyn_trail *trail; /* borrowed; NULL: nobody keeps a log of decisions */
     struct pyn_door *door;   /* borrowed; for listeners of pynto:// addresses; NULL: there are none */
     bool ends_deserted;      /* stops when its last link is gone: a server on stdio ends with its only client */
-    bool exits_stuck;        /* a call that cannot be ended ends the process */
+    bool exits_stuck;        /* a call that cannot be ended ends the process, */
+    uint64_t stuck_ns;       /* so long after its limit; 0: as long as the watchdog has it */
+    struct pyn_parting *parting; /* borrowed; connections that are let in are served by other processes; NULL: they are not */
 };
 
 pyn_status pyn_server_new(const struct pyn_server_config *config, struct pyn_server **out);
@@ -71,6 +74,22 @@ bool pyn_server_listen(struct pyn_server *server, const struct pyn_listener *lis
 bool pyn_server_adopt(struct pyn_server *server, int in, int out, const char *peer, const char *transport,
                       const struct pyn_layer_sources *layers);
 
+/* A connection that another process has let in, which borrows all but the descriptor and the stack: these are taken over, also when it fails. */
+struct pyn_newcomer {
+    int fd;
+    struct pyn_stack *stack; /* NULL: there are no layers */
+    struct pyn_view plain;   /* has come out of them already */
+    const char *peer;
+    const char *transport;
+    uint64_t serial;
+    uint64_t accepted_at;
+};
+bool pyn_server_take_over(struct pyn_server *server, const struct pyn_newcomer *newcomer);
+
+/* Who gives its connections away, and who has got them. NULL: nobody. */
+struct pyn_parting *pyn_server_parting(const struct pyn_server *server);
+void pyn_server_attended(struct pyn_server *server, struct pyn_attendant *attendant);
+
 /*
  * Serves until it is stopped (PYN_OK). looks_up: PYN_EWAIT now and then: a signal may have come to this thread: look, then call it again.
  * is_spare: one that host.spawn made: it also ends (PYN_OK) when there is nothing left for it to do.
@@ -84,6 +103,10 @@ void pyn_server_leave_main(struct pyn_server *server);
 /* A call runs for long: others are to see to the network meanwhile. Called with the watchdog's locks held. */
 void pyn_server_is_busy(struct pyn_server *server);
 bool pyn_server_exits_stuck(const struct pyn_server *server);
+/* How long behind its limit a call is one that does not end. */
+uint64_t pyn_server_stuck_after(const struct pyn_server *server, uint64_t usual);
+/* Ends the process for one: true when somebody does it who can say so to the peers first. Returns at once. */
+bool pyn_server_is_stuck(struct pyn_server *server);
 
 /* Ends every link and makes every pyn_server_run() return. */
 void pyn_server_stop(struct pyn_server *server);

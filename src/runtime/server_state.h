@@ -16,6 +16,7 @@ struct pyn_server {
     struct pyn_server_config config;
     unsigned birth; /* pyn_fork_count() when it was made */
     struct pyn_keepsake keepsake;
+    struct pyn_attendant *attendant; /* of a process that serves for another one; set before the first connection */
     int epoll;
     int wake; /* eventfd: a thread is wanted, or all are to stop */
 

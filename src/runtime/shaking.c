@@ -3,6 +3,7 @@
 
 #include "clock.h"
 #include "door.h"
+#include "parting.h"
 
 enum { TOLD_A_SECOND = 10 };
 
@@ -199,6 +200,7 @@ void pyn_server_decide(struct pyn_server *server, uint64_t token, bool is_in)
         pyn_channel_decide(pyn_link_channel(link), is_in) == PYN_OK) {
         pyn_link_resume(link);
         pyn_link_flush(link);
+        pyn_parting_look(link);
     }
     pyn_link_unlock(link);
     pyn_shaking_settle(server, link);

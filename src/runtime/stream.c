@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 
 #include "link.h"
+#include "parting.h"
 #include "shaking.h"
 
 enum { LARGE_READ = 4 << 20 }; /* bytes that are read in a row while the lock is held */
@@ -31,13 +32,20 @@ static void feed_session(struct pyn_link *link, struct pyn_view bytes)
     }
 }
 
+void pyn_link_feed_plain(struct pyn_link *link, struct pyn_view plain)
+{
+    feed_session(link, plain);
+}
+
 /* What has come out of the layers. */
 static void take_plain(struct pyn_link *link, struct pyn_view plain, pyn_status st)
 {
     if (st == PYN_OK) {
         pyn_shaking_look(link);
     }
-    feed_session(link, plain);
+    if (!pyn_parting_takes(link, plain)) {
+        feed_session(link, plain);
+    }
     pyn_stack_used(link->stack);
     if (st != PYN_OK) {
         pyn_link_end(link, st, pyn_stack_reason(link->stack));

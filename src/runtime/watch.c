@@ -184,7 +184,7 @@ static void raise_alarm(struct pyn_watch *watch)
     watch->is_alarm = true;
     (void)dprintf(STDERR_FILENO, "pynto: a call of %s does not end: only the end of the process can end it\n",
                   watch->link->peer);
-    if (server != NULL && pyn_server_exits_stuck(server)) {
+    if (server != NULL && pyn_server_exits_stuck(server) && !pyn_server_is_stuck(server)) {
         _exit(EXIT_STUCK);
     }
 }
@@ -300,6 +300,11 @@ static void account(struct slot *slot, struct pyn_watch *watch, uint64_t now, bo
     watch->seen_at = now;
 }
 
+static uint64_t stuck_after(const struct pyn_watch *watch)
+{
+    return watch->link->server != NULL ? pyn_server_stuck_after(watch->link->server, STUCK) : STUCK;
+}
+
 static void look_at(struct slot *slot, uint64_t now)
 {
     struct pyn_watch *watch = slot->top;
@@ -319,7 +324,7 @@ static void look_at(struct slot *slot, uint64_t now)
         interrupt(slot);
     }
     if (watch->why != PYN_OVERRUN_NONE && !watch->is_waiting && !watch->is_alarm &&
-        is_past(watch->marked_at, STUCK, now)) {
+        is_past(watch->marked_at, stuck_after(watch), now)) {
         raise_alarm(watch);
     }
     if (was_seen && watch->link->server != NULL) {

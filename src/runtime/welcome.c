@@ -114,7 +114,8 @@ static void end_if_of(struct pyn_link *link, const uint8_t id[PYN_GRANT_ID_LEN])
     const struct pyn_principal *who = NULL;
 
     pyn_link_lock(link);
-    who = link->over == PYN_OK ? pyn_link_principal(link) : NULL;
+    who = link->over == PYN_OK ? pyn_link_principal(link)
+                               : NULL; /* of one that is away nothing stands here: who has it is told */
     if (who != NULL && memcmp(who->grant, id, PYN_GRANT_ID_LEN) == 0) {
         pyn_session_goodbye(link->session, (uint32_t)PYN_EDENIED, "what was granted has been revoked");
         pyn_link_end(link, PYN_EGONE, "what was granted has been revoked");
@@ -125,10 +126,9 @@ static void end_if_of(struct pyn_link *link, const uint8_t id[PYN_GRANT_ID_LEN])
 /* The table first: who is judged later is refused, who was judged before is found here, as a link is judged under its lock. */
 void pyn_server_revoke(struct pyn_server *server, const uint8_t id[PYN_GRANT_ID_LEN])
 {
-    if (server->config.door == NULL) {
-        return;
+    if (server->config.door != NULL) {
+        (void)pyn_door_revoke(server->config.door, id);
     }
-    (void)pyn_door_revoke(server->config.door, id);
     for (uint32_t slot = 0; slot < server->config.connection_max; slot++) {
         struct pyn_link *link = NULL;
         pyn_server_lock(server);
