@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+from collections.abc import Callable
 
 from pynto import _core
 from pynto.errors import escaped
@@ -18,9 +19,10 @@ _FAULTS = (OSError, ValueError, sqlite3.Error)
 class Keeper:
     """Call it in a thread of its own; it ends when the door is closed."""
 
-    def __init__(self, core: _core.Server, state: State) -> None:
+    def __init__(self, core: _core.Server, state: State, revoked: Callable[[bytes], None]) -> None:
         self._core = core
         self._state = state
+        self._revoked = revoked  # who else is to know
         self._version: object = None
         self._grants: set[Grant] = set()
 
@@ -40,6 +42,7 @@ class Keeper:
         kept = {grant.id for grant in wanted}
         for id in {grant.id for grant in gone}:
             self._core.revoke(id)
+            self._revoked(id)
             if id in kept:  # another one in its place, such as one that expires earlier
                 self._grants -= {grant for grant in self._grants if grant.id == id}
         self._grants -= gone

@@ -56,6 +56,9 @@ class Server:
     not what the policy says. OSError: an address cannot be bound, or the audit log not be opened.
     """
 
+    _is_checked = False  # somebody has looked already whether the code has drifted
+    _core_options: Mapping[str, Any] = {}
+
     def __init__(
         self,
         target: Any,
@@ -76,9 +79,8 @@ class Server:
         per_source: int | None = None,
     ) -> None:
         self.policy = as_policy(policy)
-        drift = self.policy.drift()
-        if drift:
-            raise Drifted("the code has drifted from the policy: " + "; ".join(drift))
+        if not self._is_checked:
+            check_drift(self.policy)
         self.state = state if state is None or isinstance(state, State) else State(state)
         self._threads: list[threading.Thread] = []
         self._keeping: threading.Thread | None = None
@@ -87,7 +89,7 @@ class Server:
         self._auditor: threading.Thread | None = None
         self._core = _core.Server(
             self.policy,
-            _roots(self.policy, target),
+            self._roots(target),
             self._spawn,
             quotas=quotas,
             connections=connections,
@@ -97,10 +99,11 @@ class Server:
             exits_stuck=exits_stuck,
             costs=costs,
             per_source=per_source or 0,
+            **self._core_options,
         )
         if self._core.unlimited_memory is not None:
             _log.warning("%s", self._core.unlimited_memory)
-        self._keeper = None if self.state is None else Keeper(self._core, self.state)
+        self._keeper = None if self.state is None else Keeper(self._core, self.state, self._revoked)
         if self._keeper is not None:
             self._keeper.load()
         addresses = [listen] if isinstance(listen, str) else list(listen)
@@ -189,6 +192,12 @@ class Server:
     ) -> None:
         self.close()
 
+    def _roots(self, target: Any) -> dict[str, Any]:
+        return _roots(self.policy, target)
+
+    def _revoked(self, id: bytes) -> None:
+        """A grant has been taken back, and who was connected here by it is gone."""
+
     def _attach(self) -> None:
         """What is declared async runs on the loop from now on."""
         if self._is_attached or not (self._loop or self._core.has_coroutines):
@@ -244,6 +253,13 @@ class _Logger:
             _log.info("%s", escaped(line))
             if dropped:
                 _log.warning("%d lines were not logged", dropped)
+
+
+def check_drift(policy: Policy) -> None:
+    """Drifted: the code is not what the policy was made from."""
+    drift = policy.drift()
+    if drift:
+        raise Drifted("the code has drifted from the policy: " + "; ".join(drift))
 
 
 # What can never be equal to what a browser sends is a mistake.

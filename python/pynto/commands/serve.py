@@ -7,12 +7,16 @@ import importlib
 import logging
 import os
 import sys
+from functools import partial
 from typing import Any
 
 from pynto import _core, auditlog
+from pynto.gatehouse import Gatehouse
+from pynto.isolation import Isolation
 from pynto.policy import Policy
-from pynto.server import Server, StoppedBySignals
+from pynto.server import Server, StoppedBySignals, check_drift
 from pynto.state import State, default_folder, encoded
+from pynto.zygote import Job, fork_zygote
 
 _DESCRIPTION = """\
 Serve objects under a policy. TARGET is module:object; a class is instantiated without arguments, anything else is
@@ -84,6 +88,7 @@ def add_to(commands: Any) -> None:
     parser.add_argument(
         "--plain", action="store_true", help="allow plain TCP beyond this machine: nothing is encrypted"
     )
+    _add_isolation_to(parser)
     parser.add_argument("--audit-log", metavar="FILE", help="write each decision on a call to this file, as JSON lines")
     parser.add_argument(
         "--audit-log-size", type=int, default=auditlog.SIZE_MAX, metavar="BYTES", help="no more in one file (1 GiB)"
@@ -95,6 +100,37 @@ def add_to(commands: Any) -> None:
         "--verbose", "-v", action="store_true", help="log each connection; twice as useful with stderr in a file"
     )
     parser.set_defaults(run=_run)
+
+
+_ISOLATION = {
+    "memory": (int, "BYTES", "what a process may take beyond what it has at first (256 MiB)"),
+    "file": (int, "BYTES", "the size of a file that it writes (64 MiB)"),
+    "workers": (int, "N", "how many processes may serve at once (100)"),
+    "spares": (int, "N", "how many wait for the next connection (1)"),
+    "patience": (float, "SECONDS", "how long a process may give no sign of life (5)"),
+    "grace": (float, "SECONDS", "how long behind its limit a call is ended with its process (2)"),
+}
+
+
+def _add_isolation_to(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("isolation")
+    group.add_argument(
+        "--isolate",
+        choices=("connection", "class"),
+        help="run the calls of each connection, or of each quota class, in a process of its own that is closed in",
+    )
+    group.add_argument(
+        "--isolate-read", action="append", default=[], metavar="PATH", help="it may read this beside what it imports"
+    )
+    group.add_argument("--isolate-write", action="append", default=[], metavar="PATH", help="it may write there")
+    group.add_argument("--isolate-network", action="store_true", help="it may make connections of its own")
+    group.add_argument(
+        "--isolate-best-effort",
+        action="store_true",
+        help="serve also where the kernel lacks a part of what closes it in",
+    )
+    for name, (kind, unit, what) in _ISOLATION.items():
+        group.add_argument(f"--isolate-{name}", type=kind, metavar=unit, help=what)
 
 
 def _quotas(changes: list[str]) -> dict[str, float]:
@@ -119,8 +155,8 @@ def _costs(changes: list[str]) -> dict[str, int]:
     return costs
 
 
-def _load(name: str) -> Any:
-    """The object that module:object names; an instance, when it is a class."""
+def _find(name: str) -> Any:
+    """What module:object names."""
     module_name, colon, path = name.partition(":")
     if not (module_name and colon and path):
         raise ValueError(f"{name}: must be module:object, as in chat:Room")
@@ -135,21 +171,31 @@ def _load(name: str) -> Any:
             found = getattr(found, part)
         except AttributeError:
             raise ValueError(f"{name}: {module_name} has no {path}") from None
-    return found() if isinstance(found, type) else found
+    return found
 
 
-def _targets(names: list[str], policy: Policy) -> Any:
+def _found(names: list[str], policy: Policy) -> dict[str, Any]:
+    """What each root is, or is made from; with one root it may have no name."""
     if len(names) == 1 and "=" not in names[0]:
         if len(policy.roots) > 1:
             raise ValueError(
                 f"the policy has several roots: give each as NAME=module:object ({', '.join(policy.roots)})"
             )
-        return _load(names[0])
+        return {"": _find(names[0])}
     pairs = [name.partition("=") for name in names]
     if not all(equals for _, equals, _ in pairs):
         raise ValueError("give each root as NAME=module:object")
-    loaded = {root: _load(target) for root, _, target in pairs}
-    return loaded if len(policy.roots) > 1 else next(iter(loaded.values()))
+    return {root: _find(target) for root, _, target in pairs}
+
+
+def _made(found: dict[str, Any], policy: Policy) -> Any:
+    """What is served: an instance, where a class was named."""
+    made = {root: each() if isinstance(each, type) else each for root, each in found.items()}
+    return made if len(policy.roots) > 1 else next(iter(made.values()))
+
+
+def _targets(names: list[str], policy: Policy) -> Any:
+    return _made(_found(names, policy), policy)
 
 
 def _import_from_here() -> None:
@@ -205,6 +251,56 @@ def _tell_how_to_come_in(server: Server) -> None:
         print(f"nobody may come in yet: pynto cap new --state {server.state.folder} makes a capability", flush=True)
 
 
+def _isolation(arguments: argparse.Namespace) -> Isolation:
+    chosen = {name: value for name in _ISOLATION if (value := getattr(arguments, f"isolate_{name}")) is not None}
+    return Isolation(
+        by=arguments.isolate,
+        read=tuple(map(os.path.abspath, arguments.isolate_read)),
+        write=tuple(map(os.path.abspath, arguments.isolate_write)),
+        network=arguments.isolate_network,
+        best_effort=arguments.isolate_best_effort,
+        **chosen,
+    )
+
+
+def _serve_isolated(
+    arguments: argparse.Namespace, policy: Policy, quotas: dict[str, float], signals: StoppedBySignals
+) -> int:
+    isolation = _isolation(arguments)
+    check_drift(policy)
+    zygote = fork_zygote(
+        Job(
+            find=partial(_found, arguments.target, policy),
+            make=partial(_made, policy=policy),
+            policy=policy,
+            isolation=isolation,
+            options={"quotas": quotas, "costs": _costs(arguments.cost)},
+            is_audited=arguments.audit_log is not None,
+        )
+    )  # ahead of everything that it must not have
+    _core.hide_memory()
+    zygote.wait_until_imported()
+    server = Gatehouse(
+        policy,
+        zygote,
+        isolation,
+        listen=arguments.listen,
+        quotas=quotas,
+        plain=arguments.plain,
+        hosts=arguments.ws_host,
+        origins=arguments.ws_origin,
+        audit_log=_audit_log(arguments),
+        state=_state(arguments),
+        per_source=arguments.per_source,
+    )
+    for address in server.addresses:
+        print(f"serving {', '.join(policy.roots.values())} at {address}", flush=True)
+    print(f"isolated: {isolation.meaning}; closed in by {server.closed_in_by}", flush=True)
+    _tell_how_to_come_in(server)
+    signals.run(server)
+    return 1 if server.is_abandoned else 0
+
+
 def _serve(arguments: argparse.Namespace, policy: Policy, quotas: dict[str, float], signals: StoppedBySignals) -> None:
     server = Server(
         _targets(arguments.target, policy),
@@ -241,7 +337,11 @@ def _run(arguments: argparse.Namespace) -> int:
     _import_from_here()
     with StoppedBySignals() as signals:
         if arguments.stdio:
+            if arguments.isolate:
+                raise ValueError("--isolate: a server on stdio is a process of its own already")
             _serve_stdio(arguments, policy, quotas, signals)
+        elif arguments.isolate:
+            return _serve_isolated(arguments, policy, quotas, signals)
         else:
             _serve(arguments, policy, quotas, signals)
     return 0
