@@ -30,13 +30,14 @@ struct range {
 
 _Thread_local struct pyn_allowance *pyn_allocators_own __attribute__((tls_model("initial-exec")));
 
+bool pyn_allocators_are_installed;
+
 static struct pyn_heap objects;
 static struct pyn_heap raw;
 static struct range ranges[PYN_HEAPS];
 static pthread_mutex_t raw_lock = PTHREAD_MUTEX_INITIALIZER;
 static PyMemAllocatorEx before[DOMAINS];
 static pyn_allocators_press *press;
-static bool is_installed;
 
 /* ---- pages ---- */
 
@@ -407,7 +408,7 @@ const char *pyn_allocators_install(pyn_allocators_press *on_press)
     };
     static const PyMemAllocatorDomain domains[DOMAINS] = {PYMEM_DOMAIN_OBJ, PYMEM_DOMAIN_MEM, PYMEM_DOMAIN_RAW};
 
-    if (is_installed) {
+    if (pyn_allocators_are_installed) {
         return "the hooks are there already";
     }
     if (!init_heap(&objects, OBJECT_HEAP, OBJECT_SPACE, OBJECT_WARM, OBJECT_SPARE) ||
@@ -424,13 +425,8 @@ const char *pyn_allocators_install(pyn_allocators_press *on_press)
     for (int i = 0; i < DOMAINS; i++) {
         PyMem_SetAllocator(domains[i], &hooks[i]);
     }
-    is_installed = true;
+    pyn_allocators_are_installed = true;
     return NULL;
-}
-
-bool pyn_allocators_are_installed(void)
-{
-    return is_installed;
 }
 
 void pyn_allocators_trim(struct pyn_owner *owner)

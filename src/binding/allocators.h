@@ -22,7 +22,7 @@ typedef void pyn_allocators_press(struct pyn_allowance *allowance, bool has_lock
 
 /* NULL, or why not. With the interpreter's lock. */
 const char *pyn_allocators_install(pyn_allocators_press *press);
-bool pyn_allocators_are_installed(void);
+extern bool pyn_allocators_are_installed;
 
 /* What is kept for the owner's next blocks goes back. With the interpreter's lock. NULL: nothing. */
 void pyn_allocators_trim(struct pyn_owner *owner);

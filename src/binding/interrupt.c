@@ -58,7 +58,7 @@ static bool is_memory(enum pyn_overrun why)
     return why == PYN_OVERRUN_MEMORY || why == PYN_OVERRUN_CALL_MEMORY;
 }
 
-static void raise_overrun(enum pyn_overrun why, const struct pyn_link *link)
+void pyn_interrupt_raise(enum pyn_overrun why, const struct pyn_link *link)
 {
     char room[TEXT_ROOM];
     const char *text = overrun_text(why, &link->quotas, room);
@@ -79,7 +79,7 @@ int pyn_interrupt_check(const struct pyn_link *link)
     if (why == PYN_OVERRUN_NONE) {
         return 0;
     }
-    raise_overrun(why, link);
+    pyn_interrupt_raise(why, link);
     return -1;
 }
 
@@ -124,7 +124,7 @@ PyObject *pyn_interrupt_signalled(PyObject *Py_UNUSED(module), PyObject *Py_UNUS
         Py_RETURN_NONE; /* what was meant has ended meanwhile */
     }
     own = pyn_memory_hide(); /* what it is told is not to fail */
-    raise_overrun(pyn_watch_why(), frame->link);
+    pyn_interrupt_raise(pyn_watch_why(), frame->link);
     pyn_memory_show(own);
     if (again) {
         (void)PyErr_SetInterruptEx(SIGNAL); /* behind it: what has just been made is not to be interrupted */

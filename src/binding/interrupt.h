@@ -33,6 +33,9 @@ void pyn_interrupt_press(enum pyn_overrun why, bool at_once);
 /* Is it to end? Then why, as an exception: -1. */
 int pyn_interrupt_check(const struct pyn_link *link);
 
+/* That, as an exception. */
+void pyn_interrupt_raise(enum pyn_overrun why, const struct pyn_link *link);
+
 /* What its caller is told, whatever has come out of it. 0 or -1 with an exception. */
 int pyn_interrupt_tell(enum pyn_overrun why, const struct pyn_link *link, struct pyn_failure *failure);
 

@@ -12,7 +12,7 @@ enum {
 
 static bool is_limited(const struct pyn_link *link)
 {
-    return link->server != NULL && pyn_allocators_are_installed() &&
+    return link->server != NULL && pyn_allocators_are_installed &&
            (link->quotas.max[PYN_Q_MEMORY] != 0 || link->quotas.max[PYN_Q_CALL_MEMORY] != 0);
 }
 
@@ -88,12 +88,19 @@ static void clear_last_error(void)
 /* A call that has met its limit may have left garbage that only a collection finds: the next one is not to fail because of it. */
 static void clean_up(const struct pyn_allowance *allowance)
 {
+    PyObject *type = NULL;
+    PyObject *error = NULL;
+    PyObject *traceback = NULL;
+
     pyn_allocators_trim(allowance->owner);
-    if (pyn_owner_charged(allowance->owner) > allowance->ceiling / 2) {
-        clear_last_error();
-        (void)PyGC_Collect();
-        pyn_allocators_trim(allowance->owner);
+    if (pyn_owner_charged(allowance->owner) <= allowance->ceiling / 2) {
+        return;
     }
+    PyErr_Fetch(&type, &error, &traceback); /* what the call has ended with may still have to be told */
+    clear_last_error();
+    (void)PyGC_Collect();
+    PyErr_Restore(type, error, traceback);
+    pyn_allocators_trim(allowance->owner);
 }
 
 static void end_link(struct pyn_link *link)
@@ -126,14 +133,10 @@ static bool is_beyond(const struct pyn_allowance *own)
     return own->held_max != UINT64_MAX && pyn_owner_charged(own->owner) > own->held_max + PYN_ALLOWANCE_GRACE;
 }
 
-int pyn_memory_afford(void)
+static int refuse(struct pyn_allowance *own)
 {
-    struct pyn_allowance *own = pyn_allocators_own;
     struct pyn_memory *memory = (struct pyn_memory *)own; /* whose first member it is */
 
-    if (own == NULL || !is_beyond(own)) {
-        return 0;
-    }
     pyn_allocators_trim(own->owner);
     if (!is_beyond(own)) {
         return 0;
@@ -143,6 +146,13 @@ int pyn_memory_afford(void)
     (void)pyn_raise_quota(memory->link, PYN_Q_MEMORY);
     pyn_memory_show(own);
     return -1;
+}
+
+int pyn_memory_afford(void)
+{
+    struct pyn_allowance *own = pyn_allocators_own;
+
+    return own != NULL && is_beyond(own) ? refuse(own) : 0;
 }
 
 static enum pyn_overrun overrun_of(enum pyn_quota which)
@@ -231,7 +241,7 @@ int pyn_memory_install(void)
     const char *reason = reason_against();
     int traced = 0;
 
-    if (pyn_allocators_are_installed()) {
+    if (pyn_allocators_are_installed) {
         return 0;
     }
     traced = reason == NULL ? is_traced() : 0;
@@ -251,7 +261,7 @@ int pyn_memory_install(void)
 
 PyObject *pyn_memory_limit(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
 {
-    if (pyn_allocators_are_installed()) {
+    if (pyn_allocators_are_installed) {
         PyErr_SetString(PyExc_RuntimeError, "the allocators of this interpreter have our hooks already");
         return NULL;
     }

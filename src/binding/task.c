@@ -1,5 +1,6 @@
 /* task.c - a call of the peer's that an event loop runs: started, cancelled, answered when it is done. */
 #include "deadline.h"
+#include "interrupt.h"
 #include "loop.h"
 #include "memory.h"
 
@@ -201,6 +202,7 @@ static void run_or_begin(struct pyn_loop *loop, struct pyn_link *link, struct py
     struct pyn_party *party = link->host;
     struct pyn_decoder decoder = {.link = link, .party = party, .reader = pyn_reader_of(call->body)};
     struct pyn_memory memory;
+    enum pyn_overrun why = PYN_OVERRUN_NONE;
     PyObject *result = NULL;
 
     atomic_fetch_add(&link->calls, 1);
@@ -213,6 +215,11 @@ static void run_or_begin(struct pyn_loop *loop, struct pyn_link *link, struct py
         pyn_decoder_give_up(&decoder);
     }
     pyn_memory_leave(&memory);
+    why = pyn_memory_why(&memory, result != NULL);
+    if (why != PYN_OVERRUN_NONE) {
+        Py_CLEAR(result);
+        pyn_interrupt_raise(why, link);
+    }
     pyn_frame_pop();
     if (result == NULL && !call->is_oneway && !party->is_server && !PyErr_ExceptionMatches(PyExc_Exception) &&
         !is_cancelled()) {

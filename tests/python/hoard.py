@@ -350,6 +350,10 @@ class Hoard:
         """What it has kept goes with the call."""
         KINDS[kind]([])
 
+    async def later(self, text: str) -> int:
+        """Its arguments are taken before it begins."""
+        return len(text)
+
     def take_and_keep(self, kind: str, name: str) -> None:
         KINDS[kind](self._kept.setdefault(name, []))
 
