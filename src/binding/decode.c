@@ -322,8 +322,9 @@ static const struct pyn_type *chosen(struct pyn_decoder *decoder, const struct p
 
     pyn_link_lock(decoder->link);
     for (uint32_t i = 0; found == NULL && decoder->link->over == PYN_OK && i < type->count; i++) {
+        const struct pyn_refs refs = pyn_session_refs(decoder->link->session);
         struct pyn_reader ahead = decoder->reader;
-        if (pyn_type_fit(type->items[i], &ahead, pyn_session_refs(decoder->link->session)) == PYN_OK) {
+        if (pyn_type_fit(type->items[i], &ahead, &refs) == PYN_OK) {
             found = type->items[i];
         }
     }

@@ -30,7 +30,8 @@ struct pyn_entry {
     uint64_t key;
     uint64_t order; /* among those with the same key: who came first */
     bool is_in;
-    bool is_known; /* guess is from turns that it had */
+    bool is_known;  /* guess is from turns that it had */
+    bool is_thread; /* the runtime's */
 };
 
 /* Zeroed: nobody waits. */

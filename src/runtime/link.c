@@ -17,6 +17,13 @@
 
 enum { TEXT_MAX = 159 }; /* characters of a name or a reason */
 
+static char unix_peer[] = "unix"; /* there may be thousands of that name */
+
+static bool is_constant(const char *peer)
+{
+    return strcmp(peer, unix_peer) == 0;
+}
+
 /* In a child: its own copies, which nobody else sees. */
 static void drop_inherited(struct pyn_keepsake *keepsake)
 {
@@ -65,7 +72,7 @@ struct pyn_link *pyn_link_new(struct pyn_session *session, const struct pyn_quot
         return NULL;
     }
     link->reason = "";
-    link->peer = strndup(peer, TEXT_MAX);
+    link->peer = is_constant(peer) ? unix_peer : strndup(peer, TEXT_MAX);
     if (link->peer == NULL) {
         free(link);
         return NULL;
@@ -143,7 +150,9 @@ void pyn_link_unref(struct pyn_link *link)
     }
     free_conds(link->conds);
     (void)pthread_mutex_destroy(&link->lock);
-    free(link->peer);
+    if (link->peer != unix_peer) {
+        free(link->peer);
+    }
     free(link->reason_block);
     free(link);
 }

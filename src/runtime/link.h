@@ -28,12 +28,6 @@
 
 struct pyn_server;
 
-/* A place among those that wait for a turn: of a link, or of a thread that goes on with a call of it. */
-struct pyn_seat {
-    struct pyn_entry entry; /* first */
-    bool is_thread;
-};
-
 /* A thread that waits for what comes in its lane. It stands on that thread's stack. */
 struct pyn_waiter {
     struct pyn_waiter *next;
@@ -101,7 +95,7 @@ struct pyn_link {
     struct pyn_server *server;
     struct pyn_call *queue; /* admitted calls, oldest first */
     struct pyn_call *queue_tail;
-    struct pyn_seat seat;   /* among those that wait for a turn */
+    struct pyn_entry seat;  /* among those that wait for a turn */
     struct pyn_cpu cpu;     /* that its calls have used; guarded by the watchdog's lock */
     bool is_welcomed;       /* just now; guarded by the link's lock */
     bool is_awake;          /* something was read since the last tick; guarded by the link's lock */

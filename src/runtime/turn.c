@@ -9,9 +9,9 @@ static const uint64_t SLICE = 1000000; /* ns */
 
 static void make_ready(struct pyn_server *server, struct pyn_link *link)
 {
-    if (!link->seat.entry.is_in) {
+    if (!link->seat.is_in) {
         (void)pyn_link_ref(link);
-        pyn_fair_put(&server->ready, &link->seat.entry);
+        pyn_fair_put(&server->ready, &link->seat);
     }
 }
 
@@ -87,20 +87,15 @@ struct turn {
 
 /* A thread that goes on with a call, and waits for its turn to do so. It stands on that thread's stack. */
 struct resuming {
-    struct pyn_seat seat; /* first */
+    struct pyn_entry seat; /* first */
     pthread_cond_t wake;
     bool has_turn;
 };
 
-static struct pyn_seat *first_seat(struct pyn_server *server)
-{
-    return (struct pyn_seat *)pyn_fair_first(&server->ready);
-}
-
 /* Nobody has the turn: if it is that of a thread which waits for it, that has it now. */
 static void grant(struct pyn_server *server)
 {
-    struct pyn_seat *seat = server->is_turn_taken ? NULL : first_seat(server);
+    struct pyn_entry *seat = server->is_turn_taken ? NULL : pyn_fair_first(&server->ready);
 
     if (seat != NULL && seat->is_thread) {
         struct resuming *resuming = (struct resuming *)pyn_fair_take(&server->ready);
@@ -123,7 +118,7 @@ static void give_turn_away(struct pyn_server *server, uint64_t now)
     const struct pyn_link *link = server->turn_of;
 
     if (now > server->turn_since) {
-        pyn_fair_charge(&server->ready, &server->turn_of->seat.entry, now - server->turn_since, link->quotas.weight);
+        pyn_fair_charge(&server->ready, &server->turn_of->seat, now - server->turn_since, link->quotas.weight);
     }
     server->turn_of = NULL;
     server->is_turn_taken = false;
@@ -133,11 +128,11 @@ static void give_turn_away(struct pyn_server *server, uint64_t now)
 /* The link whose turn it is, if it is no thread's. */
 static struct pyn_link *next_link(struct pyn_server *server)
 {
-    struct pyn_seat *seat = NULL;
+    struct pyn_entry *seat = NULL;
 
     grant(server);
     if (!server->is_turn_taken) {
-        seat = (struct pyn_seat *)pyn_fair_take(&server->ready);
+        seat = pyn_fair_take(&server->ready);
     }
     return seat != NULL ? (struct pyn_link *)((char *)seat - offsetof(struct pyn_link, seat)) : NULL;
 }
@@ -295,11 +290,11 @@ void pyn_server_suspend_again(struct pyn_server *server, struct pyn_link *link)
 /* It goes on where its call was, so what it will take is not guessed again. */
 static void seat_thread(const struct pyn_link *link, struct resuming *resuming)
 {
-    const struct pyn_entry *account = &link->seat.entry;
+    const struct pyn_entry *account = &link->seat;
 
     *resuming = (struct resuming){.seat = {.is_thread = true}};
-    resuming->seat.entry.start = account->start + account->owed;
-    resuming->seat.entry.is_known = true;
+    resuming->seat.start = account->start + account->owed;
+    resuming->seat.is_known = true;
     (void)pthread_cond_init(&resuming->wake, NULL);
 }
 
@@ -309,7 +304,7 @@ void pyn_server_resume(struct pyn_server *server, struct pyn_link *link)
 
     pyn_server_lock(server);
     seat_thread(link, &resuming);
-    pyn_fair_put(&server->ready, &resuming.seat.entry);
+    pyn_fair_put(&server->ready, &resuming.seat);
     grant(server);
     while (pyn_server_is_ours(server) && !resuming.has_turn) { /* in a child it was the parent's */
         (void)pthread_cond_wait(&resuming.wake, &server->lock);

@@ -429,11 +429,12 @@ static pyn_status replace_turn(struct pyn_session *session, struct pyn_view body
 
 pyn_status pyn_call_decide_step(struct pyn_session *session, const struct pyn_message *message, struct pyn_turn **at)
 {
+    const struct pyn_refs refs = pyn_references_of_step(session);
     struct pyn_turn *turn = *at;
     struct decision decision = {.st = PYN_EINTERNAL, .is_counted = turn->is_counted};
 
     decision.target = pyn_exports_held(&session->exports, message->id);
-    admit(session, message, &session->step_refs, &decision);
+    admit(session, message, &refs, &decision);
     if (pyn_status_class(decision.st) == PYN_CLASS_BROKEN) {
         return decision.st;
     }

@@ -45,15 +45,18 @@ static const struct pyn_iface *see_described(void *ctx, uint32_t number)
 void pyn_references_init(struct pyn_session *session)
 {
     session->refs = (struct pyn_refs){session, see_exported, see_described, session->quotas->limits.key_max};
-    session->held_refs = (struct pyn_refs){session, see_held, see_described, session->quotas->limits.key_max};
-    session->step_refs = (struct pyn_refs){session, see_step, see_described, session->quotas->limits.key_max};
     pyn_exports_init(&session->exports, session->mem, &session->ledger);
     pyn_imports_init(&session->imports, session->mem, &session->ledger);
 }
 
-const struct pyn_refs *pyn_session_refs(struct pyn_session *session)
+struct pyn_refs pyn_references_of_step(struct pyn_session *session)
 {
-    return &session->held_refs;
+    return (struct pyn_refs){session, see_step, see_described, session->quotas->limits.key_max};
+}
+
+struct pyn_refs pyn_session_refs(struct pyn_session *session)
+{
+    return (struct pyn_refs){session, see_held, see_described, session->quotas->limits.key_max};
 }
 
 /* ---- ours ---- */

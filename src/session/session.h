@@ -284,7 +284,7 @@ bool pyn_session_has_dead(const struct pyn_session *session);
 void pyn_session_abandon(struct pyn_session *session);
 
 /* How values are checked again before they are decoded: what they name of ours is held since their first check. */
-const struct pyn_refs *pyn_session_refs(struct pyn_session *session);
+struct pyn_refs pyn_session_refs(struct pyn_session *session);
 
 /* ---- looking ---- */
 enum pyn_role pyn_session_role(const struct pyn_session *session);

@@ -74,9 +74,7 @@ struct pyn_session {
     struct pyn_exports exports;
     struct pyn_imports imports;
     struct pyn_refs refs;
-    struct pyn_refs held_refs; /* for what was checked before */
-    struct pyn_refs step_refs; /* for a step whose promises are replaced: what it names is held by it or by its batch */
-    struct pyn_holds seen;     /* exports that the check under way has looked at */
+    struct pyn_holds seen; /* exports that the check under way has looked at */
 
     struct pyn_idmap described;         /* CLIENT: what the peer described, by number */
     struct pyn_described *descriptions; /* the same, one behind the other */
@@ -192,6 +190,8 @@ pyn_status pyn_stale_take(struct pyn_session *session, const struct pyn_message 
 
 /* ---- references.c ---- */
 void pyn_references_init(struct pyn_session *session);
+/* For a step whose promises are replaced: what it names is held by it or by its batch. */
+struct pyn_refs pyn_references_of_step(struct pyn_session *session);
 pyn_status pyn_free_take(struct pyn_session *session, const struct pyn_message *message, struct pyn_event *event);
 /* Every reference of the peer's in a run of objects goes back. */
 pyn_status pyn_references_give_back(struct pyn_session *session, struct pyn_view values);

@@ -1085,7 +1085,7 @@ static void a_reference_is_lent_used_and_given_back(void **state)
         peers_init(&p, pyn_mem_default());
         p.piece = piece;
         peers_meet(&p);
-        root = pyn_session_refs(p.client)->described(pyn_session_refs(p.client)->ctx, p.root->index + 1);
+        root = pyn_session_refs(p.client).described(p.client, p.root->index + 1);
         assert_non_null(root);
 
         /* child() -> m:Child */
@@ -1142,7 +1142,7 @@ static void a_client_lends_an_object_that_the_server_calls(void **state)
     (void)state;
     peers_init(&p, pyn_mem_default());
     peers_meet(&p);
-    const struct pyn_iface *root = pyn_session_refs(p.client)->described(p.client, p.root->index + 1);
+    const struct pyn_iface *root = pyn_session_refs(p.client).described(p.client, p.root->index + 1);
     const struct pyn_iface *watcher = signature_of(root, "watch")->params[0].type->import;
     assert_int_equal(pyn_session_export(p.client, &p.objects[20], watcher, &id, &number, &is_new), PYN_OK);
     assert_int_equal(id, 1);
