@@ -334,6 +334,8 @@ def test_subclasses_of_plain_types_travel_as_the_plain_type(values: Any) -> None
 
 
 def test_an_aware_datetime_travels_with_its_offset(values: Any) -> None:
+    """I13"""
+
     class Odd(dt.tzinfo):
         def utcoffset(self, when: dt.datetime | None) -> dt.timedelta:
             return dt.timedelta(hours=2)

@@ -58,6 +58,7 @@ def call_that_ends(root: Any, kind: str) -> pynto.DeadlineExceeded:
 
 @pytest.mark.parametrize("kind", ENDED_ANYWHERE + ENDED_BY_SIGNAL)
 def test_whatever_runs_in_the_main_thread_is_ended(worker_child: Callable[..., Any], kind: str) -> None:
+    """J07: a regular expression without end is among them."""
     child = worker_child(call_seconds=LIMIT)
     with pynto.connect(child.address) as connection, pynto.connect(child.address) as other:
         error = call_that_ends(connection.root, kind)
