@@ -19,13 +19,24 @@ Without mypy:
     listing      findings in the order in which a person wants them
     terminal     colours, and the line that says that work goes on
     catalogue    what the functions of libraries can do
+    sarif, page, chart   the same for code hosts, and for a browser
+    caching      how long an answer may be kept
     cli          the commands
+
+Without mypy, about policy files and audit logs:
+    tools        the commands
+    engine       the C engine's answers: who reaches what, what two policies differ in
+    difference, explain, picture        diff, explain and who-can-reach, graph
+    trail, replay, shrink               the log, simulate, learn and shrink
+    stubs, stubtypes, stubnames         a .pyi for clients
+    tsstubs, tstypes                    a .d.ts for clients
 
 With mypy:
     build        one build of one probe module; mypy's options
     roots        where a policy starts
     kinds        which classes travel by value, which may never leave
     members      which members of a class may be offered
+    decorators, exceptions   what pynto's own decorators say; which errors keep what
     translate    a hint to its spelling, in the direction in which it flows
     signatures   a method to its signature
     standard     the templates, filled in

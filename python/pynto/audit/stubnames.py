@@ -16,6 +16,7 @@ _MODULE = re.compile(r"\b[A-Za-z_][A-Za-z0-9_.]*:(?=[A-Za-z_])")
 _LENGTH_MAX = 80  # characters of a name that was put together
 
 BUILTINS = frozenset(dir(builtins))
+PYTHONS = BUILTINS.union(keyword.kwlist, keyword.softkwlist)
 
 
 def is_usable(name: str) -> bool:
@@ -29,10 +30,10 @@ def is_parameter(name: str) -> bool:
 
 
 class Names:
-    """Gives each thing of a policy a name of its own. taken: what no class may be called."""
+    """Gives each thing of a policy a name of its own. taken: what nothing may be called."""
 
     def __init__(self, taken: Iterable[str]) -> None:
-        self._used = {*taken, *BUILTINS, *keyword.kwlist, *keyword.softkwlist}
+        self._used = {*taken}
         self._names: dict[tuple[str, str], str] = {}
 
     def of(self, kind: str, spelled: str, prefix: str = "") -> str:

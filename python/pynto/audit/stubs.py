@@ -12,7 +12,7 @@ from typing import Any
 from . import grammar, spelling
 from .config import BadInput
 from .flow import Flow
-from .stubnames import BUILTINS, Names, is_parameter, is_usable
+from .stubnames import BUILTINS, PYTHONS, Names, is_parameter, is_usable
 from .stubtypes import IN, OUT, Types, coroutine, module_alias
 
 _HEADER = """\
@@ -67,7 +67,7 @@ class _Stub:
         self._awaited = awaited
         self.policy = {section: policy.get(section, {}) for section in _SECTIONS}
         members = frozenset(_members(self.policy))
-        self.names = Names(members)
+        self.names = Names(members | PYTHONS)
         self.types = Types(self.policy, self.names, members & BUILTINS, shared, awaited)
 
     def lines(self) -> Iterator[str]:

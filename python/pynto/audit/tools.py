@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import difference, engine, explain, layout, picture, replay, stubs, trail
+from . import difference, engine, explain, layout, picture, replay, stubs, trail, tsstubs
 from .config import BadInput
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def _add_stubs(commands: Any) -> None:
     parser = _policy_parser(
         commands,
         "stubs",
-        "a .pyi for clients: what they can do, for mypy and pyright",
+        "a .pyi for clients, or a .d.ts: what they can do, for mypy, pyright and TypeScript",
         "exit codes: 0 written, 2 bad input, 3 a fault of ours",
     )
     parser.add_argument("-o", "--output", metavar="FILE", help="where to write it (default: stdout)")
@@ -107,11 +107,15 @@ def _add_stubs(commands: Any) -> None:
         help="clients have this module, too: its records and enums are imported",
     )
     parser.add_argument("--aio", action="store_true", help="for clients of pynto.aio, which await every operation")
+    parser.add_argument("--typescript", action="store_true", help="a .d.ts, for clients in TypeScript and JavaScript")
     parser.set_defaults(run=_stubs)
 
 
 def _stubs(arguments: argparse.Namespace) -> int:
-    text = stubs.render(engine.load(arguments.policy).document, arguments.shared, arguments.aio)
+    if arguments.typescript and (arguments.aio or arguments.shared):
+        raise BadInput("--aio and --shared are for Python: not with --typescript")
+    policy = engine.load(arguments.policy).document
+    text = tsstubs.render(policy) if arguments.typescript else stubs.render(policy, arguments.shared, arguments.aio)
     write(arguments.output, text.encode("ascii"))
     return 0
 
