@@ -64,9 +64,16 @@ class Catalogue:
         for entry in entries:
             self.entries.setdefault(entry.name, []).append(entry)
         self.quiet = frozenset(quiet)
+        self._known: dict[tuple[str, ...], list[Entry] | None] = {}
 
     def lookup(self, names: Iterable[str]) -> list[Entry] | None:
         """The entries for a call that goes by any of these names, the nearest class first; None if it is not known."""
+        asked = tuple(names)
+        if asked not in self._known:
+            self._known[asked] = self._lookup(asked)
+        return self._known[asked]
+
+    def _lookup(self, names: tuple[str, ...]) -> list[Entry] | None:
         canonical = [canonical_name(name) for name in names]
         for pattern in (*canonical, *_wildcards(canonical)):
             if pattern in self.entries:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from . import expressions, generate, grammar, layout, validate
@@ -40,6 +40,11 @@ def check(targets: Sequence[str], config: Config, target: Target, frozen: str | 
     return audits
 
 
+def _bodies(specs: Sequence[RootSpec], config: Config, more: Iterable[str] = ()) -> tuple[str, ...]:
+    """What is home as far as one knows ahead: where it is all, the hints are read once."""
+    return tuple(sorted({*config.home, *more, *(spec.module for spec in specs)} - {""}))
+
+
 def _accept(audits: list[Audit], accept: dict[str, str]) -> None:
     """Findings that pynto.toml accepts stay, with the reason, and fail nothing any more."""
     met = set()
@@ -52,7 +57,7 @@ def _accept(audits: list[Audit], accept: dict[str, str]) -> None:
 
 
 def _check_roots(specs: list[RootSpec], config: Config, target: Target, frozen: str | None) -> Audit:
-    outcome = generate.generate(specs, config, replace(target, bodies=()))
+    outcome = generate.generate(specs, config, replace(target, bodies=_bodies(specs, config)))
     label = " ".join(f"{spec.module}:{spec.object}" for spec in specs)
     audit = Audit(label, outcome.policy, outcome.findings)
     if outcome.policy is not None:
@@ -105,7 +110,9 @@ def _compare(audit: Audit, document: Document, config: Config, target: Target) -
         audit.compared = False
         return
     major, minor = str(document["python"]).split(".")
-    again = replace(target, python=(int(major), int(minor)), platform=str(document["platform"]), bodies=())
+    again = replace(
+        target, python=(int(major), int(minor)), platform=str(document["platform"]), bodies=_bodies(specs, config, home)
+    )
     outcome = generate.generate(specs, replace(config, home=(*config.home, *home)), again)
     audit.findings += outcome.findings
     if outcome.policy is not None:

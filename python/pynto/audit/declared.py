@@ -7,6 +7,7 @@ Only source text is read: no module of the user is imported, and mypy is not nee
 from __future__ import annotations
 
 import ast
+import collections
 import functools
 import importlib.util
 import os
@@ -79,7 +80,7 @@ def source_of(module: str, qualname: str, path: Iterable[str] | None = None) -> 
 
 
 def class_source(file: str, qualname: str) -> ClassSource | None:
-    return _classes(file, _stamp(file)).get(qualname)
+    return _classes(file, stamp_of(file)).get(qualname)
 
 
 def drift(policy: dict[str, object], *, path: list[str] | None = None) -> list[str]:
@@ -137,8 +138,10 @@ def _mapping(document: dict[str, object], key: str) -> dict[str, object]:
 
 # Reading a file
 
+_NESTING = ("body", "handlers", "orelse", "finalbody", "cases")
 
-def _stamp(file: str) -> tuple[int, int]:
+
+def stamp_of(file: str) -> tuple[int, int]:
     """What tells two versions of a file apart."""
     try:
         status = os.stat(file)
@@ -147,11 +150,16 @@ def _stamp(file: str) -> tuple[int, int]:
     return (status.st_mtime_ns, status.st_size)
 
 
+@functools.lru_cache(maxsize=64)
+def parsed(file: str, stamp: tuple[int, int]) -> ast.Module:
+    return ast.parse(Path(file).read_bytes())
+
+
 @functools.lru_cache(maxsize=256)
 def _classes(file: str, stamp: tuple[int, int]) -> dict[str, ClassSource]:
     """Every class of a file by its qualified name; classes inside functions have none."""
     try:
-        tree = ast.parse(Path(file).read_bytes())
+        tree = parsed(file, stamp)
     except (OSError, SyntaxError, ValueError):
         return {}
     found: dict[str, ClassSource] = {}
@@ -176,6 +184,16 @@ def _statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
             for handler in getattr(statement, "handlers", []):
                 yield from _statements(handler.body)
             yield from _statements(getattr(statement, "finalbody", []))
+
+
+def _inner(function: Function) -> Iterator[ast.AST]:
+    """Every statement inside, level by level as ast.walk goes, without the expressions: those are most of a tree."""
+    queue: collections.deque[ast.AST] = collections.deque([function])
+    while queue:
+        node = queue.popleft()
+        yield node
+        for name in _NESTING:
+            queue.extend(getattr(node, name, ()))
 
 
 def _class(node: ast.ClassDef) -> ClassSource:
@@ -210,7 +228,7 @@ def _own_attributes(source: ClassSource, function: Function) -> None:
     positional = [*function.args.posonlyargs, *function.args.args]
     if not positional:
         return
-    for node in ast.walk(function):
+    for node in _inner(function):
         if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Attribute):
             owner = node.target.value
             if isinstance(owner, ast.Name) and owner.id == positional[0].arg:

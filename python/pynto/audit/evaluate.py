@@ -71,9 +71,13 @@ class Evaluator:
         self.callees = Callees(self.program, function)
         self.facts = Facts()
         self.env: dict[SymbolNode, Labels] = {}
-        self.bounded: dict[SymbolNode, tuple[bool, bool]] = {}  # by a comparison: as a number, as a member
+        self.bounded: dict[
+            SymbolNode, tuple[bool, bool, int]
+        ] = {}  # as a number, as a member, as long as it has this version
+        self.versions: dict[SymbolNode, int] = {}  # how often a variable has been assigned so far
         self.nested_returns: dict[FuncDef | LambdaExpr, Labels] = {}
         self.collectors: list[set[Label]] = [set()]  # what return and yield give, of the innermost function last
+        self.seen: set[SymbolNode] = set()  # the variables whose values have been asked for in this look at the body
         self.grown = False
 
     # The surroundings
@@ -88,7 +92,16 @@ class Evaluator:
         known = self.env.get(node, NONE)
         if not more <= known:
             self.env[node] = known | more
-            self.grown = True
+            self.grown |= node in self.seen  # else nobody has seen it smaller
+
+    def bound_of(self, node: SymbolNode) -> tuple[bool, bool]:
+        """By a comparison, as a number and as a member, unless the variable has another value since."""
+        number, member, version = self.bounded.get(node, (False, False, 0))
+        return (number, member) if version == self.versions.get(node, 0) else (False, False)
+
+    def assigned(self, node: SymbolNode, value: Labels) -> None:
+        self.versions[node] = self.versions.get(node, 0) + 1
+        self.grow(node, value)
 
     # Expressions
 
@@ -122,8 +135,9 @@ class Evaluator:
         return f"{node.line}:{node.column}"
 
     def _variable(self, var: Var) -> Labels:
+        self.seen.add(var)
         if var in self.env:
-            return labels.guard(self.env[var], *self.bounded.get(var, (False, False)))
+            return labels.guard(self.env[var], *self.bound_of(var))
         if var.is_self or var.is_cls:
             return NONE
         if self.callees.is_of_library(var):

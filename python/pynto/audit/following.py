@@ -11,13 +11,15 @@ from .program import Program
 class Following:
     """Grows until nothing new is learned: labels are only ever added."""
 
-    def __init__(self, program: Program, catalogue: Catalogue) -> None:
+    def __init__(self, program: Program, catalogue: Catalogue, distrusted: frozenset[str] = frozenset()) -> None:
         self.program = program
         self.catalogue = catalogue
         self.facts: dict[str, Facts] = {}
         self.slots: dict[str, Labels] = {}  # which functions an attribute or a variable of a module may hold
         self.looking = ""  # the function that is looked at
         self.stale: dict[str, None] = {}  # functions that have called what a slot held before it held more
+        self.distrusted = distrusted  # slots that clients fill: a comparison with one bounds nothing
+        self.bounding: set[str] = set()  # those with which something was compared
         self._callers: dict[str, set[str]] = {}  # of slots
 
     def returns(self, key: str) -> Labels:

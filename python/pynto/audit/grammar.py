@@ -5,6 +5,7 @@ A string is canonical when ``str(parse(text)) == text``; the functions here refu
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import NoReturn
 
@@ -41,6 +42,7 @@ _TEXT = re.compile(r"'((?:[^'\\]|\\.)*)'", re.DOTALL)
 _ESCAPE = re.compile(r"\\(x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8}|[\\'])")
 
 
+@functools.lru_cache(maxsize=4096)
 def parse_type(text: str) -> Type:
     reader = _Reader(text)
     type_ = reader.type(1)
@@ -62,6 +64,7 @@ def parse_field(text: str) -> tuple[Type, bool]:
     return parse_type(text.removesuffix("=?")), optional
 
 
+@functools.lru_cache(maxsize=4096)
 def parse_signature(text: str) -> Signature:
     reader = _Reader(text)
     signature = reader.signature()

@@ -5,6 +5,7 @@ A member is offered when a home class declares it: what a library class declares
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -31,6 +32,9 @@ class Refusal(Exception):
         self.detail = detail
 
 
+_is_within = functools.lru_cache(maxsize=4096)(is_within)
+
+
 @dataclass(frozen=True)
 class Home:
     """The packages whose classes are walked."""
@@ -38,7 +42,7 @@ class Home:
     packages: tuple[str, ...]
 
     def __contains__(self, module: str) -> bool:
-        return is_within(module, self.packages)
+        return _is_within(module, self.packages)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from pathlib import Path
 
@@ -16,10 +17,13 @@ _STUBS = "/typeshed/"
 class Places:
     def __init__(self, world: World) -> None:
         self.world = world
+        self._sources: dict[TypeInfo, ClassSource | None] = {}
 
     def source(self, info: TypeInfo) -> ClassSource | None:
-        file = self.world.file_of(info.module_name)
-        return class_source(file, info.fullname[len(info.module_name) + 1 :]) if file else None
+        if info not in self._sources:
+            file = self.world.file_of(info.module_name)
+            self._sources[info] = class_source(file, info.fullname[len(info.module_name) + 1 :]) if file else None
+        return self._sources[info]
 
     def of(self, info: TypeInfo, member: str = "") -> tuple[str, int]:
         file, source = self.world.file_of(info.module_name), self.source(info)
@@ -27,10 +31,15 @@ class Places:
         return shown(file), line
 
 
-def shown(file: str) -> str:
-    """A path that is the same on every machine, where there is one."""
+@functools.lru_cache(maxsize=4096)
+def _shown(file: str, folder: str) -> str:
     path = Path(file).as_posix()
     if _STUBS in path:
         return "typeshed/" + path.rpartition(_STUBS)[2]
-    relative = os.path.relpath(file) if file else ""
+    relative = os.path.relpath(file, folder) if file else ""
     return Path(file if relative.startswith("..") else relative).as_posix() if file else ""
+
+
+def shown(file: str) -> str:
+    """A path that is the same on every machine, where there is one."""
+    return _shown(file, os.getcwd())

@@ -9,6 +9,8 @@ import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from mypy.types import Instance
+
 from . import catalogue
 from .build import World
 from .catalogue import NUMBER, TEXT, canonical_name
@@ -43,18 +45,28 @@ class Powers:
     def __init__(self, walk: Walk, world: World) -> None:
         self.walk = walk
         self.program = Program(world, walk.home)
-        self.following = Following(self.program, catalogue.standard())
-        self._follow()
-        self.operations = operations(walk, self.program)
-        self._hand_out()
-        self.summaries = Summaries(self._behind_operations())
-        self.tainted = self._tainted()
+        self._live = {name for name, node in walk.side(Flow.OUT).items() if _is_mutable(node.instance)}
+        self._follow_all()
 
     def findings(self) -> list[Finding]:
         found = [each for operation in self.operations for each in self._of(operation)]
         return list(dict.fromkeys(found))
 
     # Following
+
+    def _follow_all(self) -> None:
+        """Again, if what a client puts into an attribute has been taken for a bound."""
+        distrusted: frozenset[str] = frozenset()
+        while True:
+            self.following = Following(self.program, catalogue.standard(), distrusted)
+            self._follow()
+            self.operations = operations(self.walk, self.program)
+            self._hand_out()
+            self.summaries = Summaries(self._behind_operations())
+            self.tainted = self._tainted()
+            if not (more := self.following.bounding & self.tainted.keys() - distrusted):
+                return
+            distrusted |= more
 
     def _follow(self) -> None:
         """Look at functions until no look at one changes what is known of another."""
@@ -154,11 +166,7 @@ class Powers:
 
     def _is_live(self, text: str) -> bool:
         """Whether a spelled type has a container that a client can change."""
-        for name, node in self.walk.side(Flow.OUT).items():
-            template = template_of(node.instance)
-            if template is not None and template.mutable and name in text.split("|"):
-                return True
-        return False
+        return not self._live.isdisjoint(text.split("|"))
 
     def _entries(self, operation: Operation) -> list[tuple[Key, int]]:
         key = operation.function.key if operation.function is not None else ""
@@ -348,6 +356,11 @@ class Powers:
                 yield Trace(function.file, edge.line, f"{function.name} calls {callee.name}")
             else:
                 yield Trace(function.file, sink.line, f"{function.name} calls {sink.name}")
+
+
+def _is_mutable(instance: Instance) -> bool:
+    template = template_of(instance)
+    return template is not None and template.mutable
 
 
 def _rank(reach: Reach) -> tuple[bool, bool, bool, int, str]:

@@ -60,6 +60,8 @@ class Program:
         self.types = world.result.types
         self.functions: dict[str, Function] = {}
         self.classes: dict[str, TypeInfo] = {}
+        self._concrete: dict[TypeInfo, list[TypeInfo]] = {}  # what was asked for once: nothing of it changes
+        self._overriding: dict[tuple[TypeInfo, str], list[Function]] = {}
         for module in sorted(world.modules):
             if module in home:
                 self._module(world.modules[module])
@@ -75,15 +77,20 @@ class Program:
 
     def overriding(self, info: TypeInfo, name: str) -> list[Function]:
         """Every function that may run when the method is called on an object of the class, subclasses included."""
-        found = {}
-        for each in self.concrete(info):
-            function = self.of_class(each, name)
-            if function is not None:
-                found[function.key] = function
-        return [found[key] for key in sorted(found)]
+        known = self._overriding.get((info, name))
+        if known is None:
+            functions = [self.of_class(each, name) for each in self.concrete(info)]
+            found = {function.key: function for function in functions if function is not None}
+            known = self._overriding[info, name] = [found[key] for key in sorted(found)]
+        return known
 
     def concrete(self, info: TypeInfo) -> list[TypeInfo]:
         """The class and those that pass for it: subclasses, and what conforms to a Protocol."""
+        if info not in self._concrete:
+            self._concrete[info] = self._passing(info)
+        return self._concrete[info]
+
+    def _passing(self, info: TypeInfo) -> list[TypeInfo]:
         if info.is_protocol:
             wanted = Instance(info, [variable_bound(each) for each in info.defn.type_vars])
             return [each for each in self.classes.values() if each is info or self._conforms(each, wanted)]

@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from .declared import Function
+from .declared import Function, parsed, stamp_of
 
 _IGNORE = re.compile(r"#\s*(type:\s*ignore\b|mypy:)")
+_WORDS = ("cast", "Annotated")
 _MUTABLE_CALLS = frozenset({"list", "dict", "set", "bytearray", "deque", "defaultdict"})
 
 
@@ -28,8 +29,16 @@ class Remark:
 def remarks(file: str) -> list[Remark]:
     """Every ``type: ignore`` (and ``mypy:`` option), ``cast`` and ``Annotated`` of a file, in the order of its lines."""
     data = Path(file).read_bytes()
-    found = [*_ignores(data), *_of_tree(ast.parse(data))]
+    text = _text(data)
+    found = [*_ignores(data)] if _IGNORE.search(text) else []
+    if not text.isascii() or any(word in text for word in _WORDS):  # other letters may stand for these, in names
+        found += _of_tree(parsed(file, stamp_of(file)))
     return sorted(found, key=lambda remark: (remark.line, remark.id))
+
+
+def _text(data: bytes) -> str:
+    encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
+    return data.decode(encoding)
 
 
 def _ignores(data: bytes) -> Iterator[Remark]:

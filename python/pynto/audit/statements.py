@@ -32,6 +32,7 @@ class Statements(Calls):
         while self.grown:  # labels only grow, and there are few
             self.grown = False
             self.bounded = {}
+            self.seen = set()
             self.block(self.function.body)
         self._decorators()
         self.facts.returns = frozenset(self.collectors[0])
@@ -54,26 +55,44 @@ class Statements(Calls):
         """Statements in their order; what bounds a variable holds until the end of its block."""
         if block is None or block.is_unreachable:
             return
-        with self._bounded(()):
-            for statement in block.body:
-                look = LOOKS.get(type(statement))
-                if look is not None:
-                    look(self, statement)
+        before = self.bounded
+        for statement in block.body:
+            look = LOOKS.get(type(statement))
+            if look is not None:
+                look(self, statement)
+        self.bounded = before
 
     @contextmanager
     def _bounded(self, found: tuple[Bound, ...] | list[Bound]) -> Iterator[None]:
-        before = dict(self.bounded)
+        before = self.bounded
         self._bound(found)
         yield
         self.bounded = before
 
     def _bound(self, found: tuple[Bound, ...] | list[Bound]) -> None:
         for bound in found:
-            number, member = self.bounded.get(bound.variable, (False, False))
-            if all(
-                label.kind == SLOT for label in labels.values(self.value(bound.by))
-            ):  # one that a client passes is none
-                self.bounded[bound.variable] = (number or bound.number, member or bound.member)
+            if self._is_trusted(bound.by):
+                number, member = self.bound_of(bound.variable)
+                version = self.versions.get(bound.variable, 0)
+                known = (number or bound.number, member or bound.member, version)
+                self.bounded = self.bounded | {
+                    bound.variable: known
+                }  # another one: who has kept the one before gets it back
+
+    def _is_trusted(self, by: Expression) -> bool:
+        """Whether a bound is the server's own: not one that a client passes, nor what a client can put into an attribute."""
+        found = labels.values(self.value(by))
+        if not all(label.kind == SLOT for label in found):
+            return False
+        if (
+            isinstance(by, nodes.CallExpr)
+            and isinstance(by.callee, nodes.RefExpr)
+            and by.callee.fullname == "builtins.len"
+        ):
+            return True  # how many there are costs whoever puts them there
+        slots = {label.key for label in found}
+        self.following.bounding |= slots
+        return slots.isdisjoint(self.following.distrusted)
 
     # Assignments
 
@@ -115,8 +134,7 @@ class Statements(Calls):
         if self._is_kept(lvalue.node):
             self.keep(lvalue.node.fullname, value, lvalue)
         else:
-            self.bounded.pop(lvalue.node, None)
-            self.grow(lvalue.node, value)
+            self.assigned(lvalue.node, value)
 
     def _is_kept(self, var: Var) -> bool:
         """Whether it is a variable of a module or class, which others can read."""
@@ -176,7 +194,7 @@ class Statements(Calls):
             self.assign(statement.index, self.lazily(statement.expr))
         else:
             self.assign(statement.index, self.iterate(statement.expr))
-        self.block(statement.body)
+        self._turns(statement.body, None)
         self.block(statement.else_body)
 
     def lazily(self, expr: nodes.CallExpr) -> Labels:
@@ -186,10 +204,18 @@ class Statements(Calls):
         return self.iterate(expr)
 
     def while_(self, statement: nodes.WhileStmt) -> None:
-        self.value(statement.expr)
-        with self._bounded(bounds(statement.expr, True)):
-            self.block(statement.body)
+        self._turns(statement.body, statement.expr)
         self.block(statement.else_body)
+
+    def _turns(self, body: Block, condition: Expression | None) -> None:
+        """A loop's body, and again where it assigns what was bounded ahead of it: the bound does not hold in the next turn."""
+        before = {node: self.versions.get(node, 0) for node in self.bounded}
+        for _ in range(2):
+            self.value(condition)
+            with self._bounded(bounds(condition, True) if condition is not None else ()):
+                self.block(body)
+            if all(self.versions.get(node, 0) == version for node, version in before.items()):
+                return
 
     def asserted(self, statement: nodes.AssertStmt) -> None:
         self.every((statement.expr, statement.msg))

@@ -83,6 +83,7 @@ class Walk:
         self.used: set[str] = set()  # the rules of the config that met something
         self.findings: dict[tuple[str, str, str, str], Finding] = {}
         self._queue: collections.deque[Node] = collections.deque()
+        self._sides: dict[Flow, tuple[int, dict[str, Node]]] = {}  # by the number of nodes that there were
 
     def run(self) -> None:
         while self._queue:
@@ -98,7 +99,13 @@ class Walk:
 
     def side(self, flow: Flow) -> dict[str, Node]:
         """The exports (OUT) or the imports (IN), sorted by name."""
-        return {name: self.nodes[name, at] for name, at in sorted(self.nodes, key=lambda key: key[0]) if at is flow}
+        count, known = self._sides.get(flow, (-1, {}))
+        if count != len(self.nodes):
+            known = {
+                name: self.nodes[name, at] for name, at in sorted(self.nodes, key=lambda key: key[0]) if at is flow
+            }
+            self._sides[flow] = len(self.nodes), known
+        return known
 
     def is_opaque(self, instance: Instance) -> bool:
         if template_of(instance) is not None or instance.type.module_name in self.home:
@@ -115,7 +122,7 @@ class Walk:
     def conforming(self, wanted: Instance, name: str) -> list[str]:
         """The exported interfaces, other than the one that is wanted, whose objects it takes."""
         exports = self.side(Flow.OUT)
-        return [other for other in exports if other != name and is_proper_subtype(exports[other].instance, wanted)]
+        return [other for other in exports if other != name and _conforms(exports[other].instance, wanted)]
 
     # One interface
 
@@ -364,3 +371,13 @@ class Walk:
                 continue
             if site.node.flow is Flow.OUT and not self.conforming(instance, name):
                 self._note("unreachable-parameter", site, f"{site.label} wants {name}, which no client can get")
+
+
+def _conforms(given: Instance, wanted: Instance) -> bool:
+    """Subtyping, which is asked for each pair, behind what is cheaper to see."""
+    if wanted.type.is_protocol:
+        if not all(given.type.get(name) for name in wanted.type.protocol_members):
+            return False
+    elif wanted.type not in given.type.mro:
+        return False
+    return is_proper_subtype(given, wanted)

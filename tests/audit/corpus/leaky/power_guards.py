@@ -71,3 +71,57 @@ class Root:
 
     def _fill(self, n: int) -> int:
         return len("x" * n)  # ! power-memory/info Root.passed()
+
+    def branch(self, n: int, m: int, again: bool) -> int:
+        if n > 10:
+            raise ValueError
+        if again:
+            n = m
+        return len("x" * n)  # ! power-memory Root.branch()
+
+    def turns(self, n: int, ms: tuple[int, ...]) -> int:
+        if n > 10:
+            raise ValueError
+        total = 0
+        for m in ms:
+            total += len("x" * n)  # ! power-memory Root.turns()
+            n = m
+        return total
+
+    def checked_each_turn(self, n: int) -> int:
+        total = 0
+        while 0 < n < 10:
+            total += len("x" * n)  # ! power-memory/info Root.checked_each_turn()
+            n = n * 2
+        return total
+
+    def walrus(self, n: int, m: int) -> int:
+        if n > 10:
+            raise ValueError
+        if (n := m) > 3:
+            return 0
+        return len("x" * n)  # ! power-memory Root.walrus()
+
+    def set_most(self, most: int) -> None:
+        self._most = most
+
+    def by_what_a_client_set(self, n: int) -> int:
+        if n > self._most:
+            raise ValueError
+        return len("x" * n)  # ! power-memory Root.by_what_a_client_set()
+
+    def add(self, name: str) -> None:
+        self._names.append(name)
+
+    def member_of_what_clients_added(self, name: str) -> None:
+        if name in self._names:
+            os.remove(name)  # ! power-files Root.member_of_what_clients_added()
+
+    def by_how_many_there_are(self, n: int) -> int:
+        if n > len(self._names):
+            raise ValueError
+        return len("x" * n)  # ! power-memory/info Root.by_how_many_there_are()
+
+    def __init__(self) -> None:
+        self._most = LIMIT
+        self._names: list[str] = []
