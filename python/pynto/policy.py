@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import stat
 import sys
 from typing import Any
 
@@ -26,19 +28,24 @@ class Policy(_core.Policy):
         self._json = bytes(json)
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Policy:
-        """Read the file once. OSError: it cannot be read. ValueError: it is no policy."""
+    def load(cls, path: str | os.PathLike[str], *, sha256: str | None = None) -> Policy:
+        """Read the file once. OSError: it cannot be read. ValueError: it is no policy, or not the one of this SHA-256."""
         name = os.fspath(path)
-        if not os.path.isfile(name):  # a pipe, a device or a folder would never end
-            raise FileNotFoundError(f"{name}: there is no such policy file")
-        with open(name, "rb") as file:
+        with open(_opened(name), "rb") as file:
             text = file.read(_SIZE_MAX + 1)
         if len(text) > _SIZE_MAX:
             raise ValueError(f"{name}: larger than 16 MiB")
+        if sha256 is not None and (found := hashlib.sha256(text).hexdigest()) != sha256.lower():
+            raise ValueError(f"{name}: its sha256 is {found}, not the one that is asked for")
         try:
             return cls(text)
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from None
+
+    @property
+    def sha256(self) -> str:
+        """Of the bytes that were read, as pynto-policy check --format json and sha256sum tell it."""
+        return hashlib.sha256(self._json).hexdigest()
 
     @property
     def document(self) -> dict[str, Any]:
@@ -53,6 +60,18 @@ class Policy(_core.Policy):
         here = f"Python {sys.version_info.major}.{sys.version_info.minor} on {sys.platform}"
         other = [] if made_for == here else [f"it was made for {made_for}, and this is {here}"]
         return other + declared.drift(document)
+
+
+def _opened(name: str) -> int:
+    """What is looked at is what is read: nobody can put another file in its place between. A pipe or a device would never end."""
+    try:
+        fd = os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+    except OSError as error:
+        raise FileNotFoundError(f"{name}: there is no such policy file ({error.strerror})") from None
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise FileNotFoundError(f"{name}: there is no such policy file (it is none)")
+    return fd
 
 
 def as_policy(policy: Policy | str | os.PathLike[str]) -> Policy:

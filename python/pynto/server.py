@@ -81,6 +81,7 @@ class Server:
         self.policy = as_policy(policy)
         if not self._is_checked:
             check_drift(self.policy)
+        _log.info("policy sha256:%s", self.policy.sha256)
         self.state = state if state is None or isinstance(state, State) else State(state)
         self._threads: list[threading.Thread] = []
         self._keeping: threading.Thread | None = None

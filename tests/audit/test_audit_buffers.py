@@ -9,6 +9,7 @@ import pytest
 from audit_support import Done
 
 pytest.importorskip("numpy")
+pytestmark = pytest.mark.timeout(600)  # the first to come reads all hints of NumPy
 
 SOURCE = """
 from typing import Any

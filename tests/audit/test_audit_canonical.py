@@ -6,7 +6,7 @@ import json
 
 import pytest
 from audit_support import HERE
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pynto import _core
 from pynto.audit import layout
@@ -19,6 +19,7 @@ def test_what_the_generator_writes_is_canonical() -> None:
     assert _core.canonical_policy(written) == written == layout.dumps(json.loads(written)).encode()
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00")))
 def test_any_text_in_it_is_written_alike(text: str) -> None:
     document = json.loads(VICTIM.read_bytes())

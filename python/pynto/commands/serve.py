@@ -45,6 +45,9 @@ def add_to(commands: Any) -> None:
     parser.add_argument("target", nargs="+", metavar="TARGET", help="module:object, or root=module:object")
     parser.add_argument("--policy", required=True, metavar="FILE", help="made by pynto-policy generate")
     parser.add_argument(
+        "--policy-sha256", metavar="HEX", help="serve under the file of this SHA-256 only: the one that was checked"
+    )
+    parser.add_argument(
         "--folder", metavar="FOLDER", help="where modules and relative paths are looked for; usual: the current one"
     )
     where = parser.add_mutually_exclusive_group(required=True)
@@ -333,7 +336,7 @@ def _run(arguments: argparse.Namespace) -> int:
         quotas.update(memory=0, call_memory=0)
     if arguments.folder is not None:
         os.chdir(arguments.folder)
-    policy = Policy.load(arguments.policy)
+    policy = Policy.load(arguments.policy, sha256=arguments.policy_sha256)
     _import_from_here()
     with StoppedBySignals() as signals:
         if arguments.stdio:
