@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mypy.nodes import ArgKind, Expression, FuncDef
+from mypy.nodes import ArgKind, Expression, FuncItem
 
 from .catalogue import Entry
 from .labels import NONE, Labels, union
@@ -47,7 +47,7 @@ class Passed:
         return bound
 
     @staticmethod
-    def _fits(node: FuncDef, position: int) -> bool:
+    def _fits(node: FuncItem, position: int) -> bool:
         return position < len(node.arguments) and node.arg_kinds[position].is_positional()
 
     @staticmethod

@@ -119,6 +119,22 @@ def is_callable(type_: Type | None) -> bool:
     return isinstance(get_proper_type(type_), CallableType | Overloaded)
 
 
+def may_be_called(type_: Type | None, depth: int = DEPTH_MAX) -> bool:
+    """Whether a value of a type may be called, or hold what can be. Other values are none of the functions that a call may run."""
+    proper = get_proper_type(type_)
+    if not depth:
+        return True
+    if isinstance(proper, UnionType | TupleType):
+        return any(may_be_called(item, depth - 1) for item in proper.items)
+    if isinstance(proper, TypedDictType):
+        return any(may_be_called(item, depth - 1) for item in proper.items.values())
+    if isinstance(proper, Instance):
+        if proper.type.fullname == "builtins.object" or proper.type.get("__call__") is not None:
+            return True
+        return any(may_be_called(each, depth - 1) for each in proper.args)
+    return not isinstance(proper, NoneType | LiteralType)
+
+
 class Callees:
     def __init__(self, program: Program, function: Function) -> None:
         self.program = program

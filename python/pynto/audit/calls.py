@@ -14,6 +14,7 @@ from mypy.nodes import (
     SuperExpr,
     TypeInfo,
 )
+from mypy.types import Instance, Type, UnionType, get_proper_type
 
 from . import callees, labels
 from .arguments import Passed, dunders
@@ -53,6 +54,10 @@ _UNCHANGED = _BUILT_IN | frozenset(
 )
 # Functions that put what they are given into their first argument.
 _INTO_FIRST = ("heapq.heap", "bisect.insort", "_heapq.heap", "_bisect.insort", "operator.setitem", "_operator.setitem")
+
+
+# What they make is called, and uses no power that was not told where it was made.
+_MAKERS = frozenset({"operator.attrgetter", "operator.itemgetter", "pynto.attenuation.revocable"})
 
 
 class Calls(Evaluator):
@@ -142,8 +147,7 @@ class Calls(Evaluator):
 
     def keep(self, slot: str, value: Labels, at: Expression) -> None:
         """Into an attribute or a variable of a module: functions are remembered, data is followed."""
-        self._escape(value)
-        self.following.hold(slot, value)
+        self.following.hold(slot, self.outliving(value))
         if data := labels.values(value):
             self.facts.sink(Sink(STORE, slot, at.line, at.column, data, "any"))
 
@@ -182,6 +186,8 @@ class Calls(Evaluator):
         result = labels.values(passed.all) | passed.receiver
         if names[0] in _PLAIN:
             return NONE
+        if canonical_name(names[0]) in _MAKERS:
+            return result | {Label(LIBRARY, f"{canonical_name(names[0])}()")}
         if names[0] == "functools.partial":  # what it is applied to has been handed over
             return passed.values[0] if passed.values else NONE
         if names[0] == "builtins.min" and len(passed.values) > 1 and not all(map(labels.values, passed.values)):
@@ -232,6 +238,8 @@ class Calls(Evaluator):
 
     def _run_library(self, names: list[str], given: Labels, at: Expression) -> Labels:
         passed = Passed(at, (given,), (ArgKind.ARG_STAR,), (None,))
+        if names[0].removesuffix("()") in _MAKERS:
+            return given
         entries = self.following.catalogue.lookup(names)
         if entries is None:
             self.unknown(at, canonical_name(names[0]), "it is not in the catalogue, and not in a home package", given)
@@ -248,8 +256,10 @@ class Calls(Evaluator):
         ]
         result = union(self._home(function, passed, True) for function in home)
         called = bool(home)
+        is_known = called and self._is_of_ours(self.type_of(callee))
         for label in sorted(value):
-            called |= self._call_label(label, callee, passed)
+            if not (is_known and label.kind == SLOT):  # an object of a class of ours, wherever it is kept
+                called |= self._call_label(label, callee, passed)
             result |= labels.values(frozenset({label}))
         if not called:
             why = (
@@ -259,6 +269,13 @@ class Calls(Evaluator):
         self._hand_over(passed)
         return result | labels.values(self.run(value, labels.values(passed.all), passed.expr))
 
+    def _is_of_ours(self, type_: Type | None) -> bool:
+        """Whether it can only be an object of a home class, whose ``__call__`` is known."""
+        proper = get_proper_type(type_)
+        if isinstance(proper, UnionType):
+            return all(map(self._is_of_ours, proper.items))
+        return isinstance(proper, Instance) and self.program.is_home(proper.type) and not proper.type.is_protocol
+
     def _call_label(self, label: Label, callee: Expression, passed: Passed) -> bool:
         """Whether it is known what calling this does."""
         at = passed.expr
@@ -267,7 +284,7 @@ class Calls(Evaluator):
             return True
         if label.kind == CLIENT:
             return True
-        if label.kind == PARAM:
+        if label.kind in (PARAM, PASSED):
             sink = Sink(CALLEE, _shown(callee), at.line, at.column, frozenset({label}), "any", "", "", "")
             self.facts.sink(sink)
             return True
@@ -292,7 +309,9 @@ class Calls(Evaluator):
         for argument in node.arguments:
             self.grow(argument.variable, passed.all)
         self._hand_over(passed)
-        return self.nested_returns.get(node, NONE) or (self.look_into(node) if isinstance(node, LambdaExpr) else NONE)
+        if isinstance(node, LambdaExpr) or node not in self.nested_returns:
+            return self.nested_returns.get(node, NONE) or self.look_into(node)
+        return self.nested_returns[node]
 
     def _widen(self, key: str, given: Labels) -> None:
         """A function inside this one is handed out: its parameters are whatever goes along with it."""
@@ -300,11 +319,33 @@ class Calls(Evaluator):
             for argument in node.arguments:
                 self.grow(argument.variable, given)
 
-    def _escape(self, value: Labels) -> None:
-        """It is kept, or returned: whoever calls it later may be a client."""
-        for label in value:
-            if label.kind == NESTED:
-                self._widen(label.key, frozenset({Label(CLIENT)}))
+    def outliving(self, value: Labels) -> Labels:
+        return frozenset(each for label in value for each in self._outlives(label))
+
+    def _outlives(self, label: Label) -> Labels:
+        """A function inside this one that is kept is called by whoever calls what holds it, with what it sees from here."""
+        if label.kind != NESTED:
+            return frozenset({label})
+        found: Labels = NONE
+        for node in self.nested_nodes(label.key):
+            function = self.program.enclosed(self.function, node, dict(self.callees.nested))
+            found |= {Label(FUNCTION, function.key)}
+            if function.key not in self._outliving:
+                self._outliving.add(function.key)
+                own = {argument.variable for argument in node.arguments}
+                seen = {each: self._seen_outside(held) for each, held in self.env.items() if each not in own}
+                self.following.capture(function.key, seen)
+                self._outliving.discard(function.key)
+        return found
+
+    def _seen_outside(self, held: Labels) -> Labels:
+        found: Labels = NONE
+        for label in held:
+            if label.kind == PARAM:
+                found |= {Label(PASSED, f"{self.function.key} {label.key}")}
+            else:
+                found |= self._outlives(label)
+        return found
 
     def nested_nodes(self, key: str) -> list[FuncDef | LambdaExpr]:
         return [node for node in self.nested_returns if self.nested_key(node) == key]

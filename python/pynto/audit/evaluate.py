@@ -69,8 +69,9 @@ class Evaluator:
         self.program = following.program
         self.function = function
         self.callees = Callees(self.program, function)
+        self.callees.nested |= function.siblings
         self.facts = Facts()
-        self.env: dict[SymbolNode, Labels] = {}
+        self.env: dict[SymbolNode, Labels] = dict(following.closures.get(function.key, {}))
         self.bounded: dict[
             SymbolNode, tuple[bool, bool, int]
         ] = {}  # as a number, as a member, as long as it has this version
@@ -79,6 +80,7 @@ class Evaluator:
         self.collectors: list[set[Label]] = [set()]  # what return and yield give, of the innermost function last
         self.seen: set[SymbolNode] = set()  # the variables whose values have been asked for in this look at the body
         self.grown = False
+        self._outliving: set[str] = set()  # functions inside of this one whose surroundings are being told
 
     # The surroundings
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from mypy.nodes import FuncDef, TypeInfo, Var
+from mypy.nodes import FuncItem, TypeInfo, Var
 from mypy.types import (
     CallableType,
     Instance,
@@ -115,7 +115,7 @@ def _operation(node: Node, name: str, step: str, owner: TypeInfo, function: Func
     return operation
 
 
-def hints(node: FuncDef) -> list[Type | None]:
+def hints(node: FuncItem) -> list[Type | None]:
     declared = get_proper_type(node.type)
     if isinstance(declared, CallableType) and len(declared.arg_types) == len(node.arguments):
         return list(declared.arg_types)

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 from mypy.types import Instance
 
-from . import catalogue
+from . import catalogue, grammar, spelling
 from .build import World
+from .callees import may_be_called
 from .catalogue import NUMBER, TEXT, canonical_name
 from .exposure import Operation, hints, operations
 from .facts import CALLEE, STORE, UNANALYSABLE, Edge, Facts, Sink
@@ -24,7 +25,7 @@ from .members import class_name
 from .program import Program
 from .standard import template_of
 from .statements import look
-from .summaries import Key, SinkId, Summaries
+from .summaries import Key, Place, Summaries
 from .walk import Walk
 
 
@@ -49,8 +50,17 @@ class Powers:
         self._follow_all()
 
     def findings(self) -> list[Finding]:
-        found = [each for operation in self.operations for each in self._of(operation)]
-        return list(dict.fromkeys(found))
+        """For each operation and each place the most telling one: a function inside another is read with it, and by itself."""
+        found = [each for operation in self.operations if operation.names for each in self._of_library(operation)]
+        best: dict[tuple[str, str, Place], Reach] = {}
+        for operation in self.operations:
+            for key, distance in self._entries(operation):
+                reach = self._reach(operation, key, distance)
+                if reach is not None:
+                    place = (operation.path, self.program.functions[key[0][0]].file, key[0][1])
+                    best[place] = min(best.get(place, reach), reach, key=_rank)
+        told = [self._finding(best[place]) for place in sorted(best)]
+        return list(dict.fromkeys([*found, *(each for each in told if each is not None)]))
 
     # Following
 
@@ -107,6 +117,8 @@ class Powers:
                 )  # fmt: skip
 
     def _given(self, operation: Operation) -> Iterator[str]:
+        if not _may_be_called(operation):
+            return
         if operation.function is not None:
             given = self.following.returns(operation.function.key)
         elif not operation.names and not operation.writes:
@@ -185,19 +197,6 @@ class Powers:
 
     # One operation
 
-    def _of(self, operation: Operation) -> Iterator[Finding]:
-        if operation.names:
-            yield from self._of_library(operation)
-        best: dict[SinkId, Reach] = {}
-        for key, distance in self._entries(operation):
-            reach = self._reach(operation, key, distance)
-            if reach is not None and (key[0] not in best or _rank(reach) < _rank(best[key[0]])):
-                best[key[0]] = reach
-        for sink_id in sorted(best):
-            told = self._finding(best[sink_id])
-            if told is not None:
-                yield told
-
     def _of_library(self, operation: Operation) -> Iterator[Finding]:
         """A member of a library class that the config allows: the client calls it itself."""
         entries = catalogue.standard().lookup(operation.names)
@@ -269,6 +268,8 @@ class Powers:
                 continue
             seen.add(each)
             function, _, index = each.key.rpartition(" ")
+            if not self._may_be_called(function, int(index)):
+                continue
             edges = self._edges.get(function, [])
             lent = any(int(index) in callbacks for callbacks in self._lent.get(function, []))
             if not edges and not lent:
@@ -284,6 +285,12 @@ class Powers:
                         return False
                     queue += content
         return True
+
+    def _may_be_called(self, key: str, index: int) -> bool:
+        """By what the parameter is declared as."""
+        function = self.program.functions.get(key)
+        declared = hints(function.node) if function is not None and function.node is not None else []
+        return index >= len(declared) or may_be_called(declared[index])
 
     @functools.cached_property
     def _edges(self) -> dict[str, list[tuple[str, Edge]]]:
@@ -356,6 +363,16 @@ class Powers:
                 yield Trace(function.file, edge.line, f"{function.name} calls {callee.name}")
             else:
                 yield Trace(function.file, sink.line, f"{function.name} calls {sink.name}")
+
+
+def _may_be_called(operation: Operation) -> bool:
+    """Whether what it gives may be, or hold, a function: data cannot."""
+    node, name = operation.node, operation.member
+    if name in node.methods:
+        types = [grammar.parse_signature(text).result for text in node.methods[name]]
+    else:
+        types = [grammar.parse_type(node.get[name])] if name in node.get else []
+    return not types or not all(map(spelling.is_data, types))
 
 
 def _is_mutable(instance: Instance) -> bool:

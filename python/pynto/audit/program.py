@@ -10,6 +10,8 @@ from mypy.nodes import (
     Decorator,
     Expression,
     FuncDef,
+    FuncItem,
+    LambdaExpr,
     MypyFile,
     OverloadedFuncDef,
     SymbolNode,
@@ -32,10 +34,13 @@ class Function:
     module: str
     file: str
     name: str  # as findings name it: Room.export
-    node: FuncDef | None
+    node: FuncItem | None
     body: Block
     info: TypeInfo | None = None  # the class of a method
     decorators: list[Expression] = field(default_factory=list)
+    siblings: dict[SymbolNode, FuncDef] = field(
+        default_factory=dict
+    )  # of one inside a function: what else is inside there
 
     @property
     def line(self) -> int:
@@ -104,6 +109,14 @@ class Program:
         return bool(wanted.args) or is_proper_subtype(
             Instance(info, [variable_bound(each) for each in info.defn.type_vars]), wanted
         )
+
+    def enclosed(self, outer: Function, node: FuncDef | LambdaExpr, siblings: dict[SymbolNode, FuncDef]) -> Function:
+        """A function inside another, which is kept somewhere and so has callers of its own."""
+        key = f"{outer.key}.{node.line}:{node.column}"
+        if key not in self.functions:
+            name = f"{outer.name}.{node.name if isinstance(node, FuncDef) else '<lambda>'}"
+            self.functions[key] = Function(key, outer.module, outer.file, name, node, node.body, siblings=siblings)
+        return self.functions[key]
 
     def is_home(self, info: TypeInfo) -> bool:
         return info.module_name in self.home

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 
 from mypy import nodes, patterns
 from mypy.nodes import Block, Expression, FuncDef, LambdaExpr, Statement, Var
-from mypy.types import CallableType, Type, get_proper_type
 
 from . import callees, labels
 from .calls import Calls
@@ -35,7 +34,7 @@ class Statements(Calls):
             self.seen = set()
             self.block(self.function.body)
         self._decorators()
-        self.facts.returns = frozenset(self.collectors[0])
+        self.facts.returns = self.outliving(frozenset(self.collectors[0]))
         return self.facts
 
     def _decorators(self) -> None:
@@ -46,6 +45,7 @@ class Statements(Calls):
             if target.kind == callees.HOME and target.function is not None and target.function.node is not None:
                 count = len(target.function.parameters)
                 self.facts.call(target.function.key, decorator.line, [NONE] * count)
+                self.run(self.following.returns(target.function.key), frozenset({Label(CLIENT)}), decorator)
             elif target.kind == callees.LIBRARY and self.following.catalogue.lookup(target.names) is None:
                 self.unknown(decorator, target.names[0], "a decorator that is not in the catalogue")
             elif any(label.kind == UNKNOWN for label in value):
@@ -276,8 +276,6 @@ class Statements(Calls):
 
     def returned(self, statement: nodes.ReturnStmt) -> None:
         value = self.value(statement.expr)
-        if len(self.collectors) == 1 and _gives_callable(self.function.node):
-            self._escape(value)
         self.collectors[-1] |= value
 
     def raised(self, statement: nodes.RaiseStmt) -> None:
@@ -300,8 +298,6 @@ class Statements(Calls):
             self.callees.nested[statement] = function
         for argument in function.arguments:
             self.grow(argument.variable, self.value(argument.initializer))
-        if _gives_callable(self.function.node):
-            self._widen(self.nested_key(function), frozenset({Label(CLIENT)}))
         self.look_into(function)
 
     def _is_local(self, function: FuncDef) -> bool:
@@ -309,8 +305,6 @@ class Statements(Calls):
 
     def look_into(self, node: FuncDef | LambdaExpr) -> Labels:
         self.nested_returns.setdefault(node, NONE)
-        if isinstance(node, LambdaExpr) and _gives_callable(self.function.node):
-            self._widen(self.nested_key(node), frozenset({Label(CLIENT)}))
         for argument in node.arguments:
             self.grow(argument.variable, self.value(argument.initializer))
         self.collectors.append(set())
@@ -357,20 +351,6 @@ def _yields(block: Block) -> bool:
     last = [each for each in block.body if isinstance(each, nodes.ExpressionStmt | nodes.AssignmentStmt)]
     values = [each.expr if isinstance(each, nodes.ExpressionStmt) else each.rvalue for each in last]
     return any(isinstance(value, nodes.YieldExpr) for value in values)
-
-
-def _gives_callable(node: FuncDef | None) -> bool:
-    """Whether a function is declared to give out functions."""
-    type_ = node.type if node is not None else None
-    return isinstance(type_, CallableType) and _holds_callable(type_.ret_type)
-
-
-def _holds_callable(type_: Type, depth: int = callees.DEPTH_MAX) -> bool:
-    proper = get_proper_type(type_)
-    if isinstance(proper, CallableType) or not depth:
-        return True
-    arguments = getattr(proper, "args", getattr(proper, "items", ()))
-    return isinstance(arguments, tuple | list) and any(_holds_callable(each, depth - 1) for each in arguments)
 
 
 LOOKS: dict[type[Statement], Callable[..., None]] = {

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from .facts import CALLEE, Edge, Facts, Sink
 from .labels import CLIENT, PARAM, PASSED, SLOT, UNKNOWN, Label
 
-SinkId = tuple[str, tuple[str, str, int, int]]  # the function in which it stands, and where
+Place = tuple[str, str, int, int]
+SinkId = tuple[str, Place]  # the function in which it stands, and where
 Key = tuple[SinkId, Label | None]
 
 

@@ -1,6 +1,8 @@
 from collections.abc import Callable, Iterable
 from typing import Any, Generic, TypeVar
 
+from pynto.attenuation import revocable as revocable
+
 T = TypeVar("T")
 
 class Copy(Generic[T]): ...

@@ -1,0 +1,6 @@
+from collections.abc import Callable
+from typing import TypeVar
+
+P = TypeVar("P")
+
+def revocable(target: object, protocol: Callable[..., P]) -> tuple[P, Callable[[], None]]: ...
