@@ -294,6 +294,100 @@ class Root:
     assert "[free-typevar]" in done.err
 
 
+PEP_695 = """
+from __future__ import annotations
+from collections.abc import Awaitable, Callable, Iterator
+from typing import NamedTuple, Protocol, Self, override
+
+type Names = tuple[str, ...]
+type Pair[A, B] = tuple[A, B]
+type Tree = int | tuple[Tree, ...]
+type Told[**P] = Callable[P, None]
+type Later[T] = Callable[[], Awaitable[T]]
+class Source[T](Protocol):
+    def take(self) -> T: ...
+class Base[T]:
+    def base(self) -> T: raise NotImplementedError
+class Box[T]:
+    def get(self) -> T: raise NotImplementedError
+    def me(self) -> Self: return self
+    def many[S: int](self, *x: S) -> list[S]: return list(x)
+class Store[K: str, V]:
+    def find(self, key: K) -> V | None: raise NotImplementedError
+    def items(self) -> Iterator[Pair[K, V]]: raise NotImplementedError
+class Row[*Ts]:
+    def cells(self) -> tuple[*Ts]: raise NotImplementedError
+class Pairing[A](NamedTuple):
+    a: A
+def traced[**P, R](f: Callable[P, R]) -> Callable[P, R]: return f
+class Root(Base[str]):
+    def names(self) -> Names: return ()
+    def pair(self) -> Pair[str, int]: return ("a", 1)
+    def tree(self) -> Tree: return 1
+    def feed(self, s: Source[int]) -> None: ...
+    def box(self) -> Box[int]: return Box()
+    def store(self) -> Store[str, bytes]: raise NotImplementedError
+    def row(self) -> Row[int, str]: raise NotImplementedError
+    def pairing(self) -> Pairing[int]: raise NotImplementedError
+    @traced
+    def told(self, x: int, *, y: str = "") -> bool: return True
+    def hear(self, f: Told[int, str]) -> None: ...
+    def later(self, f: Later[int]) -> None: ...
+    @override
+    def base(self) -> str: return ""
+"""
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="the interpreter has no PEP 695")
+def test_each_form_of_pep_695(run: Run) -> None:
+    done = run("generate", "chat:Root", chat_dot_py=PEP_695)
+    interfaces = json.loads(done.out)["interfaces"]
+    assert interfaces["chat:Root"]["methods"] == {
+        "base": "() -> str",
+        "box": "() -> chat:Box[int]",
+        "feed": "(s: chat:Source[int]) -> none",
+        "hear": "(f: fn(int, str)->none) -> none",
+        "later": "(f: async fn()->int) -> none",
+        "names": "() -> (str*)",
+        "pair": "() -> (str, int)",
+        "store": "() -> chat:Store[str, bytes]",
+        "told": "(x: int, *, y: str=?) -> bool",
+    }
+    assert interfaces["chat:Box[int]"]["methods"] == {"get": "() -> int", "me": "() -> chat:Box[int]"}
+    assert interfaces["chat:Store[str, bytes]"]["methods"]["find"] == "(key: str) -> bytes|none"
+    assert interfaces["Iterator[(str, bytes)]"]["methods"]["__next__"] == "() -> (str, bytes)"
+    withheld = {line.partition("error: ")[2].partition(" ")[0] for line in done.err.splitlines() if " error: " in line}
+    assert withheld == {"Root.tree()", "Root.row()", "Root.pairing()", "Box.many()"}
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="the interpreter has no PEP 695")
+def test_the_parameters_of_a_type_are_part_of_what_is_declared(run: Run) -> None:
+    """What a server starts with has drifted when their bounds have."""
+    declared = json.loads(run("generate", "chat:Root", chat_dot_py=PEP_695).out)["declared"]
+    assert declared["chat:Store"][""] == "[K: str, V]()"
+    assert declared["chat:Source"][""] == "[T](Protocol)"
+    free = "class Root:\n    def f[S: (int, str)](self, x: S) -> None: ...\n"
+    assert json.loads(run("generate", "chat:Root", chat_dot_py=free).out)["declared"]["chat:Root"]["f"] == (
+        "[S: (int, str)](self, x: S) -> None"
+    )
+
+
+@pytest.mark.skipif(sys.version_info < (3, 13), reason="the interpreter has no PEP 696")
+def test_the_defaults_of_pep_696(run: Run) -> None:
+    source = """
+type Pair[A, B = int] = tuple[A, B]
+class Store[K, V = bytes]:
+    def find(self, key: K) -> V: raise NotImplementedError
+class Root:
+    def pair(self) -> Pair[str]: return ("a", 1)
+    def store(self) -> Store[str]: raise NotImplementedError
+"""
+    policy = json.loads(run("generate", "chat:Root", chat_dot_py=source).out)
+    assert policy["interfaces"]["chat:Root"]["methods"]["pair"] == "() -> (str, int)"
+    assert policy["interfaces"]["chat:Store[str, bytes]"]["methods"] == {"find": "(key: str) -> bytes"}
+    assert policy["declared"]["chat:Store"][""] == "[K, V = bytes]()"
+
+
 # What keeps the graph small
 
 

@@ -199,7 +199,7 @@ def _inner(function: Function) -> Iterator[ast.AST]:
 def _class(node: ast.ClassDef) -> ClassSource:
     source = ClassSource(node.lineno)
     bases = [ast.unparse(base) for base in node.bases] + [ast.unparse(keyword) for keyword in node.keywords]
-    source.members[BASES] = f"{_decorators(node)}({', '.join(bases)})"
+    source.members[BASES] = f"{_decorators(node)}{_type_params(node)}({', '.join(bases)})"
     for statement in _statements(node.body):
         if isinstance(statement, Function):
             source.functions.setdefault(statement.name, []).append(statement)
@@ -253,7 +253,13 @@ def _is_overload(decorator: ast.expr) -> bool:
 def _function(node: Function) -> str:
     asynchronous = "async " if isinstance(node, ast.AsyncFunctionDef) else ""
     result = f" -> {ast.unparse(node.returns)}" if node.returns else ""
-    return f"{_decorators(node)}{asynchronous}({_arguments(node.args)}){result}"
+    return f"{_decorators(node)}{asynchronous}{_type_params(node)}({_arguments(node.args)}){result}"
+
+
+def _type_params(node: Function | ast.ClassDef) -> str:
+    """``[T: (int, str), S = int]`` of PEP 695 and 696: bounds and defaults are part of what is declared."""
+    params = getattr(node, "type_params", [])
+    return f"[{', '.join(map(ast.unparse, params))}]" if params else ""
 
 
 def _arguments(args: ast.arguments) -> str:
