@@ -107,6 +107,16 @@ def _plain(proper: ProperType | None) -> Iterator[Owner | None]:
         yield None
 
 
+def held(type_: Type | None, depth: int = DEPTH_MAX) -> list[Owner]:
+    """The classes that a value may have, and those of what it may hold as a container."""
+    proper = get_proper_type(type_) if depth else None
+    if isinstance(proper, UnionType):
+        return [owner for item in proper.items for owner in held(item, depth - 1)]
+    found = [owner for owner in owners(proper) if owner is not None]
+    inner = proper.items if isinstance(proper, TupleType) else proper.args if isinstance(proper, Instance) else ()
+    return [*found, *(owner for each in inner for owner in held(each, depth - 1))]
+
+
 def instances(type_: Type | None) -> list[TypeInfo]:
     return [owner.info for owner in owners(type_) if owner is not None and not owner.of_class]
 
@@ -223,6 +233,9 @@ class Callees:
         if base is None:
             return self._undeclared(owner, name)
         if not self.program.is_home(base):
+            node = base.names[name].node
+            if isinstance(node, Decorator | OverloadedFuncDef) and _is_property(node):
+                return [Target(VALUE)]  # what it gives is called, not the property
             return [Target(LIBRARY, names=self.library_names(owner.info, name)), *self._overriding(owner, name)]
         node = base.names[name].node
         if isinstance(node, TypeInfo | TypeAlias):

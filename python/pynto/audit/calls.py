@@ -57,7 +57,7 @@ _INTO_FIRST = ("heapq.heap", "bisect.insort", "_heapq.heap", "_bisect.insort", "
 
 
 # What they make is called, and uses no power that was not told where it was made.
-_MAKERS = frozenset({"operator.attrgetter", "operator.itemgetter", "pynto.attenuation.revocable"})
+_MAKERS = frozenset({"operator.itemgetter", "pynto.attenuation.revocable"})
 
 
 class Calls(Evaluator):
@@ -97,8 +97,10 @@ class Calls(Evaluator):
         if function.node is None:
             return NONE
         bound = passed.bind(function, through)
-        self.facts.call(function.key, passed.expr.line, bound)
+        self.edge(function.key, passed.expr.line, bound)
         self._hand_over(passed)
+        if (registered := self.registry(function.key)) in self.following.slots:
+            self.run(self.following.callables(registered), labels.values(passed.all), passed.expr)
         result = self.result(function.key, bound)
         if function.info is not None and function.info.is_protocol:
             result |= passed.receiver
@@ -200,7 +202,7 @@ class Calls(Evaluator):
 
     def _run_dunders(self, argument: Expression, methods: tuple[str, ...], passed: Passed) -> None:
         """A library that is given an object of ours may compare, print and iterate it."""
-        for owner in self.owners(argument):
+        for owner in callees.held(self.type_of(argument)) or self.owners(argument):
             if self.program.is_home(owner.info) and not owner.of_class:
                 for name in methods:
                     for function in self.program.overriding(owner.info, name):
@@ -230,7 +232,7 @@ class Calls(Evaluator):
         function = self.program.functions.get(key)
         if function is not None and function.node is not None:
             bound = [given] * len(function.parameters)
-            self.facts.call(key, at.line, bound)
+            self.edge(key, at.line, bound)
             return self.result(key, bound)
         if key in self.program.classes:
             return self._construct(self.program.classes[key], Passed(at, (given,), (ArgKind.ARG_STAR,), (None,)))
@@ -318,6 +320,15 @@ class Calls(Evaluator):
         for node in self.nested_nodes(key):
             for argument in node.arguments:
                 self.grow(argument.variable, given)
+
+    def edge(self, key: str, line: int, bound: list[Labels]) -> None:
+        self.facts.call(key, line, bound)
+        self.following.give(key, [self.outliving(each) for each in bound])
+
+    @staticmethod
+    def registry(key: str) -> str:
+        """The slot of what is registered with a function of functools.singledispatch."""
+        return f"{key}.register()"
 
     def outliving(self, value: Labels) -> Labels:
         return frozenset(each for label in value for each in self._outlives(label))

@@ -191,7 +191,7 @@ class Evaluator:
         count = len(function.parameters)
         bound = [*([NONE] if function.is_bound else []), *arguments][:count]
         bound += [union(arguments[count - 1 :])] * (count - len(bound)) if arguments else [NONE] * (count - len(bound))
-        self.facts.call(function.key, line or at.line, bound)
+        self.edge(function.key, line or at.line, bound)
         return self.result(function.key, bound)
 
     def result(self, key: str, bound: list[Labels]) -> Labels:
@@ -247,6 +247,23 @@ class Evaluator:
         for operator, first, second in zip(expr.operators, expr.operands, expr.operands[1:], strict=False):
             for name in OPERATORS.get(operator, ()):
                 self.implicit(second if operator in ("in", "not in") else first, (name,), parts, expr)
+            if operator in ("in", "not in", "==", "!="):
+                for operand in (first, second):
+                    self.compared(operand, parts, expr)
+        return NONE
+
+    def compared(self, operand: Expression, parts: list[Labels], at: Expression) -> None:
+        """Containers compare what they hold, and sets and dicts ask for its hash."""
+        for owner in callees.held(self.type_of(operand)):
+            for name in ("__eq__", "__hash__") if self.program.is_home(owner.info) and not owner.of_class else ():
+                for function in self.program.overriding(owner.info, name):
+                    self.enter(function, at, parts)
+
+    def hashed(self, at: Expression, keys: Iterable[Expression | None]) -> Labels:
+        """What stands in a set, or is a key of a dict."""
+        for key in keys:
+            if key is not None:
+                self.compared(key, [], at)
         return NONE
 
     def unary(self, expr: UnaryExpr) -> Labels:
@@ -309,6 +326,9 @@ class Evaluator:
     def call(self, expr: CallExpr) -> Labels:
         raise NotImplementedError
 
+    def edge(self, key: str, line: int, bound: list[Labels]) -> None:
+        raise NotImplementedError
+
     def unknown(self, at: Expression, name: str, why: str, passed: Labels = NONE) -> None:
         self.facts.sink(
             Sink(UNANALYSABLE, name, at.line, at.column, labels.values(passed), "any", "warning", "warning", why)
@@ -330,8 +350,10 @@ LOOKS: dict[type[Expression], Callable[..., Labels]] = {
     SetComprehension: lambda self, expr: self.value(expr.generator),
     ListExpr: lambda self, expr: self.every(expr.items),
     TupleExpr: lambda self, expr: self.every(expr.items),
-    SetExpr: lambda self, expr: self.every(expr.items),
-    DictExpr: lambda self, expr: self.every(each for pair in expr.items for each in pair),
+    SetExpr: lambda self, expr: self.hashed(expr, expr.items) | self.every(expr.items),
+    DictExpr: lambda self, expr: (
+        self.hashed(expr, [key for key, _ in expr.items]) | self.every(each for pair in expr.items for each in pair)
+    ),
     SliceExpr: lambda self, expr: self.every((expr.begin_index, expr.end_index, expr.stride)),
     StarExpr: lambda self, expr: self.value(expr.expr),
     CastExpr: lambda self, expr: self.value(expr.expr),

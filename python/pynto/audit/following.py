@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mypy.nodes import SymbolNode, Var
+from mypy.nodes import SymbolNode
 
 from .callees import may_be_called
 from .catalogue import Catalogue
@@ -19,6 +19,7 @@ class Following:
         self.catalogue = catalogue
         self.facts: dict[str, Facts] = {}
         self.slots: dict[str, Labels] = {}  # which functions an attribute or a variable of a module may hold
+        self.passed: dict[str, Labels] = {}  # "function index" -> the functions that are passed there
         self.closures: dict[
             str, dict[SymbolNode, Labels]
         ] = {}  # of functions inside of functions that are kept somewhere
@@ -51,8 +52,21 @@ class Following:
         for node, found in news.items():
             known[node] = known.get(node, NONE) | found
 
+    def give(self, key: str, bound: list[Labels]) -> None:
+        """Which functions are passed to a function of ours: what it keeps of them is called by calling what holds it."""
+        for index, labels in enumerate(bound):
+            place = f"{key} {index}"
+            kept = frozenset(
+                label for label in labels if label.kind in CALLABLE or label.kind in (CLIENT, SLOT, PASSED)
+            )
+            kept |= {Label(PASSED, f"{self.looking} {label.key}") for label in labels if label.kind == PARAM}
+            known = self.passed.get(place, NONE)
+            if not kept <= known:
+                self.passed[place] = known | kept
+                self.stale |= dict.fromkeys(sorted(self._callers.get(place, ())))
+
     def callables(self, slot: str) -> Labels:
-        """What may be called by calling what a slot holds, through other slots as well."""
+        """What may be called by calling what a slot holds, through other slots and through parameters as well."""
         seen: set[str] = set()
         queue, found = [slot], set()
         while queue:
@@ -61,20 +75,21 @@ class Following:
                 continue
             seen.add(each)
             self._callers.setdefault(each, set()).add(self.looking)
-            content = self.slots.get(each, NONE)
-            if not content:  # of what may hold functions, as all that comes here
+            is_parameter = " " in each
+            content = (self.passed if is_parameter else self.slots).get(each, NONE)
+            if not content and not is_parameter:
                 found.add(Label(UNKNOWN, "nothing here says what it holds"))
-            queue += [label.key for label in content if label.kind == SLOT and self._may_hold_functions(label.key)]
-            found |= {label for label in content if label.kind != SLOT}
+            for label in content:
+                if label.kind == SLOT:
+                    queue += [label.key] if self.may_hold_functions(label.key) else []
+                    continue
+                found.add(label)
+                if label.kind == PASSED and may_be_called(self.program.parameter(label.key)):
+                    queue.append(label.key)
         return frozenset(found)
 
-    def _may_hold_functions(self, slot: str) -> bool:
+    def may_hold_functions(self, slot: str) -> bool:
         """By the declared type of the attribute or variable: what is data, or an object that cannot be called, holds none."""
         if slot not in self._declared:
-            owner, _, name = slot.rpartition(".")
-            info, tree = self.program.classes.get(owner), self.program.world.modules.get(owner)
-            names = info.names if info is not None else tree.names if tree is not None else {}
-            symbol = names.get(name)
-            variable = symbol.node if symbol is not None else None
-            self._declared[slot] = not isinstance(variable, Var) or may_be_called(variable.type)
+            self._declared[slot] = may_be_called(self.program.declared(slot))
         return self._declared[slot]

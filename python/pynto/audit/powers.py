@@ -9,11 +9,11 @@ import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from mypy.types import Instance
+from mypy.types import CallableType, Instance, LiteralType, NoneType, TupleType, Type, UnionType, get_proper_type
 
 from . import catalogue, grammar, spelling
 from .build import World
-from .callees import may_be_called
+from .callees import DEPTH_MAX, may_be_called
 from .catalogue import NUMBER, TEXT, canonical_name
 from .exposure import Operation, hints, operations
 from .facts import CALLEE, STORE, UNANALYSABLE, Edge, Facts, Sink
@@ -72,7 +72,7 @@ class Powers:
             self._follow()
             self.operations = operations(self.walk, self.program)
             self._hand_out()
-            self.summaries = Summaries(self._behind_operations())
+            self.summaries = Summaries(self._behind_operations(), self._may_be_function)
             self.tainted = self._tainted()
             if not (more := self.following.bounding & self.tainted.keys() - distrusted):
                 return
@@ -134,6 +134,12 @@ class Powers:
         holder = next((base for base in info.mro if operation.member in base.names), info)
         return f"{holder.fullname}.{operation.member}"
 
+    def _may_be_function(self, key: str, label: Label) -> bool:
+        """Whether what a function has under a label can be called, by what it is declared as."""
+        if label.kind == PARAM:
+            return may_be_called(self.program.parameter(f"{key} {label.key}"))
+        return label.kind != SLOT or self.following.may_hold_functions(label.key)
+
     def _behind_operations(self) -> dict[str, Facts]:
         """The functions that an operation may lead to; what the others do is nobody's power here."""
         facts = self.following.facts
@@ -174,7 +180,8 @@ class Powers:
             texts = operation.node.methods.get(operation.member, [operation.node.get.get(operation.member, "")])
             if any(self._is_live(text.rpartition(" -> ")[2]) for text in texts):
                 given = self.following.returns(operation.function.key)
-                yield from sorted(label.key for label in given if label.kind == SLOT)
+                slots = sorted(label.key for label in given if label.kind == SLOT)
+                yield from (slot for slot in slots if _may_be_live(self.program.declared(slot)))
 
     def _is_live(self, text: str) -> bool:
         """Whether a spelled type has a container that a client can change."""
@@ -363,6 +370,20 @@ class Powers:
                 yield Trace(function.file, edge.line, f"{function.name} calls {callee.name}")
             else:
                 yield Trace(function.file, sink.line, f"{function.name} calls {sink.name}")
+
+
+def _may_be_live(type_: Type | None, depth: int = DEPTH_MAX) -> bool:
+    """Whether a value of a type may be, or hold, a container that can be changed."""
+    proper = get_proper_type(type_)
+    if not depth or proper is None:
+        return True
+    if isinstance(proper, UnionType | TupleType):
+        return any(_may_be_live(item, depth - 1) for item in proper.items)
+    if isinstance(proper, Instance):
+        if proper.type.fullname == "builtins.object" or _is_mutable(proper):
+            return True
+        return any(_may_be_live(each, depth - 1) for each in proper.args)
+    return not isinstance(proper, NoneType | LiteralType | CallableType)
 
 
 def _may_be_called(operation: Operation) -> bool:

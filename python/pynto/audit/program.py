@@ -14,12 +14,13 @@ from mypy.nodes import (
     LambdaExpr,
     MypyFile,
     OverloadedFuncDef,
+    Statement,
     SymbolNode,
     TypeInfo,
     Var,
 )
 from mypy.subtypes import is_proper_subtype
-from mypy.types import Instance, Type
+from mypy.types import CallableType, Instance, Type, get_proper_type
 
 from .build import World
 from .members import Home
@@ -121,6 +122,23 @@ class Program:
     def is_home(self, info: TypeInfo) -> bool:
         return info.module_name in self.home
 
+    def declared(self, slot: str) -> Type | None:
+        """The type of an attribute or of a variable of a module; None where it is not known."""
+        owner, _, name = slot.rpartition(".")
+        info, tree = self.classes.get(owner), self.world.modules.get(owner)
+        names = info.names if info is not None else tree.names if tree is not None else {}
+        node = names[name].node if name in names else None
+        return node.type if isinstance(node, Var) else None
+
+    def parameter(self, place: str) -> Type | None:
+        """The type of a parameter, "function index"; None where it is not known."""
+        key, _, index = place.rpartition(" ")
+        function = self.functions.get(key)
+        declared = get_proper_type(function.node.type) if function is not None and function.node is not None else None
+        if isinstance(declared, CallableType) and int(index) < len(declared.arg_types):
+            return declared.arg_types[int(index)]
+        return None
+
     def place(self, function: Function, line: int) -> tuple[str, int]:
         return function.file, line
 
@@ -134,6 +152,15 @@ class Program:
         for symbol in tree.names.values():
             if symbol.node is not None and symbol.node.fullname.rpartition(".")[0] == tree.fullname:
                 self._symbol(symbol.node, tree.fullname, file, None)
+        self._hidden(tree.defs, tree.fullname, file, None)
+
+    def _hidden(self, body: list[Statement], module: str, file: str, info: TypeInfo | None) -> None:
+        """Functions that are registered somewhere, and whose names stand for later ones: ``def _`` again and again."""
+        for statement in body:
+            if isinstance(statement, Decorator):
+                known = self.functions.get(statement.fullname)
+                if known is None or known.node is not statement.func:
+                    self._function(statement, module, file, info, f"@{statement.line}")
 
     def _symbol(self, node: SymbolNode, module: str, file: str, info: TypeInfo | None) -> None:
         if isinstance(node, TypeInfo):
@@ -142,6 +169,7 @@ class Program:
                 for symbol in list(node.names.values()):
                     if symbol.node is not None and not symbol.plugin_generated:
                         self._symbol(symbol.node, module, file, node)
+                self._hidden(node.defn.defs.body, module, file, node)
         elif isinstance(node, OverloadedFuncDef):
             self._overloaded(node, module, file, info)
         elif isinstance(node, FuncDef | Decorator):

@@ -13,7 +13,7 @@ from .calls import Calls
 from .facts import Facts, Sink
 from .following import Following
 from .guards import Bound, bounds
-from .labels import CLIENT, NONE, PARAM, SLOT, UNKNOWN, Label, Labels
+from .labels import CLIENT, FUNCTION, NONE, PARAM, SLOT, UNKNOWN, Label, Labels
 from .operators import OPERATORS, amplifies
 from .program import Function
 
@@ -39,17 +39,31 @@ class Statements(Calls):
 
     def _decorators(self) -> None:
         """A decorator runs instead of the function, and is given it."""
+        own = frozenset({Label(FUNCTION, self.function.key)})
         for decorator in self.function.decorators:
             value = self.value(decorator)
+            self._registered(decorator, own)
             target = self.callees.of(decorator)[0]
             if target.kind == callees.HOME and target.function is not None and target.function.node is not None:
                 count = len(target.function.parameters)
-                self.facts.call(target.function.key, decorator.line, [NONE] * count)
+                self.edge(target.function.key, decorator.line, [own] * count)
                 self.run(self.following.returns(target.function.key), frozenset({Label(CLIENT)}), decorator)
             elif target.kind == callees.LIBRARY and self.following.catalogue.lookup(target.names) is None:
                 self.unknown(decorator, target.names[0], "a decorator that is not in the catalogue")
             elif any(label.kind == UNKNOWN for label in value):
                 self.unknown(decorator, "a decorator", "nobody knows what it does")
+            elif target.kind == callees.VALUE:  # made by a call: it is called with the function
+                self.run(frozenset(label for label in value if label.kind == FUNCTION), own, decorator)
+
+    def _registered(self, decorator: Expression, own: Labels) -> None:
+        """``@act.register``, ``@act.register(bytes)``: a call of ``act`` may run it."""
+        expr = decorator.callee if isinstance(decorator, nodes.CallExpr) else decorator
+        if not isinstance(expr, nodes.MemberExpr) or expr.name != "register":
+            return
+        if any(owner.info.module_name == "functools" for owner in self.owners(expr.expr)):
+            for label in self.value(expr.expr):
+                if label.kind == FUNCTION:
+                    self.following.hold(self.registry(label.key), own)
 
     def block(self, block: Block | None) -> None:
         """Statements in their order; what bounds a variable holds until the end of its block."""

@@ -7,11 +7,11 @@ visited once and forgotten: an entry is made anew wherever a shorter chain, or a
 from __future__ import annotations
 
 import collections
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from .facts import CALLEE, Edge, Facts, Sink
-from .labels import CLIENT, PARAM, PASSED, SLOT, UNKNOWN, Label
+from .labels import CALLABLE, CLIENT, PARAM, PASSED, SLOT, UNKNOWN, Label
 
 Place = tuple[str, str, int, int]
 SinkId = tuple[str, Place]  # the function in which it stands, and where
@@ -28,8 +28,9 @@ class Step:
 
 
 class Summaries:
-    def __init__(self, facts: dict[str, Facts]) -> None:
+    def __init__(self, facts: dict[str, Facts], may_be_function: Callable[[str, Label], bool]) -> None:
         self.facts = facts
+        self._may_be_function = may_be_function
         self.entries: dict[str, dict[Key, Step]] = {key: {} for key in facts}
         self._callers: dict[str, list[tuple[str, Edge]]] = {}
         for caller in sorted(facts):
@@ -62,20 +63,23 @@ class Summaries:
             callee, key = queue.popleft()
             distance = self.entries[callee][key].distance + 1
             for caller, edge in self._callers.get(callee, ()):
-                for label in self._substitute(key, edge):
+                for label in self._substitute(key, caller, edge):
                     reached = (key[0], label)
                     if reached not in self.entries[caller]:
                         self.entries[caller][reached] = Step(distance, edge, key)
                         queue.append((caller, reached))
 
-    def _substitute(self, key: Key, edge: Edge) -> Iterator[Label | None]:
+    def _substitute(self, key: Key, caller: str, edge: Edge) -> Iterator[Label | None]:
         """The caller's labels in the place of the callee's parameter."""
         (_function, place), label = key
         if label is None or label.kind in (SLOT, CLIENT, PASSED):
             yield label
         elif label.kind == PARAM and int(label.key) < len(edge.bound):
             passed = edge.bound[int(label.key)]
+            is_function = place[0] == CALLEE and any(each.kind in CALLABLE for each in passed)
             for each in sorted(passed):
+                if is_function and not self._may_be_function(caller, each):
+                    continue  # it is what the function that is passed gives
                 if each.kind in (PARAM, SLOT, CLIENT):
                     yield each.guarded(label.number, label.member)
                 elif each.kind == UNKNOWN and place[0] == CALLEE:

@@ -226,7 +226,7 @@ class Walk:
     def _refuse_opaque(self, draft: Draft) -> None:
         for (name, flow), instance in draft.interfaces.items():
             if (name, flow) in draft.direct and flow is Flow.OUT and self.is_opaque(instance):
-                raise Refusal("opaque-attribute", f"{name} is a class of a library")
+                raise Refusal("opaque-attribute", f"{name} is a class outside of the home packages")
 
     def _mutable(self, type_: spelling.Type) -> str | None:
         for item in spelling.alternatives(type_):
@@ -285,7 +285,9 @@ class Walk:
             elif flow is Flow.OUT:
                 self.enter(name, instance, flow, site.node, site.step)
                 if self.is_opaque(instance):
-                    self._note("opaque-class", site, f"{site.label} gives out {name}, a class of a library")
+                    self._note(
+                        "opaque-class", site, f"{site.label} gives out {name}, a class outside of the home packages"
+                    )
             else:
                 self.wants.setdefault(name, (instance, site))
                 if self._is_importable(instance):
