@@ -17,8 +17,8 @@ static const size_t OBJECT_SPACE = (size_t)64 << 30;
 static const size_t RAW_SPACE = (size_t)8 << 30;
 static const size_t LEAST_SPACE = (size_t)256 << 20;
 
-/* Pages that stand there for nobody: 12 MiB in all, with what is gathered to be released together. */
-enum { OBJECT_WARM = 1536, OBJECT_SPARE = 768, RAW_WARM = 128, RAW_SPARE = 64 };
+/* Pages that stand there for nobody: 13 MiB in all, with what is gathered to be released together. */
+enum { OBJECT_WARM = 2048, OBJECT_SPARE = 512, RAW_WARM = 128, RAW_SPARE = 64 };
 
 /* A range and its table of pages, and how much of that is usable. */
 struct range {
