@@ -143,12 +143,14 @@ def test_what_the_server_has_open_is_not_for_its_children(tmp_path: Path, genera
 @pytest.mark.parametrize("point", WEAK)
 @pytest.mark.parametrize("top", [0, 0x80])
 def test_a_point_of_small_order_gets_no_answer(fortress: Fortress, untouched: None, point: str, top: int) -> None:
+    """N01"""
     weak = bytearray.fromhex(point)
     weak[31] |= top
     assert answer(fortress, opening("NK") + framed(bytes(weak) + os.urandom(16))) == b""
 
 
 def test_a_first_message_of_any_other_length_gets_no_answer(fortress: Fortress, untouched: None) -> None:
+    """N03"""
     for pattern, lengths in MESSAGES.items():
         options = {} if pattern == "NK" else {"static": os.urandom(32)}
         message = first_message(fortress, pattern, **options)
@@ -186,6 +188,7 @@ def test_the_top_bit_of_the_ephemeral_key_counts_as_well(fortress: Fortress, unt
 
 
 def test_plain_pynto_gets_no_answer_at_an_encrypted_listener(fortress: Fortress, untouched: None) -> None:
+    """N09"""
     for data in (
         HELLO_BYTES,
         b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
@@ -200,6 +203,7 @@ def test_plain_pynto_gets_no_answer_at_an_encrypted_listener(fortress: Fortress,
 
 
 def test_an_encrypted_client_does_not_fall_back_to_plain(served_policy: Path) -> None:
+    """N09"""
     import served
 
     with pynto.Server(served.Root(), policy=served_policy, listen="tcp://127.0.0.1:0") as server:
@@ -211,11 +215,13 @@ def test_an_encrypted_client_does_not_fall_back_to_plain(served_policy: Path) ->
 
 
 def test_another_transport_in_the_prologue_is_another_handshake(fortress: Fortress, untouched: None) -> None:
+    """N07"""
     with RawChannel(fortress.url, source=fresh()) as channel, pytest.raises(EOFError):
         channel.shake("NK", transport=b"ws")
 
 
 def test_a_client_without_the_servers_key_learns_nothing(fortress: Fortress, untouched: None) -> None:
+    """N07"""
     with RawChannel(fortress.url, source=fresh()) as channel:
         channel.server_key = os.urandom(32)
         with pytest.raises(EOFError, match="0 of 2"):
@@ -237,6 +243,8 @@ def refusal(fortress: Fortress, login: bytes, pattern: str = "NK", **options: An
 
 
 def test_unknown_wrong_expired_revoked_and_used_up_look_the_same(fortress: Fortress, untouched: None) -> None:
+    """N19"""
+
     def secret(url: str) -> bytes:
         return bytes([LOGIN_CAPABILITY]) + RawChannel(url, source=fresh()).capability
 
@@ -268,6 +276,7 @@ def test_unknown_wrong_expired_revoked_and_used_up_look_the_same(fortress: Fortr
 
 
 def test_nothing_but_a_login_may_come_first_and_only_once(fortress: Fortress, untouched: None) -> None:
+    """O05"""
     good = bytes([LOGIN_CAPABILITY]) + RawChannel(fortress.url, source=fresh()).capability
     for records in (
         [(DATA, HELLO_BYTES)],
@@ -292,7 +301,7 @@ def test_nothing_but_a_login_may_come_first_and_only_once(fortress: Fortress, un
 
 
 def test_a_login_is_of_no_use_in_another_connection(fortress: Fortress, untouched: None) -> None:
-    """Everything that a client has said, said again: to the same server in another connection."""
+    """N05: Everything that a client has said, said again: to the same server in another connection."""
     with RawChannel(fortress.url, source=fresh()) as channel:
         said = [opening("NK")]
         channel.noise = noise("NK", initiator=True, server_key=channel.server_key)
@@ -309,6 +318,7 @@ def test_a_login_is_of_no_use_in_another_connection(fortress: Fortress, untouche
 
 
 def test_brute_force_is_slowed_down_for_its_source_alone(fortress: Fortress) -> None:
+    """O03"""
     source, turned_away, tried = fresh(), 0, 0
     while turned_away < 20 and tried < 2000:
         tried += 1
@@ -378,6 +388,7 @@ class Middle:
 @pytest.mark.parametrize("number", [0, 1, 2, 3])
 @pytest.mark.parametrize("what", ["flip", "drop", "repeat", "cut"])
 def test_whoever_stands_between_can_only_end_it(fortress: Fortress, untouched: None, number: int, what: str) -> None:
+    """N05 N11"""
     kept: list[bytes] = []
 
     def change(at: int, record: bytes) -> bytes:
@@ -442,6 +453,7 @@ def test_a_client_that_was_cut_off_is_logged_as_such(fortress: Fortress, until: 
 
 
 def test_no_secret_is_in_what_is_said_or_written(fortress: Fortress) -> None:
+    """O07"""
     capability = fortress.url.rpartition("/")[2]
     key = (fortress.state.folder / "server.key").read_text()
     with fortress.connect() as connection:
@@ -466,6 +478,7 @@ def test_no_secret_is_in_what_is_said_or_written(fortress: Fortress) -> None:
 def test_the_servers_secret_is_in_its_memory_while_it_serves_and_not_afterwards(
     tmp_path: Path, start_child: Callable[..., Any], generate: Callable[..., Path], until: Callable[..., Any]
 ) -> None:
+    """N23"""
     import base64
 
     program = f"""

@@ -56,6 +56,7 @@ def garbage(house: House, pattern: str, source: str = "127.50.0.1") -> None:
 def test_a_first_message_that_does_not_open_costs_one_multiplication(
     house: House, pattern: str, most: int, until: Callable[..., Any]
 ) -> None:
+    """N17"""
     garbage(house, pattern)
     until(lambda: house.server.stats()["failed"] == 1)
     assert multiplications(house) == most
@@ -75,6 +76,7 @@ def test_a_whole_handshake_costs_what_its_pattern_needs(
 
 
 def test_a_source_over_its_rate_costs_no_multiplication(strict: House, until: Callable[..., Any]) -> None:
+    """N17"""
     for count in (1, 2):
         garbage(strict, "IK")
         until(lambda count=count: strict.server.stats()["failed"] == count)

@@ -58,6 +58,7 @@ def test_what_was_saved_is_what_is_read(folder: Path) -> None:
 
 @pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o620, 0o602, 0o610, 0o601, 0o660, 0o777])
 def test_a_mode_that_lets_others_in_is_refused(key: Path, mode: int) -> None:
+    """N21"""
     key.chmod(mode)
     assert "others than its owner" in refused(key)
 
@@ -75,6 +76,7 @@ def test_a_file_of_another_user_is_refused(key: Path) -> None:
 
 
 def test_a_symbolic_link_is_refused(key: Path) -> None:
+    """N21"""
     link = key.with_name("link.key")
     link.symlink_to(key)
     assert "symbolic link" in refused(link)
@@ -100,6 +102,7 @@ def test_what_is_no_file_is_refused_and_never_waited_for(folder: Path) -> None:
     "change", ["empty", "short", "long", "newline", "crlf", "raw", "31 bytes", "huge", "not base64", "padding"]
 )
 def test_a_file_that_is_not_exactly_a_key_is_refused(key: Path, change: str) -> None:
+    """N21"""
     text = key.read_text()
     contents = {
         "empty": b"",
@@ -128,6 +131,7 @@ def test_the_last_character_has_one_spelling_only(key: Path) -> None:
 
 @pytest.mark.parametrize("mode", [0o777, 0o1777, 0o702])
 def test_a_folder_that_everybody_may_write_to_is_refused(key: Path, mode: int) -> None:
+    """N21"""
     key.parent.chmod(mode)
     assert "everybody may write to" in refused(key)
     with pytest.raises(OSError, match="everybody may write to"):
@@ -234,6 +238,7 @@ def _goes_on(connection: pynto.Connection) -> bool:
 def test_serve_and_connect_say_what_is_wrong_in_one_line(
     key: Path, run_pynto: Callable[..., Any], served_policy: Path, tmp_path: Path
 ) -> None:
+    """N21"""
     folder = tmp_path / "state"
     State(folder)
     (folder / "server.key").chmod(0o644)

@@ -29,7 +29,7 @@ def classes(fortress: Fortress) -> Classes:
 
 @pytest.mark.parametrize(("one", "other"), PAIRS)
 def test_the_time_of_a_refusal_does_not_tell_why(fortress: Fortress, classes: Classes, one: str, other: str) -> None:
-    """A difference that is there shows in every round; noise does not."""
+    """O01: A difference that is there shows in every round; noise does not."""
     least = math.inf
     for _ in range(ROUNDS):
         least = min(least, abs(compare(fortress.url, classes.of[one], classes.of[other], SAMPLES)))

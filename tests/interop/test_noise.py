@@ -87,6 +87,7 @@ def is_welcomed(kind: int, data: bytes) -> bool:
 
 
 def test_a_client_of_noiseprotocol_comes_in_by_a_capability(url: str) -> None:
+    """N25"""
     with RawChannel(url) as channel:
         channel.shake("NK").login()
         channel.send(DATA, GREETING)
@@ -110,6 +111,7 @@ def test_a_client_of_noiseprotocol_comes_in_by_a_key(url: str, own_key: Path, pa
 def test_a_client_of_noiseprotocol_comes_in_with_a_preshared_secret(
     tmp_path: Path, own_key: Path, guarded_policy: Path, pattern: str
 ) -> None:
+    """N27"""
     folder = tmp_path / "shared"
     folder.mkdir(mode=0o700)
     _core.Key.generate().save(folder / "psk.key")
@@ -175,6 +177,7 @@ class Responder:
 def test_our_client_understands_a_server_of_noiseprotocol(
     tmp_path: Path, own_key: Path, in_thread: Callable[..., Any], pattern: str
 ) -> None:
+    """N25"""
     folder = own_key.parent
     _core.Key.generate().save(folder / "psk.key")
     has_key = pattern.startswith("IK")
@@ -197,6 +200,7 @@ def test_our_client_understands_a_server_of_noiseprotocol(
 
 @pytest.mark.parametrize("pattern", ["NK", "IK", "XX"])
 def test_a_client_of_dissononce_comes_in(url: str, own_key: Path, pattern: str) -> None:
+    """N25"""
     patterns = {"NK": NKHandshakePattern, "IK": IKHandshakePattern, "XX": XXHandshakePattern}
     state = HandshakeState(SymmetricState(CipherState(ChaChaPolyCipher()), Blake2bHash()), X25519DH())
     with RawChannel(url) as channel:

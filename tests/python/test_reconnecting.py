@@ -156,6 +156,7 @@ def test_a_server_that_has_stopped_is_asked_until_it_is_there_again(
 def test_another_key_is_never_served_by_and_the_right_one_is_waited_for(
     house: House, url: str, cable: Cable, guarded_policy: Path, tmp_path: Path, until: Callable[..., Any]
 ) -> None:
+    """T09"""
     other = House(tmp_path / "other", guarded_policy)
     try:
         with pynto.connect(url, reconnect=True) as connection:

@@ -1,4 +1,4 @@
-/* test_cipher.c - is no nonce used twice, nothing opened that was not sealed, and no key left behind? */
+/* test_cipher.c - is no nonce used twice, nothing opened that was not sealed, and no key left behind? N13 */
 #include "support.h"
 
 #include <sodium.h>

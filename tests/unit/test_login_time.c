@@ -6,7 +6,7 @@
  * and each round has a server's secret of its own: where in the table one is looked for, which nobody can choose or know, takes a little more or less time
  * than another place. A login that is
  * malformed is not compared: who has sent it knows that.
- */
+ O01 */
 #include "support.h"
 
 #include <math.h>

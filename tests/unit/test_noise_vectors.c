@@ -1,7 +1,7 @@
 /*
  * test_noise_vectors.c - do we speak the same bytes as everybody? Every vector of tests/vectors/noise-*.json whose pattern is in our table, played at
  * both ends, to the last byte and to the transcript; and the vectors of RFC 7748, but for its iterations (test_wycheproof.c).
- */
+ N25 */
 #include "support.h"
 
 #include <jansson.h>

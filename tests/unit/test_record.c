@@ -1,4 +1,4 @@
-/* test_record.c - is a record what docs/channel.md says, and is every other one refused? */
+/* test_record.c - is a record what docs/channel.md says, and is every other one refused? N11 N13 N15 */
 #include "support.h"
 
 #include <sodium.h>

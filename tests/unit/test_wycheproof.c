@@ -1,7 +1,7 @@
 /*
  * test_wycheproof.c - do the curve and the cipher do what they should where others have gone wrong? The vectors of the Wycheproof project through our
  * rooms, and RFC 7748's iterations.
- */
+ N01 N25 */
 #include "support.h"
 
 #include <jansson.h>
