@@ -57,6 +57,9 @@ void pyn_drop_dead(struct pyn_link *link)
     if (!pyn_link_is_ours(link)) {
         return; /* they die in the parent */
     }
+    if (!atomic_load_explicit(&link->has_dead, memory_order_relaxed)) {
+        return;
+    }
     do {
         if (link->server != NULL && dropped > 0 && dropped % LOOK_EVERY == 0 && is_past(&until)) {
             put_off(link);
@@ -129,6 +132,12 @@ static struct patience patience_of(struct pyn_link *link, uint64_t until)
     uint64_t most = longest(link);
 
     return (struct patience){until, most != 0 ? pyn_now() + most : 0};
+}
+
+/* Of a call, on a link that is ready: somebody holds a netref of it. */
+static struct patience patience_of_call(const struct pyn_link *link, uint64_t until)
+{
+    return (struct patience){until, link->server != NULL ? pyn_now() + link->quotas.callback_ns : 0};
 }
 
 static uint64_t earlier(uint64_t a, uint64_t b)
@@ -205,23 +214,18 @@ static void give_turn(struct pyn_server *server, struct pyn_link *link, bool awa
     }
 }
 
-/* One thing that came while we waited. False: there is more to wait for; true: *answer, or NULL with an exception. */
+/* One thing that came while we waited. False: there is more to wait for; true: the answer, or none with an exception. */
 static bool is_done_waiting(struct pyn_link *link, struct pyn_waiter *waiter, struct pyn_server *server,
-                            const struct patience *patience, struct pyn_answer **answer)
+                            const struct patience *patience, const struct pyn_came *came)
 {
-    struct pyn_call *call = NULL;
     PyObject *interrupt = NULL;
-    pyn_status st = PYN_EINTERNAL;
 
-    Py_BEGIN_ALLOW_THREADS
-    st = pyn_link_wait(link, waiter, earlier(patience->until, patience->most), &call, answer);
-    Py_END_ALLOW_THREADS
-    if (*answer != NULL) {
+    if (came->answer != NULL) {
         return true;
     }
-    if (call != NULL) {
+    if (came->call != NULL) {
         give_turn(server, runner(), false);
-        interrupt = pyn_run_call(link, call, server);
+        interrupt = pyn_run_call(link, came->call, server);
         give_turn(server, runner(), true);
         if (interrupt == NULL) {
             return false;
@@ -231,22 +235,36 @@ static bool is_done_waiting(struct pyn_link *link, struct pyn_waiter *waiter, st
         Py_DECREF(interrupt);
         return true;
     }
-    if (st == PYN_EWAIT) {
+    if (came->st == PYN_EWAIT) {
         return gives_up(link, waiter, server, patience);
     }
-    (void)pyn_raise(st, link->reason);
+    (void)pyn_raise(came->st, link->reason);
     return true;
 }
 
-/* The answer, or NULL with an exception. The turn is away on entry and exit. */
+/* The answer, or NULL with an exception. came: what has come already. The turn is away on entry and exit. */
+static struct pyn_answer *wait_on(struct pyn_link *link, struct pyn_waiter *waiter, struct pyn_server *server,
+                                  const struct patience *patience, struct pyn_came *came)
+{
+    while (!is_done_waiting(link, waiter, server, patience, came)) {
+        Py_BEGIN_ALLOW_THREADS
+        came->st = pyn_link_wait(link, waiter, earlier(patience->until, patience->most), &came->call, &came->answer);
+        Py_END_ALLOW_THREADS
+    }
+    return came->answer;
+}
+
+/* The same, and nothing has come. */
 static struct pyn_answer *wait_for_answer(struct pyn_link *link, struct pyn_waiter *waiter, struct pyn_server *server,
                                           uint64_t until)
 {
     const struct patience patience = patience_of(link, until);
-    struct pyn_answer *answer = NULL;
+    struct pyn_came came = {.st = PYN_EINTERNAL};
 
-    while (!is_done_waiting(link, waiter, server, &patience, &answer)) {}
-    return answer;
+    Py_BEGIN_ALLOW_THREADS
+    came.st = pyn_link_wait(link, waiter, earlier(patience.until, patience.most), &came.call, &came.answer);
+    Py_END_ALLOW_THREADS
+    return wait_on(link, waiter, server, &patience, &came);
 }
 
 static PyObject *value_of(struct pyn_link *link, const struct pyn_answer *answer, const struct pyn_type *type,
@@ -347,8 +365,10 @@ static PyObject *exchange(struct pyn_encoder *encoder, const struct pyn_type *ex
                                       .ahead = read != NULL ? read->ahead : 0,
                                       .op = may_keep ? op : NULL,
                                       .sent_at = may_keep ? pyn_now() : 0};
+    const struct patience patience = patience_of_call(link, until);
     struct pyn_answer *answer = NULL;
     struct pyn_waiter waiter;
+    struct pyn_came came;
     pyn_status st = PYN_EINTERNAL;
     PyObject *value = NULL;
 
@@ -356,11 +376,12 @@ static PyObject *exchange(struct pyn_encoder *encoder, const struct pyn_type *ex
         return NULL;
     }
     Py_BEGIN_ALLOW_THREADS
-    st = pyn_link_call(link, &waiter, own_lane(link), pyn_buf_view(&encoder->buf), &wanted, 1, until);
+    st = pyn_link_ask(link, &waiter, own_lane(link), pyn_buf_view(&encoder->buf), &wanted, until,
+                      earlier(patience.until, patience.most), &came);
     Py_END_ALLOW_THREADS
     *was_sent = st == PYN_OK;
     if (st == PYN_OK) {
-        answer = wait_for_answer(link, &waiter, server, until);
+        answer = wait_on(link, &waiter, server, &patience, &came);
     } else {
         (void)pyn_raise(st, st == PYN_EQUOTA ? "output: the peer does not read" : link->reason);
     }

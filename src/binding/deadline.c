@@ -15,9 +15,13 @@ uint64_t pyn_deadline_get(void)
         PyErr_Clear();
         return 0;
     }
+    if (value == Py_None) { /* there is none */
+        Py_DECREF(value);
+        return 0;
+    }
     at = PyLong_AsUnsignedLongLong(value);
     Py_DECREF(value);
-    if (PyErr_Occurred()) { /* None: there is none */
+    if (PyErr_Occurred()) {
         PyErr_Clear();
         return 0;
     }

@@ -32,9 +32,7 @@ void pyn_encoder_init(struct pyn_encoder *encoder, struct pyn_link *link, struct
 
     *encoder = (struct pyn_encoder){
         .link = link, .party = link->host, .book = book, .depth = AROUND, .element_count = AROUND_OBJECTS};
-    pyn_link_lock(link);
-    encoder->peer = *pyn_session_peer_limits(link->session);
-    pyn_link_unlock(link);
+    encoder->peer = *pyn_session_peer_limits(link->session); /* it has said so in its hello, and never again */
     if (encoder->peer.message_max < most) {
         most = encoder->peer.message_max;
     }

@@ -10,6 +10,10 @@
 
 enum { RETURN_HEAD = 2, ITEMS_HEAD = 8 }; /* bytes ahead of the value of a return, of items */
 
+enum {
+    SMALL_ANSWER = 4096
+}; /* bytes that are written sooner than the interpreter's lock is given away and taken back */
+
 static const char LINK_CAPSULE[] = "pynto.link";
 
 /* The arguments as a vectorcall wants them: one free place, the object, then the values. */
@@ -391,6 +395,10 @@ static void answer(struct pyn_link *link, struct pyn_call *call, const struct py
             reply.type = pyn_view_of("RemoteError");
         }
     }
+    if (is_return && reply.value.len <= SMALL_ANSWER && reply.items[0].count == 0 &&
+        pyn_link_try_answer(link, call, &reply)) {
+        return;
+    }
     Py_BEGIN_ALLOW_THREADS(void)
     pyn_link_answer(link, call, &reply);
     Py_END_ALLOW_THREADS
@@ -532,6 +540,15 @@ static bool is_begun(struct pyn_call *call, const struct pyn_server *server, PyO
     return (why == PYN_OVERRUN_NONE || why == PYN_OVERRUN_DEADLINE) && pyn_deadline_enter(call->ends_at, token) == 0;
 }
 
+/* Is there nothing left that could run code of anybody's when it goes? */
+static bool ends_quietly(PyObject *result, const struct pyn_frame *frame, const struct pyn_link *link)
+{
+    const bool is_plain = result == NULL || Py_REFCNT(result) > 1 || PyLong_CheckExact(result) ||
+                          PyUnicode_CheckExact(result) || PyBytes_CheckExact(result) || PyFloat_CheckExact(result);
+
+    return is_plain && frame->thrown == NULL && !atomic_load_explicit(&link->has_dead, memory_order_relaxed);
+}
+
 /* encoder: for the details of a failure. */
 static void end_with(struct pyn_encoder *encoder, const struct pyn_call *call, const PyObject *thrown,
                      enum pyn_overrun why, struct pyn_failure *failure)
@@ -592,7 +609,7 @@ PyObject *pyn_run_call(struct pyn_link *link, struct pyn_call *call, struct pyn_
         }
         answer(link, call, &encoder, is_return, &failure, &reading);
     }
-    if (server != NULL) {
+    if (server != NULL && !ends_quietly(result, &frame, link)) {
         pyn_watch_answered(&watch);
         pyn_interrupt_forget();
     }

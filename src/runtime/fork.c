@@ -4,8 +4,7 @@
 #include <pthread.h>
 #include <stddef.h>
 
-static unsigned forks;
-static pthread_once_t once = PTHREAD_ONCE_INIT;
+unsigned pyn_forks;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct pyn_keepsake *keepsakes;
 
@@ -24,7 +23,7 @@ static void in_child(void)
 {
     struct pyn_keepsake *next = NULL;
 
-    forks++; /* the child's only thread */
+    pyn_forks++; /* the child's only thread */
     for (struct pyn_keepsake *at = keepsakes; at != NULL; at = next) {
         next = at->next;
         at->next = at->before = NULL;
@@ -35,20 +34,14 @@ static void in_child(void)
     (void)pthread_mutex_unlock(&lock);
 }
 
-static void watch(void)
+/* When the library is loaded: no fork is missed, and nobody has to ask whether this was done. */
+__attribute__((constructor)) static void watch(void)
 {
     (void)pthread_atfork(before, in_parent, in_child);
 }
 
-unsigned pyn_fork_count(void)
-{
-    (void)pthread_once(&once, watch);
-    return forks;
-}
-
 void pyn_keepsake_enter(struct pyn_keepsake *keepsake, void (*drop)(struct pyn_keepsake *keepsake))
 {
-    (void)pyn_fork_count(); /* from now on forks are seen */
     (void)pthread_mutex_lock(&lock);
     keepsake->drop = drop;
     keepsake->before = NULL;

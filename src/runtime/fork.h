@@ -11,8 +11,13 @@
 #ifndef PYN_FORK_H
 #define PYN_FORK_H
 
-/* How often this process was forked off since the first look: what was made before a fork is the parent's. */
-unsigned pyn_fork_count(void);
+extern unsigned pyn_forks; /* fork.c's; it is asked ahead of every lock, hence not behind a call */
+
+/* How often this process was forked off: what was made before a fork is the parent's. */
+static inline unsigned pyn_fork_count(void)
+{
+    return pyn_forks;
+}
 
 /* Something with descriptors. */
 struct pyn_keepsake {

@@ -104,6 +104,7 @@ void pyn_link_lock(struct pyn_link *link)
         (void)pthread_mutex_lock(&link->lock);
     } else if (link->over == PYN_OK) {
         link->over = PYN_EGONE;
+        atomic_store(&link->is_over, true);
         link->reason = "the connection is that of the parent process";
     }
 }
@@ -111,8 +112,19 @@ void pyn_link_lock(struct pyn_link *link)
 void pyn_link_unlock(struct pyn_link *link)
 {
     if (pyn_link_is_ours(link)) {
+        atomic_store_explicit(&link->has_dead, link->session != NULL && pyn_session_has_dead(link->session),
+                              memory_order_relaxed); /* whatever made it so was done with the lock held */
         (void)pthread_mutex_unlock(&link->lock);
     }
+}
+
+bool pyn_link_try_lock(struct pyn_link *link)
+{
+    if (pyn_link_is_ours(link)) {
+        return pthread_mutex_trylock(&link->lock) == 0;
+    }
+    pyn_link_lock(link);
+    return true;
 }
 
 struct pyn_link *pyn_link_ref(struct pyn_link *link)
@@ -157,6 +169,16 @@ void pyn_link_unref(struct pyn_link *link)
     free(link);
 }
 
+/* A thread that sleeps in recv() looks for signals now and then: one that comes just ahead of it does not interrupt it. */
+static void limit_sleep(const struct pyn_link *link)
+{
+    const struct timeval slice = {.tv_usec = 100000};
+
+    if (link->is_socket) {
+        (void)setsockopt(link->in, SOL_SOCKET, SO_RCVTIMEO, &slice, sizeof slice);
+    }
+}
+
 struct pyn_link *pyn_link_client(const struct pyn_quotas *quotas, struct pyn_view root_name, int in, int out,
                                  const char *peer)
 {
@@ -173,6 +195,7 @@ struct pyn_link *pyn_link_client(const struct pyn_quotas *quotas, struct pyn_vie
         config.mem = pyn_mem_default();
         config.quotas = &link->quotas;
         link->wake = wake;
+        limit_sleep(link);
         link->conds = new_conds();
         if (link->conds != NULL && pyn_session_new(&config, &session) == PYN_OK) {
             link->session = session;
@@ -200,10 +223,18 @@ void pyn_link_drop_answer(struct pyn_link *link, struct pyn_answer *answer)
     }
 }
 
+/* With the lock held: who is not asleep will look by itself before it is. */
+static void rouse(struct pyn_waiter *waiter)
+{
+    if (waiter->is_asleep) {
+        (void)pthread_cond_signal(&waiter->wake);
+    }
+}
+
 static void wake_everybody(struct pyn_link *link)
 {
     for (struct pyn_waiter *waiter = link->waiters; waiter != NULL; waiter = waiter->next) {
-        (void)pthread_cond_signal(&waiter->wake);
+        rouse(waiter);
     }
     if (link->conds != NULL) {
         (void)pthread_cond_broadcast(&link->conds->background);
@@ -251,6 +282,7 @@ void pyn_link_end(struct pyn_link *link, pyn_status why, const char *reason)
     }
     link->over = pyn_status_class(why) == PYN_CLASS_CLOSE || pyn_status_class(why) == PYN_CLASS_BROKEN ? why : PYN_EGONE;
     link->is_final = link->is_final || !is_passing(link->over);
+    atomic_store(&link->is_over, true);
     pyn_link_explain(link, reason);
     pyn_link_flush(link); /* a goodbye that stands there */
     if (link->stack != NULL) {
@@ -390,7 +422,7 @@ static void take_call(struct pyn_link *link, struct pyn_call *call)
         }
     } else if (waiter != NULL) {
         append(&waiter->calls, call);
-        (void)pthread_cond_signal(&waiter->wake);
+        rouse(waiter);
     } else if (link->server != NULL) {
         pyn_server_enqueue(link->server, link, call);
     } else {
@@ -421,7 +453,7 @@ static void take_answer(struct pyn_link *link, struct pyn_answer *answer)
         }
         waiter->newest = answer;
         waiter->due--;
-        (void)pthread_cond_signal(&waiter->wake);
+        rouse(waiter);
         return;
     }
     if (pyn_inbox_put_answer(link, answer)) {
@@ -474,9 +506,10 @@ static void take_event(struct pyn_link *link, const struct pyn_event *event)
 void pyn_link_dispatch(struct pyn_link *link)
 {
     struct pyn_event event = {0};
+    const uint64_t now = pyn_now();
 
     while (link->over == PYN_OK) {
-        pyn_status st = pyn_session_next(link->session, pyn_now(), &event);
+        pyn_status st = pyn_session_next(link->session, now, &event);
         if (st == PYN_EWAIT) {
             break;
         }
@@ -488,7 +521,9 @@ void pyn_link_dispatch(struct pyn_link *link)
     }
     if (link->over == PYN_OK) {
         link->is_paused = !pyn_session_wants_input(link->session);
-        link->was_paused = link->was_paused || link->is_paused;
+        if (link->is_paused) {
+            atomic_store(&link->was_paused, true);
+        }
         if (link->server != NULL && pyn_session_has_dead(link->session)) {
             pyn_server_wants_sweep(link->server, link);
         }

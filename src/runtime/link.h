@@ -23,6 +23,7 @@
 #include "../quota/cpu.h"
 #include "../quota/fair.h"
 #include "../session/session.h"
+#include "dwell.h"
 #include "fork.h"
 #include "inbox.h"
 
@@ -34,6 +35,7 @@ struct pyn_waiter {
     uint64_t lane;
     bool is_asleep; /* waits until another thread hands it something, or the task of reading */
     bool is_busy;   /* runs a call that came meanwhile, or takes an answer: it reads for nobody */
+    bool has_wake;  /* the next was made: most never sleep */
     pthread_cond_t wake;
     struct pyn_call *calls;     /* nested calls to be run by this thread, oldest first */
     struct pyn_answer *answers; /* that have come, oldest first */
@@ -59,6 +61,8 @@ struct pyn_link {
     int out;
     bool is_socket;
     pyn_status over;
+    atomic_bool is_over;  /* the same, for a look without the lock */
+    atomic_bool has_dead; /* objects wait to be reaped; set whenever the lock is given back */
     bool is_final; /* and a new connection would end in the same way, or it was this end that wanted it so */
     const char *reason; /* why it is over, printable; never NULL; a binding that can be read under a lock of its own may say more */
     char *reason_block; /* owned, where it stands; NULL: it is static */
@@ -85,6 +89,7 @@ struct pyn_link {
     struct pyn_link_conds *conds; /* owned; NULL on a server's link */
     bool is_served;      /* they are left to those in pyn_link_serve(): the other thread reads, and runs nothing */
     int wake;            /* eventfd that ends its poll */
+    struct pyn_dwell dwell; /* of who reads */
     bool has_background; /* that thread exists; the interpreter's lock guards this */
     uint32_t read_ahead; /* how many results of an iterator are asked for at once, at most */
     atomic_uint_fast64_t calls; /* that were sent, or run */
@@ -120,10 +125,10 @@ struct pyn_link {
     struct pyn_link *shaking_before;
 
     /* server; guarded by the link's lock */
-    bool read_again; /* something came while another thread was reading */
-    bool is_paused;  /* not reading: the peer has to wait */
-    bool is_dropped; /* over, and let go of: its descriptors are to be closed */
-    bool was_paused; /* and what came meanwhile has not been read yet */
+    bool read_again;        /* something came while another thread was reading */
+    bool is_paused;         /* not reading: the peer has to wait */
+    bool is_dropped;        /* over, and let go of: its descriptors are to be closed */
+    atomic_bool was_paused; /* and what came meanwhile has not been read yet; written with the lock held */
     uint64_t accepted_at;
     uint64_t serial;             /* among all that this server has accepted, from 1; set before anything is read */
     uint64_t moved_at;           /* when output last moved, or was empty */
@@ -145,6 +150,7 @@ struct pyn_link *pyn_link_client(const struct pyn_quotas *quotas, struct pyn_vie
  * another thread of the parent's may have been in the middle of it. */
 bool pyn_link_is_ours(const struct pyn_link *link);
 void pyn_link_lock(struct pyn_link *link);
+bool pyn_link_try_lock(struct pyn_link *link); /* false: another thread has it */
 void pyn_link_unlock(struct pyn_link *link);
 
 /* ---- with the lock held ---- */
@@ -267,6 +273,17 @@ void pyn_link_await_root(struct pyn_link *link, struct pyn_waiter *waiter, uint6
 pyn_status pyn_link_wait(struct pyn_link *link, struct pyn_waiter *waiter, uint64_t deadline, struct pyn_call **call,
                          struct pyn_answer **answer);
 
+/* What has come in a waiter's lane: one of them, or neither, and st says why. */
+struct pyn_came {
+    pyn_status st; /* of pyn_link_wait() */
+    struct pyn_call *call;
+    struct pyn_answer *answer;
+};
+
+/* Both in one: pyn_link_call() with a count of 1 and, when it has given PYN_OK, the first pyn_link_wait(). until: of sending; deadline: of waiting. */
+pyn_status pyn_link_ask(struct pyn_link *link, struct pyn_waiter *waiter, const uint64_t *lane, struct pyn_view object,
+                        const struct pyn_expect *expect, uint64_t until, uint64_t deadline, struct pyn_came *came);
+
 /* Gives up, at once: what was called is cancelled, and the answers are dropped when they come. */
 void pyn_link_leave(struct pyn_link *link, struct pyn_waiter *waiter);
 
@@ -275,6 +292,9 @@ void pyn_link_leave(struct pyn_link *link, struct pyn_waiter *waiter);
  * not answered yet, the reply is copied and goes out behind that answer.
  */
 pyn_status pyn_link_answer(struct pyn_link *link, struct pyn_call *call, const struct pyn_reply *reply);
+
+/* The same for a server's link, if its lock is free: then it waits for nobody, and the interpreter's lock may be kept. False: nothing was done. */
+bool pyn_link_try_answer(struct pyn_link *link, struct pyn_call *call, const struct pyn_reply *reply);
 
 /* Answers a call that is not to be run any more, or was ended, and frees it. */
 void pyn_link_answer_cancelled(struct pyn_link *link, struct pyn_call *call);

@@ -30,7 +30,8 @@ static bool has_turn(const struct pyn_server *server)
 /* False: it is not needed. */
 static bool park(struct pyn_server *server, bool is_spare)
 {
-    while (pyn_server_is_ours(server) && server->has_main && server->is_main_idle && !server->is_stopping) {
+    while (pyn_server_is_ours(server) && server->has_main && !server->is_main_busy && server->main_suspended == 0 &&
+           !server->is_stopping) {
         if (is_spare && server->parked > 0) {
             return false;
         }
@@ -48,6 +49,8 @@ bool pyn_rota_begin(struct pyn_server *server, bool is_spare, int *wait_ms)
     pyn_server_lock(server);
     if (!is_main(server)) {
         stays = park(server, is_spare);
+    } else {
+        server->is_main_busy = false;
     }
     if (has_turn(server)) {
         *wait_ms = 0;
@@ -71,6 +74,9 @@ void pyn_rota_end(struct pyn_server *server)
 
 void pyn_rota_hand_over(struct pyn_server *server)
 {
+    if (is_main(server)) {
+        server->is_main_busy = false;
+    }
     if (!pyn_fair_is_empty(&server->ready) && server->is_main_idle && !pyn_rota_may_run(server)) {
         (void)eventfd_write(server->wake, 1);
     }
@@ -97,7 +103,8 @@ void pyn_rota_suspended(struct pyn_server *server, int by)
 void pyn_server_is_busy(struct pyn_server *server)
 {
     pyn_server_lock(server);
-    if (server->parked > 0 && !server->is_main_idle) {
+    if (server->has_main && !server->is_main_idle) {
+        server->is_main_busy = true;
         (void)pthread_cond_broadcast(&server->unpark);
     }
     pyn_server_unlock(server);

@@ -13,6 +13,7 @@
 
 #include "attend.h"
 #include "clock.h"
+#include "dwell.h"
 #include "parting.h"
 #include "server_state.h"
 #include "shaking.h"
@@ -25,6 +26,8 @@ enum {
     THREADS_KEPT = 2,
     EVENTS_AT_ONCE = 16
 };
+
+enum { ASKED_IN_A_ROW = 32 }; /* by one link, before the others are looked for */
 
 enum { DRIP_RATE = 16 * 1024 }; /* bytes of an unfinished message that earn it another second */
 
@@ -461,8 +464,11 @@ static ssize_t read_some(const struct pyn_link *link, uint8_t *scratch, size_t m
     return n;
 }
 
-/* Reads until nothing is there, or the peer has to wait, or it has had its share. True: there may be more. The lock is held on entry and exit. */
-static bool drain(struct pyn_link *link, bool is_hung_up)
+/*
+ * Reads until nothing is there, or the peer has to wait, or it has had its share. True: there may be more. The lock is held. *came: something was there,
+ * the end counted.
+ */
+static bool drain(struct pyn_link *link, bool is_hung_up, bool *came)
 {
     uint8_t scratch[READ_AT_ONCE];
     const uint64_t began = pyn_now();
@@ -482,14 +488,14 @@ static bool drain(struct pyn_link *link, bool is_hung_up)
             n = pyn_link_read_large(link);
             error = errno;
             if (n > 0) {
+                *came = true;
                 continue;
             }
-        } else {
-            pyn_link_unlock(link);
+        } else { /* it does not wait, so that the lock need not be given back for it */
             n = read_some(link, scratch, max);
             error = errno;
-            pyn_link_lock(link);
         }
+        *came = *came || n >= 0;
         if (n > 0) {
             link->is_awake = true;
             pyn_link_feed(link, scratch, (size_t)n);
@@ -506,21 +512,22 @@ static bool drain(struct pyn_link *link, bool is_hung_up)
     return true;
 }
 
-/* One thread reads a link; another that finds it so leaves a note. */
-static void serve_link(struct pyn_link *link, bool is_hung_up)
+/* One thread reads a link; another that finds it so leaves a note. True: something was there. */
+static bool serve_link(struct pyn_link *link, bool is_hung_up)
 {
     bool is_more = false;
+    bool came = false;
 
     pyn_link_lock(link);
     if (link->is_reading) {
         link->read_again = true;
         pyn_link_unlock(link);
-        return;
+        return false;
     }
     link->is_reading = true;
     do {
         link->read_again = false;
-        is_more = drain(link, is_hung_up);
+        is_more = drain(link, is_hung_up, &came);
         if (link->over == PYN_OK) {
             pyn_link_flush(link);
             pyn_parting_look(link);
@@ -530,8 +537,8 @@ static void serve_link(struct pyn_link *link, bool is_hung_up)
             link->is_welcomed = false;
             pyn_session_rest(link->session);
         }
-        if (link->was_paused && !link->is_paused) {
-            link->was_paused = false;
+        if (atomic_load(&link->was_paused) && !link->is_paused) {
+            atomic_store(&link->was_paused, false);
             link->read_again = true;
             is_hung_up = true; /* no event tells of what came meanwhile: read until nothing is there */
         }
@@ -544,6 +551,7 @@ static void serve_link(struct pyn_link *link, bool is_hung_up)
         pyn_link_close(link);
     }
     pyn_link_unlock(link);
+    return came;
 }
 
 /* After an answer: what was held back may be read now. */
@@ -551,11 +559,14 @@ void pyn_server_unpause(struct pyn_link *link)
 {
     bool is_due = false;
 
+    if (!atomic_load(&link->was_paused)) {
+        return;
+    }
     pyn_link_lock(link);
-    is_due = link->over == PYN_OK && link->was_paused && !link->is_paused;
+    is_due = link->over == PYN_OK && !link->is_paused;
     pyn_link_unlock(link);
     if (is_due) {
-        serve_link(link, true);
+        (void)serve_link(link, true);
     }
 }
 
@@ -718,8 +729,11 @@ static void tick(struct pyn_server *server)
     uint64_t now = pyn_now();
     bool is_due = false;
 
+    if (now < atomic_load(&server->next_tick)) {
+        return;
+    }
     pyn_server_lock(server);
-    is_due = now >= server->next_tick;
+    is_due = now >= server->next_tick; /* and it is this thread that does it */
     if (is_due) {
         server->next_tick = now + UINT64_C(1000000) * TICK_MS;
     }
@@ -745,11 +759,13 @@ static void tick(struct pyn_server *server)
 
 /* ---- the loop ---- */
 
-static void handle(struct pyn_server *server, const struct epoll_event *event)
+/* The link from which something has come, counted; NULL: from none. */
+static struct pyn_link *handle(struct pyn_server *server, const struct epoll_event *event)
 {
     uint64_t token = event->data.u64;
     struct pyn_link *link = NULL;
     eventfd_t count = 0;
+    bool came = false;
 
     if (token == TOKEN_WAKE) {
         if (pyn_rota_is_meant(server)) { /* stays readable for every thread when it is over */
@@ -760,21 +776,20 @@ static void handle(struct pyn_server *server, const struct epoll_event *event)
     } else {
         link = pyn_server_find(server, token);
         if (link != NULL) {
-            serve_link(link, (event->events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0);
+            came = serve_link(link, (event->events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0);
             pyn_shaking_settle(server, link);
+        }
+        if (!came) {
             pyn_link_unref(link);
+            link = NULL;
         }
     }
+    return link;
 }
 
 static bool is_stopping(struct pyn_server *server)
 {
-    bool is = false;
-
-    pyn_server_lock(server);
-    is = server->is_stopping;
-    pyn_server_unlock(server);
-    return is;
+    return atomic_load(&server->is_stopping);
 }
 
 /* A thread that was made while others waited, and that nothing is left for. */
@@ -788,10 +803,54 @@ static bool is_too_many(struct pyn_server *server)
     return is;
 }
 
+/* What else has happened meanwhile is not to wait for a peer that asks and asks. True: something has. */
+static bool look_around(struct pyn_server *server, const struct pyn_link *link)
+{
+    struct epoll_event events[EVENTS_AT_ONCE];
+    int n = epoll_wait(server->epoll, events, EVENTS_AT_ONCE, 0);
+    bool is_other = false;
+
+    for (int i = 0; i < n; i++) {
+        struct pyn_link *about = handle(server, &events[i]);
+        is_other = is_other || (about != link && about != NULL) || events[i].data.u64 >= TOKEN_LISTENER;
+        pyn_link_unref(about);
+    }
+    pyn_server_take_turns(server);
+    return is_other;
+}
+
+/*
+ * Who has just got an answer may ask again within microseconds: it is looked for, for a moment, with the processor given away in between, instead of
+ * sleeping and being woken. Only of the link that was served last, and as long as that pays.
+ */
+static void linger(struct pyn_server *server, struct pyn_link *link, struct pyn_dwell *dwell, uint64_t until)
+{
+    for (int asked = 1; pyn_dwell_may(dwell) && !atomic_load(&link->is_over); asked++) {
+        const uint64_t from = pyn_now();
+        bool came = false;
+        if (from >= until || is_stopping(server) || !pyn_server_is_ours(server)) {
+            return;
+        }
+        do {
+            came = serve_link(link, false);
+        } while (!came && pyn_dwell_yield(from));
+        pyn_dwell_note(dwell, came);
+        if (!came) {
+            return;
+        }
+        pyn_shaking_settle(server, link);
+        pyn_server_take_turns(server);
+        if (asked % ASKED_IN_A_ROW == 0 && look_around(server, link)) {
+            return;
+        }
+    }
+}
+
 pyn_status pyn_server_run(struct pyn_server *server, bool looks_up, bool is_spare)
 {
     const uint64_t until = pyn_now() + UINT64_C(1000000) * TICK_MS;
     struct epoll_event events[EVENTS_AT_ONCE];
+    struct pyn_dwell dwell = {0};
     pyn_status st = PYN_OK;
 
     pyn_server_lock(server);
@@ -802,6 +861,7 @@ pyn_status pyn_server_run(struct pyn_server *server, bool looks_up, bool is_spar
         int wait_ms = TICK_MS;
         int n = 0;
         int error = 0;
+        struct pyn_link *link = NULL;
         if (!pyn_rota_begin(server, is_spare, &wait_ms)) {
             break;
         }
@@ -809,13 +869,22 @@ pyn_status pyn_server_run(struct pyn_server *server, bool looks_up, bool is_spar
         error = errno;
         pyn_rota_end(server);
         for (int i = 0; i < n; i++) { /* all of them ahead of the next turn, which may be long */
-            handle(server, &events[i]);
+            struct pyn_link *about = handle(server, &events[i]);
+            if (n == 1) {
+                link = about;
+            } else {
+                pyn_link_unref(about);
+            }
         }
         if (n == 0 && wait_ms > 0 && is_spare && is_too_many(server)) {
             break;
         }
         tick(server);
         pyn_server_take_turns(server);
+        if (link != NULL) {
+            linger(server, link, &dwell, looks_up ? until : pyn_now() + UINT64_C(1000000) * TICK_MS);
+            pyn_link_unref(link);
+        }
         if (!pyn_server_is_ours(server)) {
             return PYN_OK; /* a call has forked, and the child came back from it */
         }
@@ -839,7 +908,7 @@ void pyn_server_stop(struct pyn_server *server)
         return;
     }
     pyn_server_lock(server);
-    server->is_stopping = true;
+    atomic_store(&server->is_stopping, true);
     (void)pthread_cond_broadcast(&server->unpark);
     pyn_server_unlock(server);
     (void)eventfd_write(server->wake, 1u << 16);

@@ -20,8 +20,8 @@ struct pyn_server {
     int epoll;
     int wake; /* eventfd: a thread is wanted, or all are to stop */
 
-    pthread_mutex_t lock; /* guards everything below */
-    bool is_stopping;
+    pthread_mutex_t lock;    /* guards everything below */
+    atomic_bool is_stopping; /* written with the lock held */
     struct pyn_listener listeners[PYN_LISTENERS_MAX];
     struct pyn_layer_sources layers[PYN_LISTENERS_MAX]; /* of the connections of each */
     uint32_t listener_count;
@@ -45,8 +45,8 @@ struct pyn_server {
     uint32_t generation;
     uint64_t accepted;
     uint64_t calls;
-    uint64_t next_tick;
-    uint64_t next_complaint; /* about what every peer can cause */
+    atomic_uint_fast64_t next_tick; /* likewise */
+    uint64_t next_complaint;        /* about what every peer can cause */
 
     uint32_t threads;   /* in pyn_server_run() */
     uint32_t idle;      /* of those, in epoll_wait() */
@@ -54,6 +54,7 @@ struct pyn_server {
 
     bool has_main;           /* one of the threads is to run the calls */
     bool is_main_idle;       /* it is in epoll_wait() */
+    bool is_main_busy;       /* it runs a call for so long that others are to see to the network */
     uint32_t main_suspended; /* calls of its that wait for a peer */
     uint32_t parked;         /* threads that wait until it is busy */
     pthread_cond_t unpark;

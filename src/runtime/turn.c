@@ -55,7 +55,7 @@ void pyn_server_answered(struct pyn_server *server, struct pyn_link *link)
     bool is_due = false;
 
     pyn_link_lock(link);
-    is_due = link->over == PYN_OK && link->was_paused && !link->is_paused;
+    is_due = link->over == PYN_OK && atomic_load(&link->was_paused) && !link->is_paused;
     pyn_link_unlock(link);
     pyn_server_lock(server);
     if (is_due) {
@@ -174,15 +174,15 @@ static bool next_turn(struct pyn_server *server, struct turn *turn)
 /* True: the link is over; the call of one that is gone is not run. */
 static bool drop_if_over(const struct turn *turn)
 {
-    bool is_over = false;
-
-    pyn_link_lock(turn->link);
-    is_over = turn->link->over != PYN_OK;
-    if (is_over && turn->call != NULL) {
-        pyn_link_drop_call(turn->link, turn->call);
+    if (!atomic_load(&turn->link->is_over)) {
+        return false;
     }
-    pyn_link_unlock(turn->link);
-    return is_over;
+    if (turn->call != NULL) {
+        pyn_link_lock(turn->link);
+        pyn_link_drop_call(turn->link, turn->call);
+        pyn_link_unlock(turn->link);
+    }
+    return true;
 }
 
 static void perform(struct pyn_server *server, const struct turn *turn)

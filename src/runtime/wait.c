@@ -58,14 +58,26 @@ static int earlier_ms(uint64_t deadline, int most)
 
 static void enter(struct pyn_link *link, struct pyn_waiter *waiter, uint64_t lane, uint32_t due)
 {
-    pthread_condattr_t attributes;
-
     *waiter = (struct pyn_waiter){.lane = lane, .due = due, .next = link->waiters};
-    (void)pthread_condattr_init(&attributes);
-    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&waiter->wake, &attributes);
-    (void)pthread_condattr_destroy(&attributes);
     link->waiters = waiter;
+}
+
+static int fall_asleep(struct pyn_link *link, struct pyn_waiter *waiter, const struct timespec *until)
+{
+    pthread_condattr_t attributes;
+    int error = 0;
+
+    if (!waiter->has_wake) {
+        waiter->has_wake = true;
+        (void)pthread_condattr_init(&attributes);
+        (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+        (void)pthread_cond_init(&waiter->wake, &attributes);
+        (void)pthread_condattr_destroy(&attributes);
+    }
+    waiter->is_asleep = true;
+    error = pthread_cond_timedwait(&waiter->wake, &link->lock, until);
+    waiter->is_asleep = false;
+    return error;
 }
 
 static void remove_waiter(struct pyn_link *link, struct pyn_waiter *waiter)
@@ -76,7 +88,9 @@ static void remove_waiter(struct pyn_link *link, struct pyn_waiter *waiter)
         at = &(*at)->next;
     }
     *at = waiter->next;
-    (void)pthread_cond_destroy(&waiter->wake);
+    if (waiter->has_wake) {
+        (void)pthread_cond_destroy(&waiter->wake);
+    }
 }
 
 /* This thread reads no longer: one that sleeps has to, if there is any. */
@@ -124,10 +138,33 @@ static pyn_status leave_over(struct pyn_link *link, struct pyn_waiter *waiter)
 
 /* ---- reading ---- */
 
+/* An answer may come within a moment: it is looked for before this thread goes to sleep. 0: nothing came. */
+static ssize_t dwell(struct pyn_link *link, uint8_t *scratch, uint64_t deadline)
+{
+    const uint64_t from = pyn_now();
+    ssize_t n = 0;
+
+    if ((deadline != 0 && deadline < from + PYN_DWELL_NS) || !pyn_dwell_may(&link->dwell)) {
+        return 0;
+    }
+    do {
+        n = recv(link->in, scratch, READ_AT_ONCE, MSG_DONTWAIT);
+    } while (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK) && pyn_dwell_yield(from));
+    pyn_dwell_note(&link->dwell, n > 0);
+    return n > 0 ? n : 0;
+}
+
 /* scratch: NULL to wait alone, and then the result is 1. */
 static ssize_t read_some(struct pyn_link *link, uint8_t *scratch, uint64_t deadline, bool is_caching)
 {
     struct pollfd fd = {.fd = link->in, .events = POLLIN};
+
+    if (link->is_socket && scratch != NULL && !is_caching) {
+        ssize_t n = dwell(link, scratch, deadline);
+        if (n > 0) {
+            return n;
+        }
+    }
 
     if (!link->is_socket || deadline != 0 || is_caching || scratch == NULL) {
         int ready = poll(&fd, 1, poll_ms(deadline));
@@ -231,14 +268,13 @@ static void write_out(struct pyn_link *link, uint64_t until)
 
 /* ---- calling ---- */
 
-pyn_status pyn_link_call(struct pyn_link *link, struct pyn_waiter *waiter, const uint64_t *lane, struct pyn_view object,
-                         const struct pyn_expect *expects, uint32_t count, uint64_t until)
+/* With the lock held. */
+static pyn_status call(struct pyn_link *link, struct pyn_waiter *waiter, const uint64_t *lane, struct pyn_view object,
+                       const struct pyn_expect *expects, uint32_t count, uint64_t until)
 {
-    pyn_status st = PYN_EINTERNAL;
+    pyn_status st = link->over;
     uint64_t number = 0;
 
-    pyn_link_lock(link);
-    st = link->over;
     if (st == PYN_OK) {
         number = lane != NULL && pyn_session_may_call(link->session, *lane) ? *lane : pyn_session_lane(link->session);
         st = pyn_session_send_batch(link->session, number, object, expects, count);
@@ -248,6 +284,16 @@ pyn_status pyn_link_call(struct pyn_link *link, struct pyn_waiter *waiter, const
         enter(link, waiter, number, count);
         write_out(link, until);
     }
+    return st;
+}
+
+pyn_status pyn_link_call(struct pyn_link *link, struct pyn_waiter *waiter, const uint64_t *lane, struct pyn_view object,
+                         const struct pyn_expect *expects, uint32_t count, uint64_t until)
+{
+    pyn_status st = PYN_EINTERNAL;
+
+    pyn_link_lock(link);
+    st = call(link, waiter, lane, object, expects, count, until);
     pyn_link_unlock(link);
     return st;
 }
@@ -345,30 +391,24 @@ static pyn_status wait_step(struct pyn_link *link, struct pyn_waiter *waiter, ui
 {
     uint64_t until = pyn_now() + SLICE;
     struct timespec at;
-    int error = 0;
 
     if (link->server == NULL && !link->is_reading) {
         return read_once(link, deadline);
     }
     at = timespec_of(deadline != 0 && deadline < until ? deadline : until);
-    waiter->is_asleep = true;
-    error = pthread_cond_timedwait(&waiter->wake, &link->lock, &at);
-    waiter->is_asleep = false;
-    return error == ETIMEDOUT ? PYN_EWAIT : PYN_OK;
+    return fall_asleep(link, waiter, &at) == ETIMEDOUT ? PYN_EWAIT : PYN_OK;
 }
 
-pyn_status pyn_link_wait(struct pyn_link *link, struct pyn_waiter *waiter, uint64_t deadline, struct pyn_call **call,
-                         struct pyn_answer **answer)
+/* With the lock held. */
+static void wait_for(struct pyn_link *link, struct pyn_waiter *waiter, uint64_t deadline, struct pyn_came *came)
 {
     pyn_status st = PYN_OK;
 
-    *call = NULL;
-    *answer = NULL;
-    pyn_link_lock(link);
+    *came = (struct pyn_came){.st = PYN_EINTERNAL};
     waiter->is_busy = false;
     while (st == PYN_OK) {
         if (waiter->answers != NULL) { /* a call comes behind those that are here: none comes ahead of its own */
-            *answer = take_answer(waiter);
+            came->answer = take_answer(waiter);
             waiter->is_busy = true;
             if (waiter->due == 0 && waiter->answers == NULL) {
                 remove_waiter(link, waiter);
@@ -376,8 +416,8 @@ pyn_status pyn_link_wait(struct pyn_link *link, struct pyn_waiter *waiter, uint6
             break;
         }
         if (waiter->calls != NULL) {
-            *call = waiter->calls;
-            waiter->calls = (*call)->next;
+            came->call = waiter->calls;
+            waiter->calls = came->call->next;
             waiter->is_busy = true;
             break;
         }
@@ -390,7 +430,33 @@ pyn_status pyn_link_wait(struct pyn_link *link, struct pyn_waiter *waiter, uint6
             st = PYN_OK;
         }
     }
+    came->st = st;
     hand_over(link);
+}
+
+pyn_status pyn_link_wait(struct pyn_link *link, struct pyn_waiter *waiter, uint64_t deadline, struct pyn_call **call,
+                         struct pyn_answer **answer)
+{
+    struct pyn_came came;
+
+    pyn_link_lock(link);
+    wait_for(link, waiter, deadline, &came);
+    pyn_link_unlock(link);
+    *call = came.call;
+    *answer = came.answer;
+    return came.st;
+}
+
+pyn_status pyn_link_ask(struct pyn_link *link, struct pyn_waiter *waiter, const uint64_t *lane, struct pyn_view object,
+                        const struct pyn_expect *expect, uint64_t until, uint64_t deadline, struct pyn_came *came)
+{
+    pyn_status st = PYN_EINTERNAL;
+
+    pyn_link_lock(link);
+    st = call(link, waiter, lane, object, expect, 1, until);
+    if (st == PYN_OK) {
+        wait_for(link, waiter, deadline, came);
+    }
     pyn_link_unlock(link);
     return st;
 }
@@ -417,12 +483,12 @@ static bool is_followed(const struct pyn_link *link, uint64_t lane)
            pyn_session_output(link->session).len < ANSWERS_AT_ONCE;
 }
 
-pyn_status pyn_link_answer(struct pyn_link *link, struct pyn_call *call, const struct pyn_reply *reply)
+/* With the lock held. */
+static pyn_status answer(struct pyn_link *link, struct pyn_call *call, const struct pyn_reply *reply)
 {
     const uint64_t lane = call->lane;
     pyn_status st = PYN_EINTERNAL;
 
-    pyn_link_lock(link);
     pyn_link_drop_call(link, call);
     st = link->over;
     if (st == PYN_OK) {
@@ -435,8 +501,27 @@ pyn_status pyn_link_answer(struct pyn_link *link, struct pyn_call *call, const s
             write_out(link, 0);
         }
     }
+    return st;
+}
+
+pyn_status pyn_link_answer(struct pyn_link *link, struct pyn_call *call, const struct pyn_reply *reply)
+{
+    pyn_status st = PYN_EINTERNAL;
+
+    pyn_link_lock(link);
+    st = answer(link, call, reply);
     pyn_link_unlock(link);
     return st;
+}
+
+bool pyn_link_try_answer(struct pyn_link *link, struct pyn_call *call, const struct pyn_reply *reply)
+{
+    if (link->server == NULL || !pyn_link_try_lock(link)) {
+        return false;
+    }
+    (void)answer(link, call, reply);
+    pyn_link_unlock(link);
+    return true;
 }
 
 void pyn_link_answer_cancelled(struct pyn_link *link, struct pyn_call *call)

@@ -99,7 +99,7 @@ void pyn_buf_commit(struct pyn_buf *buf, size_t len)
     buf->end += len;
 }
 
-pyn_status pyn_buf_append(struct pyn_buf *buf, const void *data, size_t len)
+pyn_status pyn_buf_append_slow(struct pyn_buf *buf, const void *data, size_t len)
 {
     uint8_t *room = NULL;
     pyn_status st = pyn_buf_reserve(buf, len, &room);

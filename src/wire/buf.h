@@ -38,11 +38,28 @@ static inline size_t pyn_buf_len(const struct pyn_buf *buf)
 /* What is held; data may be NULL when it is empty. */
 struct pyn_view pyn_buf_view(const struct pyn_buf *buf);
 
-pyn_status pyn_buf_append(struct pyn_buf *buf, const void *data, size_t len);
-
 /* Room for len more bytes at *out, to be written by the caller and then committed, in part or in whole. */
 pyn_status pyn_buf_reserve(struct pyn_buf *buf, size_t len, uint8_t **out);
 void pyn_buf_commit(struct pyn_buf *buf, size_t len);
+
+/* Is there room without moving or making anything? Then nothing can go wrong. */
+static inline bool pyn_buf_has_room(const struct pyn_buf *buf, size_t len)
+{
+    return len <= buf->room - buf->end && pyn_buf_len(buf) <= buf->max && len <= buf->max - pyn_buf_len(buf);
+}
+
+pyn_status pyn_buf_append_slow(struct pyn_buf *buf, const void *data, size_t len);
+
+/* Here because a message is packed from many short pieces. */
+static inline pyn_status pyn_buf_append(struct pyn_buf *buf, const void *data, size_t len)
+{
+    if (len == 0 || !pyn_buf_has_room(buf, len)) {
+        return pyn_buf_append_slow(buf, data, len);
+    }
+    memcpy(buf->block + buf->end, data, len);
+    buf->end += len;
+    return PYN_OK;
+}
 
 void pyn_buf_consume(struct pyn_buf *buf, size_t len);
 

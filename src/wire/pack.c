@@ -24,6 +24,16 @@ static msgpack_packer packer_of(struct sink *sink)
     return (msgpack_packer){sink, sink_write};
 }
 
+/* Most heads are one byte, which needs no packer. */
+static pyn_status put_byte(struct pyn_buf *buf, uint64_t byte)
+{
+    const uint8_t one = (uint8_t)byte;
+
+    return pyn_buf_append(buf, &one, 1);
+}
+
+enum { FIXINT_END = 0x80, FIXSTR = 0xa0, FIXSTR_END = 32, FIXARRAY = 0x90, FIXMAP = 0x80, FIX_END = 16 };
+
 pyn_status pyn_pack_nil(struct pyn_buf *buf)
 {
     struct sink sink = {buf, PYN_EINTERNAL};
@@ -47,6 +57,9 @@ pyn_status pyn_pack_uint(struct pyn_buf *buf, uint64_t value)
     struct sink sink = {buf, PYN_EINTERNAL};
     msgpack_packer pk = packer_of(&sink);
 
+    if (value < FIXINT_END) {
+        return put_byte(buf, value);
+    }
     (void)msgpack_pack_uint64(&pk, value);
     return sink.st;
 }
@@ -56,6 +69,9 @@ pyn_status pyn_pack_int(struct pyn_buf *buf, int64_t value)
     struct sink sink = {buf, PYN_EINTERNAL};
     msgpack_packer pk = packer_of(&sink);
 
+    if (value >= 0 && value < FIXINT_END) {
+        return put_byte(buf, (uint64_t)value);
+    }
     (void)msgpack_pack_int64(&pk, value);
     return sink.st;
 }
@@ -83,6 +99,10 @@ pyn_status pyn_pack_str(struct pyn_buf *buf, const void *text, size_t len)
     if (len > UINT32_MAX) { /* the packer would write a part of the length */
         return PYN_ESIZE;
     }
+    if (len < FIXSTR_END) {
+        sink.st = put_byte(buf, FIXSTR | len);
+        return append_body(&sink, text, len);
+    }
     (void)msgpack_pack_str(&pk, len);
     return append_body(&sink, text, len);
 }
@@ -107,6 +127,9 @@ pyn_status pyn_pack_array(struct pyn_buf *buf, size_t count)
     if (count > UINT32_MAX) {
         return PYN_ESIZE;
     }
+    if (count < FIX_END) {
+        return put_byte(buf, FIXARRAY | count);
+    }
     (void)msgpack_pack_array(&pk, count);
     return sink.st;
 }
@@ -118,6 +141,9 @@ pyn_status pyn_pack_map(struct pyn_buf *buf, size_t count)
 
     if (count > UINT32_MAX) {
         return PYN_ESIZE;
+    }
+    if (count < FIX_END) {
+        return put_byte(buf, FIXMAP | count);
     }
     (void)msgpack_pack_map(&pk, count);
     return sink.st;
