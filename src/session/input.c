@@ -9,6 +9,7 @@ enum {
     SPACE = 16 * 1024,    /* bytes that are asked for when there is no room */
     SPACE_MIN = 2 * 1024, /* less than this is not worth a read */
     SLACK = 128 * 1024,   /* bytes that a host may have read already when the peer has to wait */
+    SMALL = 256,          /* bytes of a block that an idle session may hold */
     LARGE = 64 * 1024,    /* bytes that are not copied if that can be avoided */
     STEP_MAX = 4 << 20,   /* bytes that are asked for at the most, however much has come */
 };
@@ -23,9 +24,10 @@ static void drop_taken(struct pyn_session *session)
     }
 }
 
+/* A small block is kept: it is sooner found than made. */
 static void give_back_if_empty(struct pyn_session *session)
 {
-    if (pyn_buf_len(&session->in) == 0) {
+    if (pyn_buf_len(&session->in) == 0 && session->in.room > SMALL) {
         pyn_buf_fini(&session->in);
     }
 }
@@ -79,6 +81,38 @@ void pyn_session_received(struct pyn_session *session, size_t len)
     if (len == 0) {
         give_back_if_empty(session);
     }
+}
+
+pyn_status pyn_session_put(struct pyn_session *session, struct pyn_view bytes, size_t *taken)
+{
+    struct pyn_buf *in = &session->in;
+    pyn_status st = session->state;
+    size_t held = 0;
+
+    *taken = 0;
+    if (st != PYN_OK) {
+        return st;
+    }
+    drop_taken(session);
+    held = pyn_buf_len(in);
+    if (held >= in_max(session)) {
+        return PYN_EWAIT;
+    }
+    if (bytes.len > in_max(session) - held) {
+        bytes.len = in_max(session) - held;
+    }
+    st = pyn_buf_append(in, bytes.data, bytes.len);
+    if (st == PYN_OK) {
+        *taken = bytes.len;
+        session->missing -= bytes.len < session->missing ? bytes.len : session->missing;
+    }
+    return st;
+}
+
+bool pyn_session_is_quiet(const struct pyn_session *session)
+{
+    return session->state == PYN_OK && session->ready_first == NULL && session->taken == 0 &&
+           pyn_buf_len(&session->in) == 0 && session->in.room <= SMALL;
 }
 
 bool pyn_session_is_large(const struct pyn_session *session)

@@ -55,6 +55,29 @@ static void forget_written(struct pyn_session *session, const struct pyn_frame *
     }
 }
 
+/*
+ * Can a message of ours be one that writes? Most are not, which takes no parsing: the name of what does is nowhere in them. So long a piece of the
+ * beginning has the name of a message that is one call.
+ */
+static bool may_write(struct pyn_view object)
+{
+    static const char name[] = "__setattr__";
+    enum { NAME_LEN = sizeof name - 1, NAME_BY = 32 };
+    const bool is_batch = object.len > 1 && object.data[1] == (uint8_t)PYN_M_BATCH;
+    const size_t end = is_batch || object.len < NAME_BY ? object.len : NAME_BY;
+    const uint8_t *at = object.data;
+    size_t left = end;
+
+    while (left >= NAME_LEN && (at = memchr(at, '_', left - NAME_LEN + 1)) != NULL) {
+        if (memcmp(at, name, NAME_LEN) == 0) {
+            return true;
+        }
+        at++;
+        left = end - (size_t)(at - object.data);
+    }
+    return false;
+}
+
 static enum pyn_writes writes_of(const struct pyn_message *message)
 {
     if (message->kind == PYN_M_BATCH) {
@@ -72,7 +95,7 @@ void pyn_recall_sent(struct pyn_session *session, struct pyn_frame *frame, struc
     if (op != NULL && op->ttl_ns != 0) {
         const struct pyn_question question = {op, object, frame->expect.sent_at};
         frame->asking = pyn_cache_ask(session->cache, &question);
-    } else if (pyn_message_parse(object, &message) == PYN_OK) {
+    } else if (may_write(object) && pyn_message_parse(object, &message) == PYN_OK) {
         frame->writes = writes_of(&message);
         frame->written = message.id;
         forget_written(session, frame);
@@ -83,7 +106,7 @@ void pyn_recall_told(struct pyn_session *session, struct pyn_view object)
 {
     struct pyn_message message;
 
-    if (pyn_message_parse(object, &message) == PYN_OK && is_write(&message)) {
+    if (may_write(object) && pyn_message_parse(object, &message) == PYN_OK && is_write(&message)) {
         pyn_cache_forget(session->cache, message.id, (struct pyn_view){NULL, 0});
     }
 }

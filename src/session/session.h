@@ -59,10 +59,16 @@ void pyn_session_free(struct pyn_session *session);
 /* ---- bytes ---- */
 
 /* Where the next bytes are to be put: at least 1 and at most *room of them: 16 KiB, or half as much again as has come of a message that lacks so much.
- * An idle session holds no input block. The place is good until the next call that is not const; nothing came after all: received 0.
+ * An idle session holds no input block of more than 256 bytes. The place is good until the next call that is not const; nothing came after all: received 0.
  * PYN_EWAIT: the buffer is full, and pyn_session_wants_input() has been false for long. */
 pyn_status pyn_session_space(struct pyn_session *session, uint8_t **out, size_t *room);
 void pyn_session_received(struct pyn_session *session, size_t len);
+
+/* The same for bytes that were read already: as many of them as may come are copied, 1 at least. */
+pyn_status pyn_session_put(struct pyn_session *session, struct pyn_view bytes, size_t *taken);
+
+/* Nothing has come that was not looked at, and no call waits to become an event: pyn_session_next() would say PYN_EWAIT. */
+bool pyn_session_is_quiet(const struct pyn_session *session);
 
 /* Much of a message has come and much of it is still to come: bytes are best read straight into pyn_session_space(). */
 bool pyn_session_is_large(const struct pyn_session *session);

@@ -58,7 +58,8 @@ static bool is_tag_next(const struct pyn_reader *rd)
     struct pyn_item item;
     enum pyn_tag tag;
 
-    return pyn_reader_peek(rd) == PYN_W_EXT && pyn_reader_next(&copy, &item) == PYN_OK && pyn_item_tag(&item, &tag);
+    return rd->at < rd->len && pyn_forms[rd->data[rd->at]].wire == PYN_W_EXT &&
+           pyn_reader_next(&copy, &item) == PYN_OK && pyn_item_tag(&item, &tag);
 }
 
 /* An array that is a tuple: no tag in front. */
@@ -307,7 +308,7 @@ static pyn_status check_promises(struct pyn_view values, uint32_t index, bool *h
     struct pyn_item item;
     uint32_t step = 0;
 
-    while (pyn_reader_peek(&rd) != PYN_W_END) {
+    while (rd.at < rd.len) {
         if (pyn_reader_next(&rd, &item) != PYN_OK) {
             return PYN_EFORMAT;
         }

@@ -198,6 +198,20 @@ static void accept(struct walk *walk, const struct object *object)
     close_ended(walk);
 }
 
+/* A small integer is one byte, may stand anywhere, and there is nothing that could be wrong with it. */
+static bool is_small_int(uint8_t first)
+{
+    return first < 0x80 || first >= 0xe0;
+}
+
+static void accept_small_int(struct walk *walk)
+{
+    walk->place.pending--;
+    walk->place.at++;
+    walk->open[walk->place.depth].left--;
+    close_ended(walk);
+}
+
 /* Accepts the next object, or says what is wrong with it, or how many bytes are missing. */
 static pyn_status scan_one(struct walk *walk, struct pyn_view message, size_t *need)
 {
@@ -208,6 +222,10 @@ static pyn_status scan_one(struct walk *walk, struct pyn_view message, size_t *n
     if (left == 0) {
         *need = 1;
         return PYN_EWAIT;
+    }
+    if (is_small_int(*p)) {
+        accept_small_int(walk);
+        return PYN_OK;
     }
     if (!pyn_head_read(p, left, &object.head)) {
         *need = object.head.len - left;

@@ -584,6 +584,63 @@ static void an_idle_session_holds_no_input_block(void **state)
     peers_fini(&p);
 }
 
+static void bytes_that_were_read_already_are_taken_as_far_as_they_may_come(void **state)
+{
+    enum {
+        MOST = 4096 + 128 * 1024
+    }; /* the largest message, and what a host may have read when the peer has to wait */
+    static const uint8_t zeros[MOST + 1];
+    struct peers p;
+    size_t taken = 0;
+
+    (void)state;
+    peers_init(&p, pyn_mem_default());
+    p.quotas.limits.message_max = 4096;
+    p.quotas.max[PYN_Q_CALLS] = 1;
+    peers_meet_raw(&p);
+    peers_expect_none(&p, p.server);
+    assert_true(pyn_session_is_quiet(p.server));
+    put(&p, CALL_ADD);
+    assert_false(pyn_session_is_quiet(p.server));
+    struct pyn_call *call = peers_expect_call(&p, p.server);
+    peers_expect_none(&p, p.server); /* it has to wait from now on */
+    assert_int_equal(pyn_session_put(p.server, (struct pyn_view){zeros, MOST - 1}, &taken), PYN_OK);
+    assert_int_equal(taken, MOST - 1);
+    assert_int_equal(pyn_session_put(p.server, (struct pyn_view){zeros, 2}, &taken), PYN_OK);
+    assert_int_equal(taken, 1);
+    assert_int_equal(pyn_session_put(p.server, (struct pyn_view){zeros, 1}, &taken), PYN_EWAIT);
+    assert_int_equal(taken, 0);
+    peers_expect_none(&p, p.server);
+    assert_false(pyn_session_is_quiet(p.server));
+    pyn_session_call_free(p.server, call);
+    peers_fini(&p);
+}
+
+static void a_small_block_is_kept_until_the_session_rests(void **state)
+{
+    static const uint8_t ping[] = {0x92, 0xf7, 0x05, 0x0a};
+    struct peers p;
+    struct support_mem m;
+    size_t taken = 0;
+
+    (void)state;
+    support_mem_init(&m, 0);
+    peers_init(&p, &m.mem);
+    peers_meet_raw(&p);
+    peers_expect_none(&p, p.server);
+    size_t live = m.live;
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(pyn_session_put(p.server, (struct pyn_view){ping, sizeof ping}, &taken), PYN_OK);
+        assert_int_equal(taken, sizeof ping);
+        peers_expect_none(&p, p.server);
+        assert_int_equal(m.live, live + 1);
+        assert_true(pyn_session_is_quiet(p.server));
+    }
+    pyn_session_rest(p.server);
+    assert_true(m.live <= live);
+    peers_fini(&p);
+}
+
 static void a_peer_that_is_not_read_fills_a_bounded_buffer(void **state)
 {
     struct peers p;
@@ -1601,6 +1658,8 @@ int main(void)
         cmocka_unit_test(where_the_input_is_cut_changes_nothing),
         cmocka_unit_test(an_announced_length_reserves_nothing),
         cmocka_unit_test(an_idle_session_holds_no_input_block),
+        cmocka_unit_test(bytes_that_were_read_already_are_taken_as_far_as_they_may_come),
+        cmocka_unit_test(a_small_block_is_kept_until_the_session_rests),
         cmocka_unit_test(a_peer_that_is_not_read_fills_a_bounded_buffer),
         cmocka_unit_test(an_interface_is_described_once_ahead_of_its_first_reference),
         cmocka_unit_test(a_call_between_two_frees_is_run_and_one_behind_them_is_denied),
