@@ -401,8 +401,16 @@ PyObject *pyn_answer_value(struct pyn_link *link, struct pyn_answer *answer, con
 static int take_all(struct pyn_link *link, struct pyn_waiter *waiter, struct pyn_server *server, uint32_t count,
                     uint64_t until, const struct pyn_taker *taker)
 {
+    struct pyn_answer *answers = NULL; /* that have come and are not taken yet */
+
     for (uint32_t i = 0; i < count; i++) {
-        struct pyn_answer *answer = wait_for_answer(link, waiter, server, until);
+        struct pyn_answer *answer = answers;
+        if (answer != NULL) {
+            answers = answer->next;
+        } else {
+            answer = wait_for_answer(link, waiter, server, until);
+            answers = answer != NULL && i + 1 < count ? pyn_link_take_answers(link, waiter) : NULL;
+        }
         if (answer == NULL) {
             return -1;
         }

@@ -17,7 +17,10 @@ enum {
 static const char LINK_CAPSULE[] = "pynto.link";
 
 /* The arguments as a vectorcall wants them: one free place, the object, then the values. */
+enum { FEW = 8 }; /* places of a block that needs no memory of its own */
+
 struct arguments {
+    PyObject *few[FEW];
     PyObject **block; /* block[0] is the free place, block[1] the object (borrowed) */
     size_t count;     /* positional, without the object */
     PyObject *kwnames;
@@ -30,7 +33,9 @@ static void arguments_clear(struct arguments *arguments)
         Py_XDECREF(arguments->block[i + 2]);
     }
     Py_XDECREF(arguments->kwnames);
-    PyMem_Free(arguments->block);
+    if (arguments->block != arguments->few) {
+        PyMem_Free(arguments->block);
+    }
 }
 
 static int unreadable(void)
@@ -107,7 +112,11 @@ static int decode_arguments(struct pyn_decoder *decoder, const struct pyn_signat
     if (pyn_reader_array(&decoder->reader, &positional) != PYN_OK || count_keywords(decoder, positional, &pairs) != 0) {
         return PyErr_Occurred() ? -1 : unreadable();
     }
-    arguments->block = PyMem_Calloc((size_t)positional + pairs + 2, sizeof *arguments->block);
+    if ((size_t)positional + pairs + 2 <= FEW) {
+        arguments->block = arguments->few;
+    } else {
+        arguments->block = PyMem_Calloc((size_t)positional + pairs + 2, sizeof *arguments->block);
+    }
     if (arguments->block == NULL) {
         PyErr_NoMemory();
         return -1;
@@ -171,7 +180,7 @@ static int exit_arguments(struct arguments *arguments)
 {
     PyObject *told = arguments->count == 1 ? arguments->block[2] : NULL;
     PyObject *error = NULL;
-    PyObject **block = NULL;
+    PyObject **block = arguments->block; /* an exit has one argument at most: it stands where there are FEW places */
 
     if (told != NULL && told != Py_None) {
         error = told_error(told);
@@ -179,17 +188,10 @@ static int exit_arguments(struct arguments *arguments)
             return -1;
         }
     }
-    block = PyMem_Realloc(arguments->block, 5 * sizeof *block);
-    if (block == NULL) {
-        Py_XDECREF(error);
-        PyErr_NoMemory();
-        return -1;
-    }
     Py_XDECREF(told);
     block[2] = Py_NewRef(error != NULL ? pyn_core.remote_error : Py_None);
     block[3] = error != NULL ? error : Py_NewRef(Py_None);
     block[4] = Py_NewRef(Py_None);
-    arguments->block = block;
     arguments->count = 3;
     return 0;
 }

@@ -47,6 +47,12 @@ static inline bool pyn_fair_is_empty(const struct pyn_fair *fair)
     return fair->top == NULL;
 }
 
+/* Does it wait, and nobody else? */
+static inline bool pyn_fair_is_only(const struct pyn_fair *fair, const struct pyn_entry *entry)
+{
+    return fair->top == entry && entry->child == NULL;
+}
+
 /* It waits for a turn. Nothing happens when it does already. */
 void pyn_fair_put(struct pyn_fair *fair, struct pyn_entry *entry);
 

@@ -506,9 +506,10 @@ static void take_event(struct pyn_link *link, const struct pyn_event *event)
 void pyn_link_dispatch(struct pyn_link *link)
 {
     struct pyn_event event = {0};
-    const uint64_t now = pyn_now();
+    const bool is_quiet = pyn_session_is_quiet(link->session);
+    const uint64_t now = is_quiet ? 0 : pyn_now();
 
-    while (link->over == PYN_OK) {
+    while (link->over == PYN_OK && !is_quiet) {
         pyn_status st = pyn_session_next(link->session, now, &event);
         if (st == PYN_EWAIT) {
             break;

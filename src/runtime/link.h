@@ -63,7 +63,7 @@ struct pyn_link {
     pyn_status over;
     atomic_bool is_over;  /* the same, for a look without the lock */
     atomic_bool has_dead; /* objects wait to be reaped; set whenever the lock is given back */
-    bool is_final; /* and a new connection would end in the same way, or it was this end that wanted it so */
+    bool is_final;        /* and a new connection would end in the same way, or it was this end that wanted it so */
     const char *reason; /* why it is over, printable; never NULL; a binding that can be read under a lock of its own may say more */
     char *reason_block; /* owned, where it stands; NULL: it is static */
     char *peer;         /* owned: who is there, for people */
@@ -87,11 +87,11 @@ struct pyn_link {
     /* client */
     struct pyn_call *unsolicited; /* calls that no thread waits for, oldest first */
     struct pyn_link_conds *conds; /* owned; NULL on a server's link */
-    bool is_served;      /* they are left to those in pyn_link_serve(): the other thread reads, and runs nothing */
-    int wake;            /* eventfd that ends its poll */
+    bool is_served;         /* they are left to those in pyn_link_serve(): the other thread reads, and runs nothing */
+    int wake;               /* eventfd that ends its poll */
     struct pyn_dwell dwell; /* of who reads */
-    bool has_background; /* that thread exists; the interpreter's lock guards this */
-    uint32_t read_ahead; /* how many results of an iterator are asked for at once, at most */
+    bool has_background;    /* that thread exists; the interpreter's lock guards this */
+    uint32_t read_ahead;    /* how many results of an iterator are asked for at once, at most */
     atomic_uint_fast64_t calls; /* that were sent, or run */
     uint64_t pinged;            /* tokens go up: of the last ping */
     uint64_t ponged;            /* and of the last pong */
@@ -100,6 +100,7 @@ struct pyn_link {
     struct pyn_server *server;
     struct pyn_call *queue; /* admitted calls, oldest first */
     struct pyn_call *queue_tail;
+    atomic_bool is_queued;  /* there are some, for a look without the lock */
     struct pyn_entry seat;  /* among those that wait for a turn */
     struct pyn_cpu cpu;     /* that its calls have used; guarded by the watchdog's lock */
     bool is_welcomed;       /* just now; guarded by the link's lock */
@@ -283,6 +284,9 @@ struct pyn_came {
 /* Both in one: pyn_link_call() with a count of 1 and, when it has given PYN_OK, the first pyn_link_wait(). until: of sending; deadline: of waiting. */
 pyn_status pyn_link_ask(struct pyn_link *link, struct pyn_waiter *waiter, const uint64_t *lane, struct pyn_view object,
                         const struct pyn_expect *expect, uint64_t until, uint64_t deadline, struct pyn_came *came);
+
+/* After an answer that was not the last: all that are here by now, oldest first, NULL: none. With the last one the waiter has left. */
+struct pyn_answer *pyn_link_take_answers(struct pyn_link *link, struct pyn_waiter *waiter);
 
 /* Gives up, at once: what was called is cancelled, and the answers are dropped when they come. */
 void pyn_link_leave(struct pyn_link *link, struct pyn_waiter *waiter);

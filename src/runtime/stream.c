@@ -14,20 +14,14 @@ enum { LARGE_READ = 4 << 20 }; /* bytes that are read in a row while the lock is
 static void feed_session(struct pyn_link *link, struct pyn_view bytes)
 {
     while (bytes.len > 0 && link->over == PYN_OK) {
-        uint8_t *space = NULL;
-        size_t room = 0;
-        pyn_status st = pyn_session_space(link->session, &space, &room);
+        size_t taken = 0;
+        pyn_status st = pyn_session_put(link->session, bytes, &taken);
         if (st != PYN_OK) {
             pyn_link_end(link, st, pyn_status_name(st));
             return;
         }
-        if (room > bytes.len) {
-            room = bytes.len;
-        }
-        memcpy(space, bytes.data, room);
-        pyn_session_received(link->session, room);
-        bytes.data += room;
-        bytes.len -= room;
+        bytes.data += taken;
+        bytes.len -= taken;
         pyn_link_dispatch(link);
     }
 }

@@ -25,6 +25,7 @@ void pyn_server_enqueue(struct pyn_server *server, struct pyn_link *link, struct
         link->queue = call;
     }
     link->queue_tail = call;
+    atomic_store_explicit(&link->is_queued, true, memory_order_relaxed);
     server->calls++;
     make_ready(server, link);
     pyn_server_unlock(server);
@@ -112,14 +113,19 @@ static void begin_turn(struct pyn_server *server, struct pyn_link *link, uint64_
     server->turn_since = now;
 }
 
-/* Whoever had it pays for it. */
-static void give_turn_away(struct pyn_server *server, uint64_t now)
+/* Whoever has it pays for it. */
+static void charge_turn(struct pyn_server *server, uint64_t now)
 {
-    const struct pyn_link *link = server->turn_of;
+    struct pyn_link *link = server->turn_of;
 
     if (now > server->turn_since) {
-        pyn_fair_charge(&server->ready, &server->turn_of->seat, now - server->turn_since, link->quotas.weight);
+        pyn_fair_charge(&server->ready, &link->seat, now - server->turn_since, link->quotas.weight);
     }
+}
+
+static void give_turn_away(struct pyn_server *server, uint64_t now)
+{
+    charge_turn(server, now);
     server->turn_of = NULL;
     server->is_turn_taken = false;
     grant(server);
@@ -146,6 +152,23 @@ void pyn_server_unclog(struct pyn_server *server, struct pyn_link *link)
     pyn_server_unlock(server);
 }
 
+/* The oldest call of its queue; the link is ready again when there are more. */
+static struct pyn_call *take_call(struct pyn_server *server, struct pyn_link *link)
+{
+    struct pyn_call *call = link->queue;
+
+    if (call != NULL) {
+        link->queue = call->next;
+        if (link->queue == NULL) {
+            link->queue_tail = NULL;
+            atomic_store_explicit(&link->is_queued, false, memory_order_relaxed);
+        } else {
+            make_ready(server, link);
+        }
+    }
+    return call;
+}
+
 static bool next_turn(struct pyn_server *server, struct turn *turn)
 {
     struct pyn_link *link = next_link(server);
@@ -159,16 +182,30 @@ static bool next_turn(struct pyn_server *server, struct turn *turn)
         return false;
     }
     turn->link = link;
-    turn->call = link->queue;
-    if (turn->call != NULL) {
-        link->queue = turn->call->next;
-        if (link->queue == NULL) {
-            link->queue_tail = NULL;
-        } else {
-            make_ready(server, link);
-        }
-    }
+    turn->call = take_call(server, link);
     return true;
+}
+
+struct pyn_call *pyn_server_go_on(struct pyn_server *server, struct pyn_link *link)
+{
+    struct pyn_call *call = NULL;
+
+    if (!atomic_load_explicit(&link->is_queued, memory_order_relaxed) || !pyn_server_is_ours(server) ||
+        atomic_load(&link->is_over) || atomic_load(&link->is_clogged)) {
+        return NULL;
+    }
+    pyn_server_lock(server);
+    if (pyn_fair_is_only(&server->ready, &link->seat) && link->queue != NULL && !link->queue->is_cancelled &&
+        pyn_rota_may_run(server)) {
+        const uint64_t now = pyn_now();
+        charge_turn(server, now);
+        (void)pyn_fair_take(&server->ready);
+        pyn_link_unref(link); /* who runs its calls holds it as well */
+        call = take_call(server, link);
+        begin_turn(server, link, now);
+    }
+    pyn_server_unlock(server);
+    return call;
 }
 
 /* True: the link is over; the call of one that is gone is not run. */

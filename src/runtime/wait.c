@@ -447,6 +447,20 @@ pyn_status pyn_link_wait(struct pyn_link *link, struct pyn_waiter *waiter, uint6
     return came.st;
 }
 
+struct pyn_answer *pyn_link_take_answers(struct pyn_link *link, struct pyn_waiter *waiter)
+{
+    struct pyn_answer *answers = NULL;
+
+    pyn_link_lock(link);
+    answers = waiter->answers;
+    waiter->answers = NULL;
+    if (answers != NULL && waiter->due == 0) {
+        remove_waiter(link, waiter);
+    }
+    pyn_link_unlock(link);
+    return answers;
+}
+
 pyn_status pyn_link_ask(struct pyn_link *link, struct pyn_waiter *waiter, const uint64_t *lane, struct pyn_view object,
                         const struct pyn_expect *expect, uint64_t until, uint64_t deadline, struct pyn_came *came)
 {

@@ -1,6 +1,7 @@
 /* watch.c - see watch.h. */
 #include "watch.h"
 
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,8 +22,8 @@ enum { QUIET_TICKS = 2, EXIT_STUCK = 70 };
 struct slot {
     struct slot *next;
     pthread_t thread;
-    int signal;           /* 0: none */
-    pthread_mutex_t lock; /* guards what follows, and the watches */
+    int signal;          /* 0: none */
+    atomic_bool is_held; /* by hold(): guards what follows, and the watches */
     struct pyn_watch *top;
     bool was_used;           /* since the last tick */
     bool is_wanted;          /* somebody in pyn_watch_await() is to interrupt it */
@@ -42,6 +43,22 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 static pthread_key_t key; /* its destructor is how we hear of a thread's end */
 static _Thread_local struct slot *own;
 
+/*
+ * A slot is held for some steps, twice in each call, and hardly ever by two: a lock that can sleep would cost more than what it guards. Who finds it
+ * held gives the processor away.
+ */
+static void hold(struct slot *slot)
+{
+    while (atomic_exchange_explicit(&slot->is_held, true, memory_order_acquire)) {
+        (void)sched_yield();
+    }
+}
+
+static void let_go(struct slot *slot)
+{
+    atomic_store_explicit(&slot->is_held, false, memory_order_release);
+}
+
 /* ---- threads ---- */
 
 static void forget(void *slot)
@@ -56,7 +73,6 @@ static void forget(void *slot)
         *at = ((struct slot *)slot)->next;
     }
     (void)pthread_mutex_unlock(&slots_lock);
-    (void)pthread_mutex_destroy(&((struct slot *)slot)->lock);
     free(slot);
 }
 
@@ -82,7 +98,7 @@ static void start_anew(void)
     if (own != NULL) {
         own->next = NULL;
         own->thread = pthread_self();
-        (void)pthread_mutex_init(&own->lock, NULL);
+        let_go(own);
     }
 }
 
@@ -108,7 +124,6 @@ static struct slot *own_slot(void)
     }
     own->thread = pthread_self();
     own->has_clock = pthread_getcpuclockid(own->thread, &own->clock) == 0;
-    (void)pthread_mutex_init(&own->lock, NULL);
     (void)pthread_mutex_lock(&slots_lock);
     own->next = slots;
     slots = own;
@@ -198,7 +213,7 @@ bool pyn_watch_is_due(bool *again)
     if (own == NULL) {
         return false;
     }
-    (void)pthread_mutex_lock(&own->lock);
+    hold(own);
     is = is_due(own->top, now);
     if (is && own->top->raised_at == 0) {
         own->top->raised_at = now;
@@ -214,7 +229,7 @@ bool pyn_watch_is_due(bool *again)
     if (own->top != NULL) {
         own->top->is_pressed = false;
     }
-    (void)pthread_mutex_unlock(&own->lock);
+    let_go(own);
     return is;
 }
 
@@ -244,12 +259,12 @@ enum pyn_overrun pyn_watch_claim(unsigned long thread)
     (void)pthread_mutex_lock(&slots_lock);
     for (struct slot *slot = slots; slot != NULL; slot = slot->next) {
         if ((unsigned long)slot->thread == thread) {
-            (void)pthread_mutex_lock(&slot->lock);
+            hold(slot);
             if (is_due(slot->top, now)) {
                 slot->was_claimed = true;
                 why = slot->top->why;
             }
-            (void)pthread_mutex_unlock(&slot->lock);
+            let_go(slot);
         }
     }
     (void)pthread_mutex_unlock(&slots_lock);
@@ -339,7 +354,7 @@ static bool look_at_all(void)
     bool is_any = false;
 
     for (struct slot *slot = slots; slot != NULL; slot = slot->next) {
-        (void)pthread_mutex_lock(&slot->lock);
+        hold(slot);
         if (slot->top != NULL || slot->was_used) {
             is_any = true;
             look_at(slot, now);
@@ -347,7 +362,7 @@ static bool look_at_all(void)
             slot->cpu_at = 0;
         }
         slot->was_used = false;
-        (void)pthread_mutex_unlock(&slot->lock);
+        let_go(slot);
     }
     return is_any;
 }
@@ -420,44 +435,44 @@ void pyn_watch_enter(struct pyn_watch *watch, struct pyn_link *link, uint64_t la
     if (slot == NULL) {
         return;
     }
-    (void)pthread_mutex_lock(&slot->lock);
+    hold(slot);
     watch->below = slot->top;
     if (slot->top != NULL && slot->top->ends_at != 0 && (ends_at == 0 || slot->top->ends_at < ends_at)) {
         watch->ends_at = slot->top->ends_at; /* it is done on behalf of that one */
     }
     slot->top = watch;
     slot->was_used = true;
-    (void)pthread_mutex_unlock(&slot->lock);
+    let_go(slot);
     wake();
 }
 
 void pyn_watch_leave(struct pyn_watch *watch)
 {
     if (own != NULL) {
-        (void)pthread_mutex_lock(&own->lock);
+        hold(own);
         own->top = watch->below;
-        (void)pthread_mutex_unlock(&own->lock);
+        let_go(own);
     }
 }
 
 void pyn_watch_answered(struct pyn_watch *watch)
 {
     if (own != NULL) {
-        (void)pthread_mutex_lock(&own->lock);
+        hold(own);
         *watch = (struct pyn_watch){.below = watch->below, .link = watch->link, .lane = watch->lane};
-        (void)pthread_mutex_unlock(&own->lock);
+        let_go(own);
     }
 }
 
 static void set_waiting(bool is)
 {
     if (own != NULL) {
-        (void)pthread_mutex_lock(&own->lock);
+        hold(own);
         if (own->top != NULL) {
             own->top->is_waiting = is;
             own->top->seen_at = 0;
         }
-        (void)pthread_mutex_unlock(&own->lock);
+        let_go(own);
     }
 }
 
@@ -485,7 +500,7 @@ bool pyn_watch_press(enum pyn_overrun why, bool is_claimed, bool *is_signalled)
         return false;
     }
     (void)pthread_mutex_lock(&slots_lock);
-    (void)pthread_mutex_lock(&own->lock);
+    hold(own);
     if (own->top != NULL) {
         is = true;
         mark(own->top, why);
@@ -496,7 +511,7 @@ bool pyn_watch_press(enum pyn_overrun why, bool is_claimed, bool *is_signalled)
             interrupt(own);
         }
     }
-    (void)pthread_mutex_unlock(&own->lock);
+    let_go(own);
     (void)pthread_mutex_unlock(&slots_lock);
     return is;
 }
@@ -509,7 +524,7 @@ static bool mark_calls(const struct pyn_link *link, const uint64_t *lane, enum p
     (void)pthread_once(&once, init);
     (void)pthread_mutex_lock(&slots_lock);
     for (struct slot *slot = slots; slot != NULL && !is_done; slot = slot->next) {
-        (void)pthread_mutex_lock(&slot->lock);
+        hold(slot);
         for (struct pyn_watch *watch = slot->top; watch != NULL && !is_done; watch = watch->below) {
             if (watch->is_call && watch->link == link && (lane == NULL || watch->lane == *lane)) {
                 mark(watch, why);
@@ -519,7 +534,7 @@ static bool mark_calls(const struct pyn_link *link, const uint64_t *lane, enum p
         if (is_due(slot->top, pyn_now())) {
             interrupt(slot);
         }
-        (void)pthread_mutex_unlock(&slot->lock);
+        let_go(slot);
     }
     (void)pthread_mutex_unlock(&slots_lock);
     return is_done;

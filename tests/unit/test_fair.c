@@ -331,6 +331,25 @@ static void the_first_of_the_heap_is_the_first_of_all(void **state)
     assert_null(least_of(entries));
 }
 
+static void one_is_the_only_one_when_nobody_else_waits(void **state)
+{
+    struct pyn_fair fair = {0};
+    struct pyn_entry entries[3] = {0};
+
+    assert_false(pyn_fair_is_only(&fair, &entries[0]));
+    pyn_fair_put(&fair, &entries[0]);
+    assert_true(pyn_fair_is_only(&fair, &entries[0]));
+    assert_false(pyn_fair_is_only(&fair, &entries[1]));
+    pyn_fair_put(&fair, &entries[1]);
+    pyn_fair_put(&fair, &entries[2]);
+    for (int i = 0; i < 3; i++) {
+        assert_false(pyn_fair_is_only(&fair, &entries[i]));
+    }
+    (void)pyn_fair_take(&fair);
+    (void)pyn_fair_take(&fair);
+    assert_true(pyn_fair_is_only(&fair, pyn_fair_first(&fair)));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -343,6 +362,7 @@ int main(void)
         cmocka_unit_test(who_was_away_has_saved_nothing),
         cmocka_unit_test(what_a_turn_took_is_paid_back_while_others_wait_and_forgotten_when_nobody_does),
         cmocka_unit_test(nobody_owes_without_end),
+        cmocka_unit_test(one_is_the_only_one_when_nobody_else_waits),
         cmocka_unit_test(the_first_of_the_heap_is_the_first_of_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
