@@ -354,6 +354,82 @@ static int take_leave(struct pyn_server *server)
     return -1;
 }
 
+/* A call of ours that is being made. */
+struct asking {
+    struct pyn_link *link;
+    struct pyn_view message;
+    const struct pyn_expect *wanted;
+    uint64_t until;
+    struct patience patience;
+    struct pyn_server *server; /* whose call this thread runs, or NULL */
+    bool was_sent;
+    bool is_away; /* the turn was given away, and is to be taken again */
+};
+
+static void could_not_send(const struct asking *asking, pyn_status st)
+{
+    (void)pyn_raise(st, st == PYN_EQUOTA ? "output: the peer does not read" : asking->link->reason);
+}
+
+/* The answer, or NULL with an exception. Where the turn is given away, that is done first. */
+static struct pyn_answer *ask(struct asking *asking)
+{
+    struct pyn_waiter waiter;
+    struct pyn_came came;
+    pyn_status st = PYN_EINTERNAL;
+
+    if (asking->server != NULL && take_leave(asking->server) != 0) {
+        return NULL;
+    }
+    asking->is_away = asking->server != NULL;
+    Py_BEGIN_ALLOW_THREADS
+    st = pyn_link_ask(asking->link, &waiter, own_lane(asking->link), asking->message, asking->wanted, asking->until,
+                      earlier(asking->patience.until, asking->patience.most), &came);
+    Py_END_ALLOW_THREADS
+    asking->was_sent = st == PYN_OK;
+    if (st != PYN_OK) {
+        could_not_send(asking, st);
+        return NULL;
+    }
+    return wait_on(asking->link, &waiter, asking->server, &asking->patience, &came);
+}
+
+/* The same inside of a call that a server runs, of a client of its own: that may answer within a moment, and then the turn was not given away. */
+static struct pyn_answer *ask_in_turn(struct asking *asking)
+{
+    struct pyn_waiter waiter;
+    struct pyn_came came = {.st = PYN_EINTERNAL};
+    bool is_soon = false;
+    pyn_status st = PYN_EINTERNAL;
+
+    if (pyn_interrupt_check(runner()) != 0) {
+        return NULL;
+    }
+    if (!pyn_server_reserve(asking->server, runner())) {
+        (void)pyn_raise(PYN_EQUOTA, "threads: too many calls wait for their peers");
+        return NULL;
+    }
+    Py_BEGIN_ALLOW_THREADS
+    st = pyn_link_call(asking->link, &waiter, own_lane(asking->link), asking->message, asking->wanted, 1, asking->until);
+    is_soon = st == PYN_OK && pyn_link_expect_soon(asking->link, &waiter, &came);
+    Py_END_ALLOW_THREADS
+    asking->was_sent = st == PYN_OK;
+    if (is_soon || st != PYN_OK) {
+        pyn_server_unreserve(asking->server, runner());
+    }
+    if (st != PYN_OK) {
+        could_not_send(asking, st);
+        return NULL;
+    }
+    if (is_soon) {
+        return came.answer;
+    }
+    pyn_interrupt_pause();
+    pyn_server_leave_turn(asking->server);
+    asking->is_away = true;
+    return wait_for_answer(asking->link, &waiter, asking->server, asking->until);
+}
+
 static PyObject *exchange(struct pyn_encoder *encoder, const struct pyn_type *expect, const struct pyn_op *op,
                           struct pyn_read *read, uint64_t until, bool *was_sent)
 {
@@ -365,30 +441,22 @@ static PyObject *exchange(struct pyn_encoder *encoder, const struct pyn_type *ex
                                       .ahead = read != NULL ? read->ahead : 0,
                                       .op = may_keep ? op : NULL,
                                       .sent_at = may_keep ? pyn_now() : 0};
-    const struct patience patience = patience_of_call(link, until);
-    struct pyn_answer *answer = NULL;
-    struct pyn_waiter waiter;
-    struct pyn_came came;
-    pyn_status st = PYN_EINTERNAL;
+    struct asking asking = {.link = link,
+                            .message = pyn_buf_view(&encoder->buf),
+                            .wanted = &wanted,
+                            .until = until,
+                            .patience = patience_of_call(link, until),
+                            .server = server};
+    struct pyn_answer *answer = server != NULL && link->server == server ? ask_in_turn(&asking) : ask(&asking);
     PyObject *value = NULL;
 
-    if (server != NULL && take_leave(server) != 0) {
-        return NULL;
-    }
-    Py_BEGIN_ALLOW_THREADS
-    st = pyn_link_ask(link, &waiter, own_lane(link), pyn_buf_view(&encoder->buf), &wanted, until,
-                      earlier(patience.until, patience.most), &came);
-    Py_END_ALLOW_THREADS
-    *was_sent = st == PYN_OK;
-    if (st == PYN_OK) {
-        answer = wait_on(link, &waiter, server, &patience, &came);
-    } else {
-        (void)pyn_raise(st, st == PYN_EQUOTA ? "output: the peer does not read" : link->reason);
-    }
+    *was_sent = asking.was_sent;
     if (answer != NULL) {
         value = finish(link, answer, read != NULL ? &none_type : expect, op, encoder->book, read);
     }
-    give_turn(server, runner(), false);
+    if (asking.is_away) {
+        give_turn(server, runner(), false);
+    }
     return value;
 }
 

@@ -89,7 +89,7 @@ struct pyn_link {
     struct pyn_link_conds *conds; /* owned; NULL on a server's link */
     bool is_served;         /* they are left to those in pyn_link_serve(): the other thread reads, and runs nothing */
     int wake;               /* eventfd that ends its poll */
-    struct pyn_dwell dwell; /* of who reads */
+    struct pyn_dwell dwell; /* of who reads; on a server's link of who has the turn and waits for an answer */
     bool has_background;    /* that thread exists; the interpreter's lock guards this */
     uint32_t read_ahead;    /* how many results of an iterator are asked for at once, at most */
     atomic_uint_fast64_t calls; /* that were sent, or run */
@@ -284,6 +284,12 @@ struct pyn_came {
 /* Both in one: pyn_link_call() with a count of 1 and, when it has given PYN_OK, the first pyn_link_wait(). until: of sending; deadline: of waiting. */
 pyn_status pyn_link_ask(struct pyn_link *link, struct pyn_waiter *waiter, const uint64_t *lane, struct pyn_view object,
                         const struct pyn_expect *expect, uint64_t until, uint64_t deadline, struct pyn_came *came);
+
+/*
+ * On a server's link, by the thread that has the turn: the answer, if it comes within a moment, for which the thread looks itself. False: it goes on to
+ * pyn_link_wait(), for whatever is there by then.
+ */
+bool pyn_link_expect_soon(struct pyn_link *link, struct pyn_waiter *waiter, struct pyn_came *came);
 
 /* After an answer that was not the last: all that are here by now, oldest first, NULL: none. With the last one the waiter has left. */
 struct pyn_answer *pyn_link_take_answers(struct pyn_link *link, struct pyn_waiter *waiter);

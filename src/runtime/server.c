@@ -554,6 +554,11 @@ static bool serve_link(struct pyn_link *link, bool is_hung_up)
     return came;
 }
 
+void pyn_server_look(struct pyn_link *link)
+{
+    (void)serve_link(link, false);
+}
+
 /* After an answer: what was held back may be read now. */
 void pyn_server_unpause(struct pyn_link *link)
 {

@@ -131,6 +131,17 @@ void pyn_server_welcome(struct pyn_server *server, struct pyn_link *link, struct
 /* This thread's call, of link, is about to wait for a peer: false when too many wait already, of this link or in all, and the turn is kept. May call host.spawn: with the
  * interpreter's lock held. */
 bool pyn_server_suspend(struct pyn_server *server, struct pyn_link *link);
+
+/*
+ * The same in two steps, for an answer that may come at once: a place among those that wait, while the turn is kept; then either the place is given back,
+ * or the turn is given away. The second may call host.spawn.
+ */
+bool pyn_server_reserve(struct pyn_server *server, struct pyn_link *link);
+void pyn_server_unreserve(struct pyn_server *server, struct pyn_link *link);
+void pyn_server_leave_turn(struct pyn_server *server);
+
+/* Reads what is there, without waiting, as the loop would. Without a lock. */
+void pyn_server_look(struct pyn_link *link);
 /* With the link's lock held: its output has gone, calls of it may run again. */
 void pyn_server_unclog(struct pyn_server *server, struct pyn_link *link);
 

@@ -296,22 +296,62 @@ static void ensure_thread(struct pyn_server *server)
     pyn_server_lock(server);
 }
 
-static bool suspend(struct pyn_server *server, struct pyn_link *link, bool is_checked)
+/* With the lock held. */
+static bool reserve(struct pyn_server *server, struct pyn_link *link, bool is_checked)
 {
     const struct pyn_server_config *config = &server->config;
+
+    if (is_checked && (server->suspended >= config->thread_max - 2 || link->suspended >= config->suspended_max)) {
+        return false;
+    }
+    server->suspended++;
+    link->suspended++;
+    return true;
+}
+
+static void leave_turn(struct pyn_server *server)
+{
+    pyn_rota_suspended(server, 1);
+    give_turn_away(server, pyn_now());
+    ensure_thread(server);
+}
+
+static bool suspend(struct pyn_server *server, struct pyn_link *link, bool is_checked)
+{
     bool may = false;
 
     pyn_server_lock(server);
-    may = !is_checked || (server->suspended < config->thread_max - 2 && link->suspended < config->suspended_max);
+    may = reserve(server, link, is_checked);
     if (may) {
-        server->suspended++;
-        link->suspended++;
-        pyn_rota_suspended(server, 1);
-        give_turn_away(server, pyn_now());
-        ensure_thread(server);
+        leave_turn(server);
     }
     pyn_server_unlock(server);
     return may;
+}
+
+bool pyn_server_reserve(struct pyn_server *server, struct pyn_link *link)
+{
+    bool may = false;
+
+    pyn_server_lock(server);
+    may = reserve(server, link, true);
+    pyn_server_unlock(server);
+    return may;
+}
+
+void pyn_server_unreserve(struct pyn_server *server, struct pyn_link *link)
+{
+    pyn_server_lock(server);
+    server->suspended--;
+    link->suspended--;
+    pyn_server_unlock(server);
+}
+
+void pyn_server_leave_turn(struct pyn_server *server)
+{
+    pyn_server_lock(server);
+    leave_turn(server);
+    pyn_server_unlock(server);
 }
 
 bool pyn_server_suspend(struct pyn_server *server, struct pyn_link *link)

@@ -447,6 +447,36 @@ pyn_status pyn_link_wait(struct pyn_link *link, struct pyn_waiter *waiter, uint6
     return came.st;
 }
 
+/* False: nothing is there yet. */
+static bool take_if_here(struct pyn_link *link, struct pyn_waiter *waiter, struct pyn_came *came)
+{
+    bool is_here = false;
+
+    pyn_link_lock(link);
+    is_here = waiter->answers != NULL;
+    if (is_here) {
+        wait_for(link, waiter, 0, came);
+    }
+    pyn_link_unlock(link);
+    return is_here;
+}
+
+bool pyn_link_expect_soon(struct pyn_link *link, struct pyn_waiter *waiter, struct pyn_came *came)
+{
+    const uint64_t from = pyn_now();
+    bool is_here = false;
+
+    if (!pyn_dwell_may(&link->dwell)) {
+        return false;
+    }
+    do {
+        pyn_server_look(link);
+        is_here = take_if_here(link, waiter, came);
+    } while (!is_here && !atomic_load(&link->is_over) && pyn_dwell_yield(from));
+    pyn_dwell_note(&link->dwell, is_here);
+    return is_here;
+}
+
 struct pyn_answer *pyn_link_take_answers(struct pyn_link *link, struct pyn_waiter *waiter)
 {
     struct pyn_answer *answers = NULL;
