@@ -1,0 +1,217 @@
+"""Counts the instructions of a call by callgrind and compares them with budgets.json: ``check.py [--write]``.
+
+A server and a client of it run under callgrind in turn, with the extension built as the wheel is, but with names, and each file by itself: then the stages can be
+told apart. Counted is what pynto's own code takes for a call, without the interpreter and the C library; of decoding and encoding with what these do for them.
+Blocks of calls are counted and the least is taken: waiting by looking, which depends on the other end, can only add. The figures are for one compiler, one version
+of Python and one kind of processor: with others they are reported, and compared with nothing. Fails when a stage takes more than 5 % more than its budget.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import callgrind
+import msgpack
+
+HERE = Path(__file__).resolve().parent
+BUDGETS = HERE / "budgets.json"
+TOLERANCE = 0.05
+BLOCKS, CALLS = 4, 200
+MARKS = ("PYNTO_BUDGET_MARKS",)
+
+ECHO = msgpack.packb([0, "echo", [1], {}]) + b"\n"
+DENIED = msgpack.packb([0, "nope", [1], {}]) + b"\n"
+MARK = msgpack.packb([0, "mark", [], {}]) + b"\n"
+HELLO = msgpack.packb([-8, "pynto", 1, None, {}]) + b"\n"
+
+
+def environment() -> dict[str, str]:
+    """What the figures depend on."""
+    compiler = subprocess.run(["gcc", "-dumpversion"], capture_output=True, text=True, check=True).stdout.strip()
+    return {
+        "compiler": f"gcc {compiler.split('.')[0]}",
+        "python": "{}.{}".format(*sys.version_info[:2]),
+        "processor": platform.machine(),
+    }
+
+
+def under_callgrind(script: str, folder: Path, *arguments: str) -> subprocess.Popen[str]:
+    command = ["valgrind", "--tool=callgrind", "--instr-atstart=no", "--compress-strings=no", "--compress-pos=no"]
+    command += [f"--callgrind-out-file={folder}/{script}.out", sys.executable, "-P", str(HERE / script), str(folder)]
+    return subprocess.Popen([*command, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def blocks_of(script: str, folder: Path) -> list[callgrind.Profile]:
+    """Those between two marks, in their order."""
+    parts = sorted(folder.glob(f"{script}.out.*"), key=lambda path: int(path.suffix[1:]))
+    return [callgrind.read(path) for path in parts[1:]]
+
+
+class Peer:
+    """A client of bytes: each question is one message, and so is its answer."""
+
+    def __init__(self, folder: Path) -> None:
+        self._socket = socket.socket(socket.AF_UNIX)
+        self._socket.settimeout(60)
+        self._socket.connect(f"{folder}/socket")
+        self._unpacker = msgpack.Unpacker(strict_map_key=False)
+        self._socket.sendall(HELLO)
+        while self.answer()[0] != -1:  # the root
+            pass
+
+    def answer(self) -> list[object]:
+        while True:
+            for message in self._unpacker:
+                if isinstance(message, list):  # else it is a newline
+                    return message
+            self._unpacker.feed(self._socket.recv(65536))
+
+    def ask(self, message: bytes, count: int = 1) -> list[object]:
+        answer: list[object] = []
+        for _ in range(count):
+            self._socket.sendall(message)
+            answer = self.answer()
+        return answer
+
+
+def count_server(folder: Path) -> tuple[list[callgrind.Profile], list[callgrind.Profile]]:
+    """Echoes, and refusals."""
+    server = under_callgrind("server.py", folder)
+    try:
+        assert server.stdout is not None
+        if server.stdout.readline() != "ready\n":
+            raise SystemExit(f"budget: the server has ended: {server.communicate()[1][-1000:]}")
+        peer = Peer(folder)
+        for message, code in ((ECHO, -1), (DENIED, -2)):
+            if peer.ask(message, CALLS)[0] != code:
+                raise SystemExit("budget: a call was not answered as it should be")
+            for _ in range(BLOCKS):
+                peer.ask(MARK)
+                peer.ask(message, CALLS)
+        peer.ask(MARK)
+    finally:
+        server.kill()
+        server.wait()
+    blocks = blocks_of("server.py", folder)
+    return blocks[:BLOCKS], blocks[BLOCKS:][-BLOCKS:]
+
+
+def count_client(folder: Path) -> list[callgrind.Profile]:
+    server = subprocess.Popen(
+        [sys.executable, "-P", str(HERE / "server.py"), str(folder)], stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert server.stdout is not None
+        server.stdout.readline()
+        client = under_callgrind("client.py", folder, str(BLOCKS), str(CALLS))
+        _, errors = client.communicate(timeout=300)
+        if client.returncode != 0:
+            raise SystemExit(f"budget: the client has failed: {errors[-1000:]}")
+    finally:
+        server.send_signal(signal.SIGKILL)
+        server.wait()
+    return blocks_of("client.py", folder)[:BLOCKS]
+
+
+def own(profile: callgrind.Profile) -> int:
+    return sum(cost for name, cost in profile.by_object.items() if "_core." in name)
+
+
+def of_files(profile: callgrind.Profile, *folders: str) -> int:
+    return sum(cost for name, cost in profile.by_file.items() if any(f"/{each}/" in name for each in folders))
+
+
+def allocations(profile: callgrind.Profile) -> int:
+    return sum(count for name, count in profile.calls.items() if re.fullmatch(r"(malloc|calloc|realloc)(@.*)?", name))
+
+
+def stages(
+    echoes: list[callgrind.Profile], refusals: list[callgrind.Profile], client: list[callgrind.Profile]
+) -> dict[str, int]:
+    """Instructions a call."""
+
+    def least(profiles: list[callgrind.Profile], of: object) -> int:
+        return round(min(of(profile) for profile in profiles) / CALLS)  # type: ignore[operator]
+
+    return {
+        "server_echo": least(echoes, own),
+        "client_echo": least(client, own),
+        "scan": least(echoes, lambda profile: profile.inclusive["pyn_scan_feed"]),
+        "admit": least(echoes, lambda profile: profile.inclusive["pyn_admit"]),
+        "decode": least(echoes, lambda profile: profile.inclusive["pyn_decode"]),
+        "encode": least(echoes, lambda profile: profile.inclusive["pyn_encode_result"]),
+        "policy_and_quotas": least(echoes, lambda profile: of_files(profile, "policy", "quota")),
+        "refusal": least(refusals, own),
+        "refusal_allocations": least(refusals, allocations),
+        "server_echo_with_python": least(echoes, lambda profile: profile.total),
+        "client_echo_with_python": least(client, lambda profile: profile.total),
+    }
+
+
+REPORTED = ("server_echo_with_python", "client_echo_with_python")  # another build of the interpreter has others
+
+
+def broken_rules(counts: dict[str, int]) -> list[str]:
+    """Whatever the compiler is."""
+    found = []
+    if counts["refusal"] >= counts["server_echo"]:
+        found.append(f"a refusal takes {counts['refusal']}, more than the {counts['server_echo']} of a call")
+    if counts["refusal_allocations"] != 0:
+        found.append(f"a refusal allocates {counts['refusal_allocations']} times")
+    return found
+
+
+def compare(counts: dict[str, int], budgets: dict[str, int]) -> list[str]:
+    found = []
+    for name, count in counts.items():
+        budget = budgets.get(name)
+        note = ""
+        if budget is not None and name not in REPORTED:
+            note = f"{(count - budget) / max(budget, 1):+7.1%} of {budget}"
+            if count > budget * (1 + TOLERANCE):
+                found.append(f"{name}: {count} instructions, {budget} are its budget")
+        print(f"{name:26} {count:7}  {note}")
+    return found
+
+
+def main() -> int:
+    for tool in ("valgrind", "gcc"):
+        if shutil.which(tool) is None:
+            raise SystemExit(f"budget: {tool} is not there")
+    os.environ["PYTHONHASHSEED"] = "0"
+    with tempfile.TemporaryDirectory(prefix="budget") as name:
+        folder = Path(name)
+        marks = folder / "marks.so"
+        subprocess.run(["gcc", "-O2", "-shared", "-fPIC", "-o", str(marks), str(HERE / "marks.c")], check=True)
+        os.environ[MARKS[0]] = str(marks)
+        os.environ["PYTHONPATH"] = os.pathsep.join([str(HERE), os.environ.get("PYTHONPATH", "")])
+        generate = [sys.executable, "-m", "pynto.audit.cli", "generate", "served:Target"]
+        subprocess.run([*generate, "-o", str(folder / "policy.json")], check=True, capture_output=True, cwd=HERE)
+        echoes, refusals = count_server(folder)
+        (folder / "socket").unlink()
+        client = count_client(folder)
+    counts = stages(echoes, refusals, client)
+    here = environment()
+    known = json.loads(BUDGETS.read_text()) if BUDGETS.exists() else {"environment": here, "instructions": {}}
+    is_known = known["environment"] == here
+    found = broken_rules(counts) + compare(counts, known["instructions"] if is_known else {})
+    if not is_known:
+        print(f"budget: reported only: the budgets are for {known['environment']}, this is {here}")
+    if "--write" in sys.argv[1:]:
+        BUDGETS.write_text(json.dumps({"environment": here, "instructions": counts}, indent=2) + "\n")
+    for each in found:
+        print(f"budget: {each}", file=sys.stderr)
+    return 1 if found else 0
+
+
+sys.exit(main())
