@@ -1,6 +1,6 @@
 """tools/bench: Pynto beside its peers and the physical limit, in one run.
 
-    tools/bench --quick                     under two minutes
+    tools/bench --quick                     under two minutes; writes the figures of docs/performance.md
     tools/bench --full --plots docs/performance
     tools/bench --cases echo,three --peers limit,pynto --transports unix
 
@@ -17,6 +17,7 @@ import tempfile
 from pathlib import Path
 
 import measure
+import page
 import report
 from cases import CASES, EXTRAS
 from processes import PEERS, Failed
@@ -40,13 +41,17 @@ def _parser() -> argparse.ArgumentParser:
         prog="tools/bench", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     size = parser.add_mutually_exclusive_group()
-    size.add_argument("--quick", action="store_true", help="a few short rounds (the default)")
+    size.add_argument(
+        "--quick",
+        action="store_true",
+        help="a few short rounds (the default); with all cases, peers and transports it writes docs/performance.md",
+    )
     size.add_argument(
         "--full", action="store_true", help="longer rounds, large blobs, growth curves: under twenty minutes"
     )
     parser.add_argument("--cases", metavar="A,B", help="only these: " + ", ".join(_NAMES))
     parser.add_argument("--peers", metavar="A,B", help="only these: " + ", ".join(PEERS))
-    parser.add_argument("--transports", metavar="A,B", help="unix, tcp")
+    parser.add_argument("--transports", metavar="A,B", help="unix, tcp, pynto (encrypted)")
     parser.add_argument("--across", action="store_true", help="servers and clients on different processors")
     parser.add_argument("--json", type=Path, metavar="FILE", help="JSON lines, one for each case of each peer")
     parser.add_argument("--plots", type=Path, metavar="FOLDER", help="SVG pictures")
@@ -62,15 +67,16 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="bench") as folder:
         plan = measure.Plan(
             peers=_chosen(arguments.peers, PEERS, "peer"),
-            transports=_chosen(arguments.transports, ("unix", "tcp"), "transport"),
+            transports=_chosen(arguments.transports, ("unix", "tcp", "pynto"), "transport"),
             cases=tuple(case for case in CASES if case.name in names and (arguments.full or not case.is_slow)),
             extras=frozenset(each for each in EXTRAS if each in names and (arguments.full or each != "growth")),
             rounds=7 if arguments.full else 3,
             seconds=0.5 if arguments.full else 0.1,
             cpus=(processors[0], processors[-1] if arguments.across else processors[0]),
-            clients_seconds=4.0 if arguments.full else 1.0,
+            clients_seconds=4.0 if arguments.full else 0.5,
             folder=Path(folder),
             limit=arguments.limit,
+            is_whole=arguments.full or arguments.cases is not None,
         )
 
         def say(text: str) -> None:
@@ -84,6 +90,10 @@ def main() -> int:
     print(report.table(rows), end="")
     if arguments.json is not None:
         arguments.json.write_text("".join(row.as_json() + "\n" for row in rows))
+    is_whole = not (arguments.cases or arguments.peers or arguments.transports or arguments.across)
+    if arguments.quick and is_whole:
+        for path in page.write(rows):
+            print(f"wrote {path}", file=sys.stderr)
     if arguments.plots is not None:
         for path in report.plot(rows, arguments.plots):
             print(f"wrote {path}", file=sys.stderr)

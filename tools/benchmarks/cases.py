@@ -15,10 +15,11 @@ class Case:
     size: int = 0  # bytes of a blob; its rate is shown in MB/s, both ways counted once
     count_max: int = 10_000_000
     is_slow: bool = False  # left out of --quick
+    is_core: bool = False  # --quick measures it over every transport, the others over Unix sockets alone
 
 
 CASES = (
-    Case("echo", "echo", "echo(int)"),
+    Case("echo", "echo", "echo(int)", is_core=True),
     Case("echo_bound", "echo_bound", "echo(int), method fetched before"),
     Case("three", "three", "three arguments"),
     Case("text", "text", "1 KiB of text, there and back"),
@@ -28,12 +29,12 @@ CASES = (
     Case("callback", "callback", "callback from the server"),
     Case("generator", "generator", "items of a generator, one by one"),
     Case("read_ahead", "read_ahead", "items of an iterator, read ahead"),
-    Case("pipelined", "pipelined", "calls in batches of 100"),
+    Case("pipelined", "pipelined", "calls in batches of 100", is_core=True),
     Case("one_way", "one_way", "one-way calls"),
-    Case("blob_1m", "blob", "1 MiB of bytes, there and back", size=MIB),
+    Case("blob_1m", "blob", "1 MiB of bytes, there and back", size=MIB, is_core=True),
     Case("blob_64m", "blob", "64 MiB of bytes, there and back", size=64 * MIB, count_max=4),
     Case("blob_512m", "blob", "512 MiB of bytes, there and back", size=512 * MIB, count_max=1, is_slow=True),
-    Case("connect", "connect", "connect, call, close", count_max=5_000),
+    Case("connect", "connect", "connect, call, close", count_max=5_000, is_core=True),
 )
 
 # Measured in a way of their own.

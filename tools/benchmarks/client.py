@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import importlib
 import json
+import resource
 import sys
 import threading
 import time
@@ -54,6 +55,8 @@ def _run(kind: Any, client: Any, address: str, order: dict[str, Any]) -> dict[st
 
 def main() -> None:
     name, address = sys.argv[1:]
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     kind = importlib.import_module(f"peers.{name}_peer").Client
     client = kind(address)
     cases = [each for each in dir(kind) if not each.startswith("_") and each not in _HIDDEN]

@@ -78,6 +78,10 @@ class Process:
         status = Path(f"/proc/{self.popen.pid}/smaps_rollup").read_text()
         return 1024 * int(status.partition("Rss:")[2].split()[0])
 
+    def processor_seconds(self) -> float:
+        fields = Path(f"/proc/{self.popen.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def end(self) -> None:
         if self.popen.poll() is None:
             self.popen.kill()
@@ -94,15 +98,20 @@ class Pair:
         self, peer: str, transport: str, folder: Path, limit: Path, cpus: tuple[int | None, int | None]
     ) -> None:
         self.peer = peer
-        self.address = f"unix://{folder}/{peer}.sock" if transport == "unix" else f"tcp://127.0.0.1:{_free_port()}"
+        if transport == "unix":
+            self.address = f"unix://{folder}/{peer}.sock"
+        else:
+            scheme = "pynto" if transport == "pynto" and peer == "pynto" else "tcp"
+            self.address = f"{scheme}://127.0.0.1:{_free_port()}"
         self._limit = limit
         self.cpus = cpus
         self.server = Process(self._command("serve"), cpus[0])
         self.client: Process | None = None
         self.cases: frozenset[str] = frozenset()
         try:
-            while self.server.line(30.0) != "ready":
-                pass
+            while (line := self.server.line(30.0)) != "ready":
+                if line.startswith("address "):  # one with what lets a client in
+                    self.address = line.removeprefix("address ")
             self.client = self.more_clients(1)[0]
         except BaseException:
             self.end()

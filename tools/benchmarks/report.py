@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from cases import CASES
@@ -52,10 +53,12 @@ def table(rows: list[Row]) -> str:
     failures = [row for row in rows if row.error]
     if failures:
         lines += ["", *(f"* {row.peer} over {row.transport}, {row.case}: {row.error}" for row in failures)]
-    growth = [row for row in rows if row.case.startswith(("after_", "with_"))]
+    growth = [row for row in rows if row.case.startswith(("after_", "with_", "references_"))]
     if growth:
-        lines += ["", "| growth | us a call |", "| --- | ---: |"]
-        lines += [f"| {row.case.replace('_', ' ')} | {row.median:.1f} |" for row in growth]
+        lines += ["", "| growth | |", "| --- | ---: |"]
+        for row in growth:
+            unit = "us a call" if row.unit == "us" else "s of the server's time for a million"
+            lines.append(f"| {row.case.replace('_', ' ')} | {row.median:.2f} {unit} |")
     return "\n".join(lines).strip() + "\n"
 
 
@@ -94,3 +97,52 @@ def plot(rows: list[Row], folder: Path) -> list[Path]:
         pyplot.close(figure)
         made.append(path)
     return made
+
+
+# A stage, as the picture shows it, and what it is made of: counts of tests/budget, those with a minus taken off.
+_STAGES = {
+    "server": (
+        ("scan", ("scan",)),
+        ("policy and quotas", ("policy_and_quotas",)),
+        ("decode and encode", ("decode", "encode")),
+        ("session, runtime, binding", ("server_echo", "-scan", "-policy_and_quotas", "-decode", "-encode")),
+        ("Python and the C library", ("server_echo_with_python", "-server_echo")),
+    ),
+    "client": (
+        ("session, runtime, binding", ("client_echo",)),
+        ("Python and the C library", ("client_echo_with_python", "-client_echo")),
+    ),
+}
+
+
+def plot_stages(budgets: Path, folder: Path) -> Path:
+    """Where the instructions of an echo go, at each end."""
+    import matplotlib
+
+    matplotlib.use("svg")
+    matplotlib.rcParams["svg.hashsalt"] = "pynto"
+    from matplotlib import pyplot
+
+    counts = json.loads(budgets.read_text())["instructions"]
+    colours: dict[str, str] = {}
+    figure, axes = pyplot.subplots(figsize=(9, 2.2))
+    for end, stages in _STAGES.items():
+        left = 0
+        for title, parts in stages:
+            width = sum(-counts[part[1:]] if part.startswith("-") else counts[part] for part in parts)
+            colour = colours.setdefault(title, f"C{len(colours)}")
+            axes.barh(end, width, left=left, color=colour, label=title)
+            left += width
+    handles, labels = axes.get_legend_handles_labels()
+    unique = dict(zip(labels, handles, strict=True))
+    axes.legend(
+        unique.values(), unique.keys(), fontsize="small", ncols=3, loc="upper center", bbox_to_anchor=(0.5, -0.3)
+    )
+    axes.invert_yaxis()
+    axes.set_xlabel("instructions in user space for one echo(int)")
+    figure.tight_layout()
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "stages.svg"
+    figure.savefig(path, metadata={"Date": None})
+    pyplot.close(figure)
+    return path

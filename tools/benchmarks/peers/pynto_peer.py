@@ -9,6 +9,7 @@ from typing import Any
 import pynto
 from peers.plain import Plain
 from pynto.audit.cli import main as pynto_policy
+from pynto.state import State
 from served import Target
 
 QUOTAS = {
@@ -27,7 +28,12 @@ def serve(address: str) -> None:
         policy = Path(folder, "policy.json")
         if pynto_policy(["generate", "served:Target", "-o", str(policy)]) != 0:
             raise SystemExit("the policy of what is served could not be made")
-        server = pynto.Server(Target(), policy=policy, listen=address, quotas=QUOTAS, connections=20_000)
+        options: dict[str, Any] = {}
+        if address.startswith("pynto://"):
+            options["state"] = state = State(Path(folder, "state"))
+            where = address.removeprefix("pynto://")
+            print("address", state.address(where, state.new_capability()))
+        server = pynto.Server(Target(), policy=policy, listen=address, quotas=QUOTAS, connections=20_000, **options)
     print("ready", flush=True)
     server.run()
 
@@ -71,6 +77,10 @@ class Client(Plain):
         for _ in range(n):
             with self.open() as connection:
                 connection.root.echo(1)
+
+    def free(self, n: int) -> None:
+        self.held.clear()
+        self.target.echo(n)
 
     def idle(self, n: int) -> None:
         self.held += [self.open() for _ in range(n)]
