@@ -830,15 +830,14 @@ static bool look_around(struct pyn_server *server, const struct pyn_link *link)
  */
 static void linger(struct pyn_server *server, struct pyn_link *link, struct pyn_dwell *dwell, uint64_t until)
 {
-    for (int asked = 1; pyn_dwell_may(dwell) && !atomic_load(&link->is_over); asked++) {
-        const uint64_t from = pyn_now();
+    for (int asked = 1; !atomic_load(&link->is_over) && pyn_dwell_may(dwell); asked++) {
         bool came = false;
-        if (from >= until || is_stopping(server) || !pyn_server_is_ours(server)) {
+        if (dwell->from >= until || is_stopping(server) || !pyn_server_is_ours(server)) {
             return;
         }
         do {
             came = serve_link(link, false);
-        } while (!came && pyn_dwell_yield(from));
+        } while (!came && pyn_dwell_yield(dwell));
         pyn_dwell_note(dwell, came);
         if (!came) {
             return;

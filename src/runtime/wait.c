@@ -141,15 +141,14 @@ static pyn_status leave_over(struct pyn_link *link, struct pyn_waiter *waiter)
 /* An answer may come within a moment: it is looked for before this thread goes to sleep. 0: nothing came. */
 static ssize_t dwell(struct pyn_link *link, uint8_t *scratch, uint64_t deadline)
 {
-    const uint64_t from = pyn_now();
     ssize_t n = 0;
 
-    if ((deadline != 0 && deadline < from + PYN_DWELL_NS) || !pyn_dwell_may(&link->dwell)) {
+    if ((deadline != 0 && deadline < pyn_now() + PYN_DWELL_NS) || !pyn_dwell_may(&link->dwell)) {
         return 0;
     }
     do {
         n = recv(link->in, scratch, READ_AT_ONCE, MSG_DONTWAIT);
-    } while (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK) && pyn_dwell_yield(from));
+    } while (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK) && pyn_dwell_yield(&link->dwell));
     pyn_dwell_note(&link->dwell, n > 0);
     return n > 0 ? n : 0;
 }
@@ -463,7 +462,6 @@ static bool take_if_here(struct pyn_link *link, struct pyn_waiter *waiter, struc
 
 bool pyn_link_expect_soon(struct pyn_link *link, struct pyn_waiter *waiter, struct pyn_came *came)
 {
-    const uint64_t from = pyn_now();
     bool is_here = false;
 
     if (!pyn_dwell_may(&link->dwell)) {
@@ -472,7 +470,7 @@ bool pyn_link_expect_soon(struct pyn_link *link, struct pyn_waiter *waiter, stru
     do {
         pyn_server_look(link);
         is_here = take_if_here(link, waiter, came);
-    } while (!is_here && !atomic_load(&link->is_over) && pyn_dwell_yield(from));
+    } while (!is_here && !atomic_load(&link->is_over) && pyn_dwell_yield(&link->dwell));
     pyn_dwell_note(&link->dwell, is_here);
     return is_here;
 }

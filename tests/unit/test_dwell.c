@@ -29,7 +29,7 @@ static void each_time_in_vain_leaves_out_twice_as_many_up_to_a_bound(void **stat
     struct pyn_dwell dwell = {0};
 
     for (uint32_t failed = 1; failed < 40; failed++) {
-        const uint32_t most = failed < PYN_DWELL_SKIPS_LOG2 ? failed : PYN_DWELL_SKIPS_LOG2;
+        const uint32_t most = failed < PYN_DWELL_VAIN_LOG2 ? failed : PYN_DWELL_VAIN_LOG2;
         pyn_dwell_note(&dwell, false);
         assert_int_equal(left_out(&dwell), (UINT32_C(1) << most) - 1);
     }
@@ -51,11 +51,37 @@ static void one_that_pays_makes_up_for_all_that_did_not(void **state)
 
 static void it_ends_when_its_time_is_over_and_not_ahead_of_that(void **state)
 {
-    const uint64_t from = pyn_now();
+    struct pyn_dwell dwell = {0};
 
-    while (pyn_dwell_yield(from)) {}
-    assert_true(pyn_now() - from >= PYN_DWELL_NS);
-    assert_false(pyn_dwell_yield(from));
+    assert_true(pyn_dwell_may(&dwell));
+    while (pyn_dwell_yield(&dwell)) {}
+    assert_true(pyn_now() - dwell.from >= PYN_DWELL_NS);
+    assert_false(pyn_dwell_yield(&dwell));
+}
+
+/* One wait in which the processor was away for so long. */
+static uint32_t left_out_after(struct pyn_dwell *dwell, uint64_t away)
+{
+    assert_true(pyn_dwell_may(dwell));
+    (void)pyn_dwell_yielded(dwell, 1000, 1000 + away);
+    pyn_dwell_note(dwell, true);
+    return left_out(dwell);
+}
+
+static void a_processor_that_comes_back_late_is_not_given_away_for_long(void **state)
+{
+    struct pyn_dwell dwell = {0};
+
+    assert_int_equal(left_out_after(&dwell, PYN_DWELL_LATE_NS - 1), 0);
+    assert_int_equal(left_out_after(&dwell, PYN_DWELL_LATE_NS), 0);
+    assert_int_equal(left_out_after(&dwell, PYN_DWELL_LATE_NS + 1), 1023);
+    assert_int_equal(left_out_after(&dwell, PYN_DWELL_LATE_NS + 1), 2047);
+    for (int i = 0; i < 10; i++) {
+        (void)left_out_after(&dwell, PYN_DWELL_LATE_NS + 1);
+    }
+    assert_int_equal(left_out_after(&dwell, PYN_DWELL_LATE_NS + 1), 16383); /* and no more */
+    assert_int_equal(left_out_after(&dwell, 1000), 0); /* one that pays makes up for a part of it */
+    assert_int_equal(left_out_after(&dwell, PYN_DWELL_LATE_NS + 1), 16383);
 }
 
 int main(void)
@@ -65,6 +91,7 @@ int main(void)
         cmocka_unit_test(each_time_in_vain_leaves_out_twice_as_many_up_to_a_bound),
         cmocka_unit_test(one_that_pays_makes_up_for_all_that_did_not),
         cmocka_unit_test(it_ends_when_its_time_is_over_and_not_ahead_of_that),
+        cmocka_unit_test(a_processor_that_comes_back_late_is_not_given_away_for_long),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
