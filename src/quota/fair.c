@@ -9,6 +9,8 @@
 static const uint64_t GUESS_FIRST = UINT64_C(1000000); /* of who has had no turn yet */
 static const uint64_t GUESS_MOST = UINT64_C(
     100000000); /* nobody is kept waiting for longer because of what it has asked for before */
+static const uint64_t SAVED_MOST = UINT64_C(
+    1000000); /* by who asks for little: for when many come up at nearly the same place, and virtual time stands */
 static const uint64_t OWED_MOST = UINT64_C(10000000000); /* nor because of what a turn took */
 
 /* ---- the heap ---- */
@@ -101,7 +103,7 @@ static uint64_t later(uint64_t a, uint64_t b)
  * when nothing is known of it. */
 static uint64_t floor_of(const struct pyn_fair *fair, const struct pyn_entry *entry)
 {
-    const uint64_t less = entry->is_known ? entry->guess + 1 : 0;
+    const uint64_t less = entry->is_known ? entry->guess + SAVED_MOST : 0;
 
     return fair->now > less ? fair->now - less : 0;
 }

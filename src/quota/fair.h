@@ -3,7 +3,7 @@
  *
  * Each has an account in virtual time, which goes on by what a turn took, divided by its weight. The next turn is that of whoever is least far, what its turn
  * will probably take counted in: who asks for little is served ahead of who asks for much, and nobody is behind for longer than its own turns, and the one
- * that runs, account for. Who has not waited for a while has saved nothing by it; and when nobody waits, nobody owes anything any more.
+ * that runs, account for. Who has not waited for a while has saved a millisecond by it, and no more; and when nobody waits, nobody owes anything any more.
  *
  * Owns:    nothing: an entry is part of whatever waits, and stays where it is as long as it is in. Nothing is allocated, adding cannot fail.
  * Units:   nanoseconds; a weight is PYN_FAIR_WEIGHT for an ordinary share.
