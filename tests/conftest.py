@@ -232,6 +232,7 @@ def every_line(monkeypatch: pytest.MonkeyPatch) -> None:
     bucket = errors._Bucket()
     bucket.tokens = 1e9
     monkeypatch.setattr(errors, "_bucket", bucket)
+    monkeypatch.setattr(errors, "_buckets", type(errors._buckets)())
     monkeypatch.setattr(errors, "_LINES_AT_ONCE", 1e9)
 
 

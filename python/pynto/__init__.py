@@ -16,6 +16,7 @@ from pynto.client import Connection, Peer, StdStreamConnection, connect, connect
 from pynto.deadlines import deadline
 from pynto.errors import DeadlineExceeded, Disconnected, ProtocolError, QuotaExceeded, Refused, RemoteError
 from pynto.policy import Policy
+from pynto.quotas import QuotaClass
 from pynto.reconnecting import Reconnecting
 from pynto.server import Server, pair, serve
 from pynto.state import State, narrowed
@@ -32,6 +33,7 @@ __all__ = [
     "Policy",
     "Promise",
     "ProtocolError",
+    "QuotaClass",
     "QuotaExceeded",
     "Reconnecting",
     "Refused",

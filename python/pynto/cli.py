@@ -12,9 +12,9 @@ import sys
 from collections.abc import Sequence
 
 from pynto import __version__
-from pynto.commands import cap, connect, keygen, ping, serve
+from pynto.commands import cap, connect, keygen, ping, serve, top
 
-_COMMANDS = (serve, connect, ping, keygen, cap)
+_COMMANDS = (serve, connect, ping, keygen, cap, top)
 
 _EPILOG = """\
 a policy comes first:

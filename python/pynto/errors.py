@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import secrets
+import threading
 import time
 import traceback
+from collections import OrderedDict
 
 __all__ = ["DeadlineExceeded", "Disconnected", "ProtocolError", "QuotaExceeded", "Refused", "RemoteError"]
 
@@ -76,14 +78,16 @@ class RemoteError(Exception):
 class _Bucket:
     """A few log lines a second, however many a peer provokes."""
 
-    def __init__(self) -> None:
-        self.tokens = _LINES_AT_ONCE
+    def __init__(self, share: float = 1.0) -> None:
+        self.share = share
+        self.tokens = _LINES_AT_ONCE * share
         self.at = time.monotonic()
         self.dropped = 0
 
     def take(self) -> bool:
         now = time.monotonic()
-        self.tokens = min(_LINES_AT_ONCE, self.tokens + (now - self.at) * _LINES_PER_SECOND)
+        most = _LINES_AT_ONCE * self.share
+        self.tokens = min(most, self.tokens + (now - self.at) * _LINES_PER_SECOND * self.share)
         self.at = now
         if self.tokens < 1.0:
             self.dropped += 1
@@ -93,6 +97,32 @@ class _Bucket:
 
 
 _bucket = _Bucket()
+_buckets: OrderedDict[str, _Bucket] = OrderedDict()  # of peers, who was heard of last at the end
+_PEERS_MAX = 1024
+_PEERS_SHARE = 0.2  # of all lines, for one peer: others are heard of as well
+_lock = threading.Lock()
+
+
+def _peer() -> str:
+    """Whose call this is."""
+    from pynto import _core
+    from pynto.threads import served_for
+
+    caller = _core.caller() or served_for.get(None)
+    return f"{caller[1]} {caller[2]}" if caller is not None else ""
+
+
+def _may_log(peer: str) -> bool:
+    with _lock:
+        own = _buckets.pop(peer, None) or _Bucket(_PEERS_SHARE)
+        _buckets[peer] = own
+        while len(_buckets) > _PEERS_MAX:
+            _buckets.popitem(last=False)
+        if own.take() and _bucket.take():
+            return True
+        _bucket.dropped += own.dropped
+        own.dropped = 0
+        return False
 
 
 def escaped(text: str) -> str:
@@ -112,14 +142,22 @@ def _text(error: BaseException) -> str:
         return "<no text>"
 
 
+def _note_dropped() -> None:
+    from pynto import _core
+
+    _core.note_dropped_line()
+
+
 def log_incident(operation: str, error: BaseException) -> str:
     """Log what was withheld from the peer, on one line; its id is what the peer gets."""
-    incident = secrets.token_hex(8)
-    if _bucket.take():
+    incident, peer = secrets.token_hex(8), _peer()
+    if _may_log(peer):
         if _bucket.dropped:
             _log.warning("%d incidents were not logged", _bucket.dropped)
             _bucket.dropped = 0
         line = f"incident {incident}: {operation}: {type(error).__qualname__}: {_text(error)} at {_where(error)}"
-        _log.error("%s", escaped(line))
+        _log.error("%s", escaped(line), extra={"pynto": {"incident": incident, "peer": escaped(peer)}})
         _log.debug("incident %s", incident, exc_info=error)
+    else:
+        _note_dropped()
     return incident

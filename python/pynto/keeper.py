@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from pynto import _core
 from pynto.errors import escaped
@@ -19,7 +19,10 @@ _FAULTS = (OSError, ValueError, sqlite3.Error)
 class Keeper:
     """Call it in a thread of its own; it ends when the door is closed."""
 
-    def __init__(self, core: _core.Server, state: State, revoked: Callable[[bytes], None]) -> None:
+    def __init__(
+        self, core: _core.Server, state: State, revoked: Callable[[bytes], None], classes: Collection[str]
+    ) -> None:
+        self._classes = classes
         self._core = core
         self._state = state
         self._revoked = revoked  # who else is to know
@@ -35,6 +38,9 @@ class Keeper:
         self._take_back(self._grants - wanted, wanted)
         for grant in wanted - self._grants:
             self._state.door.grant(**vars(grant))
+        unknown = {grant.quota_class for grant in wanted if grant.quota_class} - set(self._classes)
+        for name in sorted(unknown):  # the core lets nobody in by it; somebody should know why
+            _log.error("there is no quota class %s: nobody comes in who was granted it", escaped(name))
         self._grants = wanted
         self._version = version
 

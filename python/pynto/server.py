@@ -15,12 +15,13 @@ from functools import partial
 from types import FrameType, TracebackType
 from typing import Any
 
-from pynto import _core
+from pynto import _core, admin
 from pynto.auditlog import AuditLog
 from pynto.client import Connection, _by_name, _fd_of
 from pynto.errors import escaped
 from pynto.keeper import Keeper
 from pynto.policy import Policy, as_policy
+from pynto.quotas import BUILT_IN_CLASSES, QuotaClass, as_core
 from pynto.state import State
 from pynto.threads import shared_loop, start_thread
 
@@ -48,6 +49,7 @@ class Server:
     costs, as in ``{"chat:Room.search": 50}``, of the units that the quota ``cost_per_second`` counts; each other costs 1.
     per_source: connections that one address may have, of IPv6 one /64, over TCP, WebSockets and ``pynto://``. None: a quarter of connections, and as
     many as there are for 127.0.0.1 and ::1, behind which a proxy may stand for everybody.
+    classes: what differs from quotas for those who are in a class (see docs/quotas.md), by its name.
 
     state: the folder of a server at ``pynto://host:port``, where its key is, and what it has granted (see pynto.State); with one, TCP
     beyond this machine is encrypted.
@@ -77,12 +79,15 @@ class Server:
         exits_stuck: bool = False,
         costs: Mapping[str, int] | None = None,
         per_source: int | None = None,
+        classes: Mapping[str, QuotaClass] | None = None,
     ) -> None:
         self.policy = as_policy(policy)
         if not self._is_checked:
             check_drift(self.policy)
         _log.info("policy sha256:%s", self.policy.sha256)
         self.state = state if state is None or isinstance(state, State) else State(state)
+        self._limit = connections
+        self._admin: Server | None = None
         self._threads: list[threading.Thread] = []
         self._keeping: threading.Thread | None = None
         self._lock = threading.Lock()
@@ -100,11 +105,16 @@ class Server:
             exits_stuck=exits_stuck,
             costs=costs,
             per_source=per_source or 0,
+            classes=as_core(classes or {}),
             **self._core_options,
         )
         if self._core.unlimited_memory is not None:
             _log.warning("%s", self._core.unlimited_memory)
-        self._keeper = None if self.state is None else Keeper(self._core, self.state, self._revoked)
+        self._keeper = (
+            None
+            if self.state is None
+            else Keeper(self._core, self.state, self._revoked, {*BUILT_IN_CLASSES, *(classes or {})})
+        )
         if self._keeper is not None:
             self._keeper.load()
         addresses = [listen] if isinstance(listen, str) else list(listen)
@@ -144,6 +154,9 @@ class Server:
             return
         self._closed = True
         self._core.stop()
+        self._core.hide_metrics()
+        if self._admin is not None:
+            self._admin.close()
         with self._lock:
             threads = list(self._threads)
         for thread in threads:
@@ -180,6 +193,38 @@ class Server:
             self._core.adopt(in_fd, in_fd, peer)
         else:
             self._core.adopt(stream, stream if out_fd < 0 else out_fd, peer, peer == "stdio")
+
+    def show_metrics(self, address: str, *, anywhere: bool = False) -> str:
+        """Serve metrics to Prometheus at ``127.0.0.1:9117`` or ``unix:///path``, until close(); the address that was bound.
+
+        They are served by a thread that needs no interpreter: also while a call computes. anywhere: beyond this machine is wanted.
+        """
+        return self._core.show_metrics(address if "://" in address else f"tcp://{address}", anywhere)
+
+    def metrics(self) -> str:
+        """The same text, now."""
+        return self._core.metrics()
+
+    def admit(self, address: str) -> str:
+        """Let an operator look at this server at ``unix:///path``, with ``pynto top``; the address. The socket's folder is its owner's alone.
+
+        PermissionError: it is not. ValueError: that is another kind of address.
+        """
+        if self._admin is not None:
+            raise ValueError("there is an admin already")
+        admin.check_place(address)
+        roots = {"admin": admin.Admin(self, self._limit), "control": admin.Control(self)}
+        made = Server(roots, policy=admin.POLICY, listen=address, quotas=admin.QUOTAS, connections=admin.CONNECTIONS)
+        self._admin = made.start()
+        return made.address
+
+    def connections(self) -> list[dict[str, Any]]:
+        """Everybody who is connected: number, peer, principal, class, transport, age, and what each of them has had and holds."""
+        return self._core.connections()
+
+    def disconnect(self, number: int) -> bool:
+        """End the connection of this number; False: there is none."""
+        return self._core.disconnect(number)
 
     def stats(self) -> dict[str, int]:
         """Connections, threads, calls."""
@@ -250,8 +295,9 @@ class _Logger:
 
     def __call__(self) -> None:
         while (entry := self._core.next_line()) is not None:
-            line, dropped = entry
-            _log.info("%s", escaped(line))
+            connection, peer, text, dropped = entry
+            told = {"connection": connection, "peer": escaped(peer)} if peer else {}
+            _log.info("%s", escaped(f"{peer}: {text}" if peer else text), extra={"pynto": told})
             if dropped:
                 _log.warning("%d lines were not logged", dropped)
 

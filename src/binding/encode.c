@@ -151,6 +151,17 @@ int pyn_encode_open(struct pyn_encoder *encoder)
     return encoder->depth > encoder->peer.depth_max ? no_room("depth", encoder->peer.depth_max) : 0;
 }
 
+int pyn_encode_keys(struct pyn_encoder *encoder, size_t count)
+{
+    encoder->key_count += count;
+    return encoder->key_count > encoder->peer.key_max ? no_room("keys", encoder->peer.key_max) : 0;
+}
+
+int pyn_encode_items(const struct pyn_encoder *encoder, size_t count)
+{
+    return count > encoder->peer.key_max ? no_room("keys", encoder->peer.key_max) : 0;
+}
+
 int pyn_encode_array(struct pyn_encoder *encoder, size_t count, const enum pyn_tag *tag)
 {
     pyn_status st = PYN_OK;

@@ -17,6 +17,8 @@
 int pyn_encode_open(struct pyn_encoder *encoder);
 /* This and pyn_encode_more(), for the head of an array of count items, and ahead of them the tag, which may be NULL. */
 int pyn_encode_array(struct pyn_encoder *encoder, size_t count, const enum pyn_tag *tag);
+/* A set, or a dict as an array, of so many items. */
+int pyn_encode_items(const struct pyn_encoder *encoder, size_t count);
 /* id was exported for these bytes: it is taken back unless they are sent. */
 int pyn_encoder_remember_id(struct pyn_encoder *encoder, uint64_t id);
 

@@ -24,7 +24,14 @@ int pyn_encode_tuple(struct pyn_encoder *encoder, PyObject *value, const struct 
 static int encode_items(struct pyn_encoder *encoder, PyObject *value, const struct pyn_type *item, enum pyn_tag tag)
 {
     PyObject *items = PySequence_Tuple(value);
-    int result = items != NULL ? pyn_encode_array(encoder, (size_t)PyTuple_GET_SIZE(items), &tag) : -1;
+    int result = items != NULL ? 0 : -1;
+
+    if (result == 0 && tag != PYN_TAG_LIST) {
+        result = pyn_encode_items(encoder, (size_t)PyTuple_GET_SIZE(items));
+    }
+    if (result == 0) {
+        result = pyn_encode_array(encoder, (size_t)PyTuple_GET_SIZE(items), &tag);
+    }
 
     for (Py_ssize_t i = 0; result == 0 && i < PyTuple_GET_SIZE(items); i++) {
         PyObject *one = PyTuple_GET_ITEM(items, i);
@@ -74,18 +81,26 @@ static int encode_dict(struct pyn_encoder *encoder, PyObject *value, const struc
     PyObject *item = NULL;
     Py_ssize_t at = 0;
     enum pyn_tag tag = PYN_TAG_DICT;
+    size_t keys = 0; /* of a map, which is open until its last value is there */
     int result = -1;
 
     if (copy == NULL) {
         return -1;
     }
     if (has_plain_keys(copy)) {
+        keys = (size_t)PyDict_GET_SIZE(copy);
         result = pyn_encode_open(encoder);
+        if (pyn_encode_keys(encoder, keys) != 0) {
+            result = -1;
+        }
         if (result == 0) {
             result = pyn_packed(encoder, pyn_pack_map(&encoder->buf, (size_t)PyDict_GET_SIZE(copy)));
         }
     } else {
-        result = pyn_encode_array(encoder, 2 * (size_t)PyDict_GET_SIZE(copy), &tag);
+        result = pyn_encode_items(encoder, (size_t)PyDict_GET_SIZE(copy));
+        if (result == 0) {
+            result = pyn_encode_array(encoder, 2 * (size_t)PyDict_GET_SIZE(copy), &tag);
+        }
     }
     while (result == 0 && PyDict_Next(copy, &at, &key, &item)) {
         result = encode_pair(encoder, key, types != NULL ? types[0] : NULL);
@@ -93,6 +108,7 @@ static int encode_dict(struct pyn_encoder *encoder, PyObject *value, const struc
             result = encode_pair(encoder, item, types != NULL ? types[1] : NULL);
         }
     }
+    encoder->key_count -= keys;
     Py_DECREF(copy);
     return result;
 }

@@ -89,8 +89,7 @@ PyObject *pyn_server_attend_to(PyObject *self, PyObject *args)
     struct pyn_server *server = pyn_server_of(self);
     const struct pyn_websocket_config websocket = {.is_server = true,
                                                    .path = "/", /* it was asked for already */
-                                                   .message_max = pyn_server_quotas(server)->limits.message_max +
-                                                                  PYN_LAYER_CHUNK,
+                                                   .message_max = pyn_server_message_max(server) + PYN_LAYER_CHUNK,
                                                    .random = random_bytes};
     int control = -1;
 

@@ -91,6 +91,17 @@ static PyObject *core_quotas(PyObject *Py_UNUSED(module), PyObject *args)
     return pyn_quotas_dict(&quotas);
 }
 
+static PyObject *core_quota_table(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
+{
+    return pyn_quotas_table();
+}
+
+static PyObject *core_note_dropped_line(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
+{
+    pyn_log_note_dropped();
+    Py_RETURN_NONE;
+}
+
 static PyObject *core_is_netref(PyObject *Py_UNUSED(module), PyObject *value)
 {
     return PyBool_FromLong(pyn_netref_is(value));
@@ -192,6 +203,10 @@ static PyMethodDef core_functions[] = {
      "canonical_policy(json)\n--\n\nbytes: the one file of this policy. ValueError: it is none."},
     {"quotas", core_quotas, METH_VARARGS,
      "quotas(changes=None, client=False)\n--\n\ndict[str, float]: every quota, with its default."},
+    {"note_dropped_line", core_note_dropped_line, METH_NOARGS,
+     "note_dropped_line()\n--\n\nA line was not logged: it is counted."},
+    {"quota_table", core_quota_table, METH_NOARGS,
+     "quota_table()\n--\n\nlist of (name, unit, what, usual, least, most, beyond): of every quota."},
     {"is_netref", core_is_netref, METH_O, "is_netref(value)\n--\n\nbool"},
     {"connection", core_connection_of, METH_O,
      "connection(netref)\n--\n\nThe Connection that it belongs to; of a client's object, at a server: the Peer."},

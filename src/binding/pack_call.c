@@ -60,8 +60,11 @@ static int pack_keywords(struct pyn_encoder *encoder, const struct pyn_op *op, c
                          PyObject *const *values, PyObject *kwnames)
 {
     Py_ssize_t count = kwnames != NULL ? PyTuple_GET_SIZE(kwnames) : 0;
-    int result = pyn_packed(encoder, pyn_pack_map(&encoder->buf, (size_t)count));
+    int result = pyn_encode_keys(encoder, (size_t)count);
 
+    if (result == 0) {
+        result = pyn_packed(encoder, pyn_pack_map(&encoder->buf, (size_t)count));
+    }
     for (Py_ssize_t i = 0; result == 0 && i < count; i++) {
         PyObject *key = PyTuple_GET_ITEM(kwnames, i);
         Py_ssize_t len = 0;
@@ -83,6 +86,7 @@ static int pack_keywords(struct pyn_encoder *encoder, const struct pyn_op *op, c
             result = pack_value(encoder, op, param->type, values[i], "argument ", key);
         }
     }
+    encoder->key_count -= (size_t)count;
     return result;
 }
 

@@ -31,25 +31,26 @@ static int set_one(struct pyn_quotas *quotas, PyObject *name, PyObject *value)
     return 0;
 }
 
-int pyn_quotas_from(PyObject *mapping, enum pyn_role role, struct pyn_quotas *out)
+int pyn_quotas_change(PyObject *mapping, struct pyn_quotas *out)
 {
-    PyObject *items = NULL;
+    PyObject *items = PyMapping_Items(mapping);
     int result = 0;
 
-    *out = pyn_quotas_default();
-    for (size_t i = 0; role == PYN_ROLE_CLIENT && i < sizeof client_defaults / sizeof client_defaults[0]; i++) {
-        (void)pyn_quotas_set(out, pyn_view_of(client_defaults[i].name), client_defaults[i].value);
-    }
-    if (mapping == Py_None) {
-        return 0;
-    }
-    items = PyMapping_Items(mapping);
     for (Py_ssize_t i = 0; items != NULL && result == 0 && i < PyList_GET_SIZE(items); i++) {
         PyObject *pair = PyList_GET_ITEM(items, i);
         result = set_one(out, PyTuple_GET_ITEM(pair, 0), PyTuple_GET_ITEM(pair, 1));
     }
     Py_XDECREF(items);
     return items != NULL ? result : -1;
+}
+
+int pyn_quotas_from(PyObject *mapping, enum pyn_role role, struct pyn_quotas *out)
+{
+    *out = pyn_quotas_default();
+    for (size_t i = 0; role == PYN_ROLE_CLIENT && i < sizeof client_defaults / sizeof client_defaults[0]; i++) {
+        (void)pyn_quotas_set(out, pyn_view_of(client_defaults[i].name), client_defaults[i].value);
+    }
+    return mapping != Py_None ? pyn_quotas_change(mapping, out) : 0;
 }
 
 static int put(PyObject *dict, const char *name, uint64_t value)
@@ -116,4 +117,23 @@ PyObject *pyn_quotas_dict(const struct pyn_quotas *quotas)
         Py_XDECREF(number);
     }
     return dict;
+}
+
+PyObject *pyn_quotas_table(void)
+{
+    static const char *const units[] = {
+        [PYN_UNIT_COUNT] = "count", [PYN_UNIT_BYTES] = "bytes",         [PYN_UNIT_SECONDS] = "seconds",
+        [PYN_UNIT_RATE] = "rate",   [PYN_UNIT_BYTE_RATE] = "byte rate", [PYN_UNIT_BYTES_OR_NONE] = "bytes or none"};
+    const struct pyn_quota_row *row = NULL;
+    PyObject *list = PyList_New(0);
+
+    for (size_t i = 0; list != NULL && (row = pyn_quotas_row(i)) != NULL; i++) {
+        PyObject *told = Py_BuildValue("sssddds", row->name, units[row->unit], row->what, row->usual, row->least,
+                                       row->most, row->beyond);
+        if (told == NULL || PyList_Append(list, told) != 0) {
+            Py_CLEAR(list);
+        }
+        Py_XDECREF(told);
+    }
+    return list;
 }

@@ -1,6 +1,10 @@
 /* server_type.c - pynto._core.Server: roots under a policy, served by every thread that is in run(). */
 #include "call.h"
 
+#include "../runtime/census.h"
+#include "../runtime/metrics.h"
+#include "../runtime/scrape.h"
+
 #include "costs.h"
 #include "endings.h"
 #include "interrupt.h"
@@ -12,19 +16,6 @@
 #include "policy_type.h"
 #include "quotas.h"
 #include "recall.h"
-
-enum { LOG_LINES = 64, LOG_WIDTH = 320 };
-
-/* Lines for the log: written by threads that must not wait, taken out by one that may. What does not fit is counted. */
-struct log_queue {
-    pthread_mutex_t lock;
-    pthread_cond_t filled;
-    char lines[LOG_LINES][LOG_WIDTH];
-    uint32_t first;
-    uint32_t count;
-    uint64_t dropped;
-    bool is_closed;
-};
 
 struct server_object {
     struct pyn_party party; /* first; its book is owned */
@@ -39,8 +30,10 @@ struct server_object {
     PyObject *door;              /* Door, or NULL: nothing at pynto:// */
     PyObject *unlimited; /* str, or NULL: why the Python memory of connections is not limited, as it should be */
     struct pyn_layering *layerings; /* owned: one for each listener */
-    struct log_queue log;
-    struct pyn_trail *trail; /* owned; NULL: no decisions are logged */
+    struct pyn_log *log;            /* owned */
+    struct pyn_classes *classes;    /* owned */
+    struct pyn_scrape *scrape;      /* owned; NULL: nobody asks for metrics */
+    struct pyn_trail *trail;        /* owned; NULL: no decisions are logged */
     struct pyn_notified notified;
 };
 
@@ -51,62 +44,23 @@ static struct server_object *of(PyObject *self)
 
 /* ---- the log ---- */
 
-static void log_line(void *ctx, const char *peer, const char *text)
-{
-    struct log_queue *log = &of(ctx)->log;
-
-    (void)pthread_mutex_lock(&log->lock);
-    if (log->count < LOG_LINES) {
-        char *line = log->lines[(log->first + log->count) % LOG_LINES];
-        (void)PyOS_snprintf(line, LOG_WIDTH, "%s%s%s", peer, peer[0] != '\0' ? ": " : "", text);
-        log->count++;
-        (void)pthread_cond_signal(&log->filled);
-    } else {
-        log->dropped++;
-    }
-    (void)pthread_mutex_unlock(&log->lock);
-}
-
-static bool take_line(struct log_queue *log, char *line, uint64_t *dropped)
-{
-    bool is_there = false;
-
-    (void)pthread_mutex_lock(&log->lock);
-    while (log->count == 0 && !log->is_closed) {
-        (void)pthread_cond_wait(&log->filled, &log->lock);
-    }
-    if (log->count > 0) {
-        memcpy(line, log->lines[log->first], LOG_WIDTH);
-        log->first = (log->first + 1) % LOG_LINES;
-        log->count--;
-        *dropped = log->dropped;
-        log->dropped = 0;
-        is_there = true;
-    }
-    (void)pthread_mutex_unlock(&log->lock);
-    return is_there;
-}
-
 static PyObject *server_next_line(PyObject *self, PyObject *Py_UNUSED(ignored))
 {
-    char line[LOG_WIDTH];
+    struct pyn_log_line line;
     uint64_t dropped = 0;
     bool is_there = false;
 
     Py_BEGIN_ALLOW_THREADS
-    is_there = take_line(&of(self)->log, line, &dropped);
+    is_there = pyn_log_take(of(self)->log, &line, &dropped);
     Py_END_ALLOW_THREADS
-    return is_there ? Py_BuildValue("sK", line, (unsigned long long)dropped) : Py_NewRef(Py_None);
+    return is_there ? Py_BuildValue("KssK", (unsigned long long)line.connection, line.peer, line.text,
+                                    (unsigned long long)dropped)
+                    : Py_NewRef(Py_None);
 }
 
 static PyObject *server_close_log(PyObject *self, PyObject *Py_UNUSED(ignored))
 {
-    struct log_queue *log = &of(self)->log;
-
-    (void)pthread_mutex_lock(&log->lock);
-    log->is_closed = true;
-    (void)pthread_cond_broadcast(&log->filled);
-    (void)pthread_mutex_unlock(&log->lock);
+    pyn_log_close(of(self)->log);
     if (of(self)->trail != NULL) {
         pyn_trail_close(of(self)->trail);
     }
@@ -269,7 +223,7 @@ static int add_roots(struct server_object *self, PyObject *roots)
 }
 
 /* The error that is set is one of the limit's: it stands when somebody has asked for that, else it is told. */
-static int give_up_limit(struct server_object *self, PyObject *asked, struct pyn_quotas *quotas)
+static int give_up_limit(struct server_object *self, PyObject *asked)
 {
     PyObject *error = NULL;
 
@@ -280,23 +234,24 @@ static int give_up_limit(struct server_object *self, PyObject *asked, struct pyn
     error = pyn_taken_exception();
     self->unlimited = error != NULL ? PyObject_Str(error) : NULL;
     Py_XDECREF(error);
-    quotas->max[PYN_Q_MEMORY] = quotas->max[PYN_Q_CALL_MEMORY] = 0;
+    pyn_classes_unlimit_memory(self->classes);
     return self->unlimited != NULL ? 0 : -1;
 }
 
-static int limit_memory(struct server_object *self, PyObject *asked, struct pyn_quotas *quotas)
+static int limit_memory(struct server_object *self, PyObject *asked)
 {
-    if (self->parting != NULL || (quotas->max[PYN_Q_MEMORY] == 0 && quotas->max[PYN_Q_CALL_MEMORY] == 0)) {
+    if (self->parting != NULL || !pyn_classes_limit_memory(self->classes)) {
         return 0; /* no call runs here, or nobody wants it */
     }
-    return pyn_memory_install() == 0 ? 0 : give_up_limit(self, asked, quotas);
+    return pyn_memory_install() == 0 ? 0 : give_up_limit(self, asked);
 }
 
 static int start(struct server_object *self, PyObject *quotas, unsigned connections, unsigned per_source,
                  unsigned threads, bool ends_deserted, bool exits_stuck, double stuck_seconds)
 {
     struct pyn_server_config config = {
-        .host = {.ctx = self, .run = host_run, .sweep = host_sweep, .spawn = host_spawn, .log = log_line},
+        .host = {.ctx = self, .run = host_run, .sweep = host_sweep, .spawn = host_spawn},
+        .classes = self->classes,
         .roots = self->roots,
         .root_count = self->root_count,
         .costs = self->costs,
@@ -305,6 +260,7 @@ static int start(struct server_object *self, PyObject *quotas, unsigned connecti
         .is_near_limited = per_source != 0,
         .thread_max = threads,
         .suspended_max = threads / 4 + 1,
+        .log = self->log,
         .trail = self->trail,
         .door = self->door != NULL ? pyn_door_of(self->door) : NULL,
         .ends_deserted = ends_deserted,
@@ -314,7 +270,7 @@ static int start(struct server_object *self, PyObject *quotas, unsigned connecti
         .parting = self->parting,
     };
 
-    if (pyn_quotas_from(quotas, PYN_ROLE_SERVER, &config.quotas) != 0 || limit_memory(self, quotas, &config.quotas) != 0) {
+    if (limit_memory(self, quotas) != 0) {
         return -1;
     }
     if (pyn_server_new(&config, &self->server) != PYN_OK) {
@@ -349,9 +305,9 @@ struct pyn_server *pyn_server_of(PyObject *self)
 
 static PyObject *server_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = {"policy",  "roots",         "spawn",   "quotas",        "connections",
-                            "threads", "ends_deserted", "audit",   "door",          "exits_stuck",
-                            "costs",   "per_source",    "parting", "stuck_seconds", NULL};
+    static char *names[] = {"policy",        "roots",         "spawn",   "quotas",      "connections", "threads",
+                            "ends_deserted", "audit",         "door",    "exits_stuck", "costs",       "per_source",
+                            "parting",       "stuck_seconds", "classes", NULL};
     struct server_object *self = NULL;
     PyObject *policy = NULL;
     PyObject *roots = NULL;
@@ -367,10 +323,12 @@ static PyObject *server_new(PyTypeObject *type, PyObject *args, PyObject *kwargs
     PyObject *costs = Py_None;
     int is_parting = 0;
     double stuck_seconds = 0;
+    PyObject *classes = NULL;
 
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O!O!O|OIIppOpOIpd:Server", names, pyn_core.policy, &policy,
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O!O!O|OIIppOpOIpdO!:Server", names, pyn_core.policy, &policy,
                                      &PyDict_Type, &roots, &spawn, &quotas, &connections, &threads, &ends_deserted,
-                                     &is_audited, &door, &exits_stuck, &costs, &per_source, &is_parting, &stuck_seconds)) {
+                                     &is_audited, &door, &exits_stuck, &costs, &per_source, &is_parting, &stuck_seconds,
+                                     &PyDict_Type, &classes)) {
         return NULL;
     }
     if (connections < 1 || connections > 1000000 || threads < 3 || threads > 4096) {
@@ -395,17 +353,17 @@ static PyObject *server_new(PyTypeObject *type, PyObject *args, PyObject *kwargs
         return NULL;
     }
     self->door = door != Py_None ? Py_NewRef(door) : NULL;
-    (void)pthread_mutex_init(&self->log.lock, NULL);
-    (void)pthread_cond_init(&self->log.filled, NULL);
+    self->log = pyn_log_new();
     self->trail = is_audited ? pyn_trail_new() : NULL;
-    if (is_audited && self->trail == NULL) {
+    if (self->log == NULL || (is_audited && self->trail == NULL)) {
         Py_DECREF(self);
         return PyErr_NoMemory();
     }
     self->party.is_server = true;
     self->spawn = Py_NewRef(spawn);
     self->loop.moved = moved;
-    if ((is_parting != 0 ? give_away(self) : serve_here(self, policy, costs)) != 0 ||
+    self->classes = pyn_classes_from(quotas, classes);
+    if (self->classes == NULL || (is_parting != 0 ? give_away(self) : serve_here(self, policy, costs)) != 0 ||
         pyn_loop_init(&self->loop, -1) != 0 || add_roots(self, roots) != 0 ||
         start(self, quotas, connections, per_source, threads, ends_deserted != 0, exits_stuck != 0, stuck_seconds) != 0) {
         Py_CLEAR(self);
@@ -434,8 +392,10 @@ static void server_dealloc(PyObject *self)
 
     PyObject_GC_UnTrack(self);
     pyn_notified_leave(&server->notified);
+    pyn_scrape_free(server->scrape);
     pyn_server_free(server->server); /* every thread in run() holds self: there is none */
     pyn_trail_free(server->trail);
+    pyn_classes_free(server->classes);
     pyn_book_free(server->party.book);
     while (server->layerings != NULL) {
         struct pyn_layering *layering = server->layerings;
@@ -451,8 +411,7 @@ static void server_dealloc(PyObject *self)
     PyMem_Free(server->roots);
     PyMem_Free(server->costs);
     pyn_parting_free(server->parting);
-    (void)pthread_cond_destroy(&server->log.filled);
-    (void)pthread_mutex_destroy(&server->log.lock);
+    pyn_log_free(server->log);
     type->tp_free(self);
     Py_DECREF(type);
 }
@@ -507,8 +466,7 @@ static PyObject *server_listen(PyObject *self, PyObject *args)
     if (address.scheme == PYN_SCHEME_TCP && is_open == 0 && of(self)->door != NULL && !pyn_address_is_local(&address)) {
         address.scheme = PYN_SCHEME_PYNTO; /* beyond this machine what has a key is encrypted */
     }
-    layering = pyn_layering_server(&address, pyn_server_quotas(of(self)->server)->limits.message_max, hosts, origins,
-                                   of(self)->door);
+    layering = pyn_layering_server(&address, pyn_classes_message_max(of(self)->classes), hosts, origins, of(self)->door);
     if (layering != NULL) {
         spelled = listen_at(of(self), &address, is_open != 0, layering);
     }
@@ -521,6 +479,85 @@ static PyObject *server_listen(PyObject *self, PyObject *args)
 out:
     Py_XDECREF(empty);
     return spelled;
+}
+
+static PyObject *server_show_metrics(PyObject *self, PyObject *args)
+{
+    const char *text = NULL;
+    Py_ssize_t len = 0;
+    int is_open = 0;
+    struct pyn_address address;
+    struct pyn_listener listener;
+    struct pyn_fault fault = {{0}};
+    char spelled[PYN_ADDRESS_MAX];
+
+    if (!PyArg_ParseTuple(args, "s#|p:show_metrics", &text, &len, &is_open)) {
+        return NULL;
+    }
+    if (!pyn_address_parse((struct pyn_view){(const uint8_t *)text, (size_t)len}, &address, &fault)) {
+        PyErr_SetString(PyExc_ValueError, fault.text);
+        return NULL;
+    }
+    if ((address.scheme != PYN_SCHEME_TCP && address.scheme != PYN_SCHEME_UNIX) || of(self)->scrape != NULL) {
+        PyErr_SetString(PyExc_ValueError, "metrics are shown at one address: tcp://host:port or unix:///path");
+        return NULL;
+    }
+    if (!pyn_listen(&address, is_open != 0, &listener, &fault)) {
+        PyErr_SetString(PyExc_OSError, fault.text);
+        return NULL;
+    }
+    pyn_address_text(&listener.address, spelled, sizeof spelled);
+    if (pyn_scrape_new(of(self)->server, &listener, &of(self)->scrape) != PYN_OK) {
+        return PyErr_NoMemory();
+    }
+    return PyUnicode_FromString(spelled);
+}
+
+static PyObject *server_hide_metrics(PyObject *self, PyObject *Py_UNUSED(ignored))
+{
+    struct pyn_scrape *scrape = of(self)->scrape;
+
+    of(self)->scrape = NULL;
+    Py_BEGIN_ALLOW_THREADS
+    pyn_scrape_free(scrape);
+    Py_END_ALLOW_THREADS
+    Py_RETURN_NONE;
+}
+
+static PyObject *server_metrics(PyObject *self, PyObject *Py_UNUSED(ignored))
+{
+    struct pyn_buf page;
+    struct pyn_view text;
+    pyn_status st = PYN_EINTERNAL;
+    PyObject *result = NULL;
+
+    pyn_buf_init(&page, pyn_mem_default(), PYN_SCRAPE_PAGE_MAX);
+    Py_BEGIN_ALLOW_THREADS
+    st = pyn_metrics_write(of(self)->server, &page);
+    Py_END_ALLOW_THREADS
+    text = pyn_buf_view(&page);
+    result = st == PYN_OK ? PyUnicode_FromStringAndSize((const char *)text.data, (Py_ssize_t)text.len) : PyErr_NoMemory();
+    pyn_buf_fini(&page);
+    return result;
+}
+
+static PyObject *server_connections(PyObject *self, PyObject *Py_UNUSED(ignored))
+{
+    return pyn_census_list(of(self)->server);
+}
+
+static PyObject *server_disconnect(PyObject *self, PyObject *args)
+{
+    unsigned long long number = 0;
+    bool is_ended = false;
+
+    if (!PyArg_ParseTuple(args, "K:disconnect", &number)) {
+        return NULL;
+    }
+    Py_BEGIN_ALLOW_THREADS
+    is_ended = pyn_census_end(of(self)->server, number);
+    Py_END_ALLOW_THREADS
+    return PyBool_FromLong(is_ended);
 }
 
 static PyObject *server_adopt(PyObject *self, PyObject *args)
@@ -725,6 +762,16 @@ static PyMethodDef server_methods[] = {
     {"attend", pyn_server_attend_to, METH_VARARGS,
      "attend(control)\n--\n\nServes what is given away at the other end of this socket."},
     {"stop", server_stop, METH_NOARGS, "stop()\n--\n\nEnds every connection; each run() returns."},
+    {"show_metrics", server_show_metrics, METH_VARARGS,
+     "show_metrics(address, open=False)\n--\n\nServes them to Prometheus there, in a thread that needs no interpreter; "
+     "the address that was "
+     "bound. open: beyond loopback is wanted."},
+    {"hide_metrics", server_hide_metrics, METH_NOARGS, "hide_metrics()\n--\n\nEnds that."},
+    {"metrics", server_metrics, METH_NOARGS, "metrics()\n--\n\nstr: as Prometheus would get it."},
+    {"connections", server_connections, METH_NOARGS,
+     "connections()\n--\n\nlist[dict]: everybody who is connected, and what each of them holds."},
+    {"disconnect", server_disconnect, METH_VARARGS,
+     "disconnect(number)\n--\n\nbool: ended, or there is none of that number."},
     {"unlisten", server_unlisten, METH_NOARGS,
      "unlisten()\n--\n\nCloses the listeners, after stop(), when no run() is left."},
     {"stats", server_stats, METH_NOARGS, "stats()\n--\n\ndict[str, int]"},
@@ -738,8 +785,8 @@ static PyMethodDef server_methods[] = {
 
 static PyType_Slot server_slots[] = {
     {Py_tp_doc, (void *)(uintptr_t) "Server(policy, roots, spawn, quotas=None, connections=1000, threads=256, "
-                                    "ends_deserted=False, exits_stuck=False, costs=None, per_source=0)\n--\n\nServes "
-                                    "roots under a policy."},
+                                    "ends_deserted=False, audit=False, door=None, exits_stuck=False, costs=None, "
+                                    "per_source=0, classes={})\n--\n\nServes roots under a policy."},
     {Py_tp_new, server_new},
     {Py_tp_traverse, server_traverse},
     {Py_tp_clear, server_clear},

@@ -40,6 +40,7 @@ struct pyn_encoder {
     size_t message_max;     /* of the whole message */
     struct pyn_limits peer; /* what the peer takes in one message */
     size_t element_count;
+    size_t key_count; /* of the maps that are open */
     uint32_t depth;
     struct pyn_draft *draft; /* a step of a pipeline, in which promises may stand; else NULL */
     uint64_t *ids;           /* exported for these bytes */
@@ -70,6 +71,8 @@ int pyn_encode_data(struct pyn_encoder *encoder, PyObject *value);
 int pyn_encode_scalar(struct pyn_encoder *encoder, PyObject *value, enum pyn_type_kind kind);
 /* So many objects more than the values that are packed by the above: 0, or -1 when the peer would not take them. */
 int pyn_encode_more(struct pyn_encoder *encoder, size_t objects);
+/* A map of so many keys begins, whose end takes them off encoder->key_count again. The same errors. */
+int pyn_encode_keys(struct pyn_encoder *encoder, size_t count);
 /* A packer's status as an exception: 0 or -1. */
 int pyn_packed(const struct pyn_encoder *encoder, pyn_status st);
 

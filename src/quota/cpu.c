@@ -19,6 +19,7 @@ static void forgive(struct pyn_cpu *cpu, const struct pyn_quotas *quotas, uint64
 bool pyn_cpu_charge(struct pyn_cpu *cpu, const struct pyn_quotas *quotas, uint64_t used_ns, uint64_t now)
 {
     forgive(cpu, quotas, now);
+    cpu->total_ns += used_ns;
     cpu->used_ns = used_ns <= UINT64_MAX - cpu->used_ns ? cpu->used_ns + used_ns : UINT64_MAX;
     return cpu->used_ns > quotas->cpu_burst_ns;
 }

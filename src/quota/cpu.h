@@ -15,6 +15,7 @@
 struct pyn_cpu {
     uint64_t used_ns; /* not forgiven yet, at the instant at */
     uint64_t at;
+    uint64_t total_ns; /* that was ever used */
 };
 
 /* So much was used. True: it is more than may be used at once. */

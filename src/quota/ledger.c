@@ -27,12 +27,30 @@ void pyn_ledger_init(struct pyn_ledger *ledger, const struct pyn_quotas *quotas,
     }
 }
 
+/* What was taken from the bucket is taken from the new one. */
+static void retune(struct pyn_bucket *bucket, double burst_before, double burst)
+{
+    double tokens = burst - (burst_before - bucket->tokens);
+
+    bucket->tokens = tokens > -burst ? tokens : -burst;
+}
+
+void pyn_ledger_retune(struct pyn_ledger *ledger, const struct pyn_quotas *before)
+{
+    retune(&ledger->refusals, refusal_rate(before).burst, refusal_rate(ledger->quotas).burst);
+    for (int i = 0; i < PYN_RATES; i++) {
+        enum pyn_quota which = (enum pyn_quota)(PYN_Q_COUNT + i);
+        retune(&ledger->rates[i], rate_of(before, which).burst, rate_of(ledger->quotas, which).burst);
+    }
+}
+
 pyn_status pyn_ledger_charge(struct pyn_ledger *ledger, enum pyn_quota which, uint64_t amount)
 {
     uint64_t max = ledger->quotas->max[which];
     uint64_t used = ledger->used[which];
 
     if (used > max || amount > max - used) {
+        pyn_ledger_reached(ledger, which);
         return PYN_EQUOTA;
     }
     ledger->used[which] = used + amount;
@@ -97,6 +115,7 @@ double pyn_ledger_wait(struct pyn_ledger *ledger, enum pyn_quota which, double a
 pyn_status pyn_ledger_oddity(struct pyn_ledger *ledger, uint64_t now)
 {
     if (!pyn_ledger_has(ledger, PYN_Q_ODDITIES_PER_SECOND, 1, now)) {
+        pyn_ledger_reached(ledger, PYN_Q_ODDITIES_PER_SECOND);
         return PYN_EFLOOD;
     }
     pyn_ledger_spend(ledger, PYN_Q_ODDITIES_PER_SECOND, 1, now);

@@ -3,7 +3,7 @@
  *
  * Owns:    a charge is owed until it is refunded, once.
  * Borrows: the quotas, for the life of the ledger.
- * Units:   as named in the table in quota.c; instants and durations are nanoseconds of a monotonic clock that is passed in.
+ * Units:   as the table in quota.c says; instants and durations are nanoseconds of a monotonic clock that is passed in.
  * Errors:  PYN_EQUOTA: nothing was taken. PYN_EFLOOD: too many refusals or odd messages, the connection has to end.
  * Threads: one at a time for each ledger.
  * Tests:   tests/unit/test_quota.c, test_ledger.c
@@ -65,12 +65,35 @@ struct pyn_quotas {
 /* Safe on the open internet. */
 struct pyn_quotas pyn_quotas_default(void);
 
-/* Sets one by its name ("message", "depth", "elements", "keys", "integer", "references", "lent", "calls", "nesting", "queued", "output",
- * "interfaces", "cache", "memory", "call_memory", "calls_per_second", "bytes_per_second", "cost_per_second", "oddities_per_second", "burst_seconds",
- * "refusals", "refusals_per_second", "weight", "handshake", "hello", "stall", "callback", "unfinished", "call_seconds", "cpu_seconds", "cpu_burst",
- * "cpu_share"; the last nine in seconds). PYN_EARGS: no such name, or out of range. "memory" and "call_memory" may be 0: no limit.
- * A "message" that needs more "queued", "output", "memory" or "call_memory" than there is raises them. */
+enum pyn_unit {
+    PYN_UNIT_COUNT = 0,
+    PYN_UNIT_BYTES,
+    PYN_UNIT_SECONDS,
+    PYN_UNIT_RATE,
+    PYN_UNIT_BYTE_RATE,
+    PYN_UNIT_BYTES_OR_NONE
+};
+
+/* What people and programs are told of a limit. */
+struct pyn_quota_row {
+    const char *name;
+    enum pyn_unit unit; /* of the numbers; seconds and rates may be fractions */
+    const char *what;   /* is counted */
+    double usual;
+    double least;
+    double most;
+    const char *beyond; /* what happens there */
+};
+
+/* In order; NULL ends. */
+const struct pyn_quota_row *pyn_quotas_row(size_t index);
+
+/* Sets one by its name. PYN_EARGS: no such name, or out of range. Of "memory" and "call_memory" 0 is no limit. A "message" that needs
+ * more "queued", "output", "memory" or "call_memory" than there is raises them. */
 pyn_status pyn_quotas_set(struct pyn_quotas *quotas, struct pyn_view name, double value);
+
+/* Of each limit the lesser one. */
+void pyn_quotas_tighten(struct pyn_quotas *quotas, const struct pyn_quotas *by);
 
 /* The names in order; NULL ends. */
 const char *pyn_quotas_name(size_t index);
@@ -91,13 +114,22 @@ struct pyn_ledger {
     uint64_t peak[PYN_Q_COUNT];
     struct pyn_bucket refusals;
     struct pyn_bucket rates[PYN_RATES];
-    uint64_t refused; /* in all */
-    uint64_t called;  /* calls admitted, in all */
+    uint64_t refused;            /* in all */
+    uint64_t called;             /* calls admitted, in all */
+    uint32_t reached[PYN_Q_ALL]; /* how often there was no room */
 };
 
 void pyn_ledger_init(struct pyn_ledger *ledger, const struct pyn_quotas *quotas, uint64_t now);
+/* What its quotas say has changed: what was charged stays charged. before: what they said. */
+void pyn_ledger_retune(struct pyn_ledger *ledger, const struct pyn_quotas *before);
 pyn_status pyn_ledger_charge(struct pyn_ledger *ledger, enum pyn_quota which, uint64_t amount);
 void pyn_ledger_refund(struct pyn_ledger *ledger, enum pyn_quota which, uint64_t amount);
+
+/* There was no room, of a quota that is checked and not charged. */
+static inline void pyn_ledger_reached(struct pyn_ledger *ledger, enum pyn_quota which)
+{
+    ledger->reached[which]++;
+}
 
 /* True when nothing is owed. */
 bool pyn_ledger_is_clear(const struct pyn_ledger *ledger);

@@ -357,6 +357,7 @@ static void write_all(struct pyn_link *link)
             return;
         }
         pyn_link_written(link, (size_t)n);
+        link->counts.bytes_out += (uint64_t)n;
         link->moved_at = pyn_now();
     }
 }
@@ -517,6 +518,9 @@ void pyn_link_dispatch(struct pyn_link *link)
         if (st != PYN_OK) {
             pyn_link_end(link, st, pyn_status_name(st));
             return;
+        }
+        if (event.kind == PYN_EV_CALL) {
+            event.call->queued_at = now;
         }
         take_event(link, &event);
     }

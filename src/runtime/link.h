@@ -49,6 +49,14 @@ struct pyn_link_conds {
     pthread_cond_t serving;    /* and those in pyn_link_serve() */
 };
 
+/* What has gone through one connection, or all of a class. */
+struct pyn_counts {
+    uint64_t calls;
+    uint64_t refused;
+    uint64_t bytes_in; /* of the stream */
+    uint64_t bytes_out;
+};
+
 struct pyn_link {
     pthread_mutex_t lock;
     atomic_uint refs;
@@ -72,6 +80,7 @@ struct pyn_link {
     uint32_t uid;
     const char *transport; /* static: how it came: "tcp", "unix", "stdio" */
     void *host;            /* the binding's */
+    uint32_t class;        /* server: of the server's quota classes; set ahead of the first call */
 
     struct pyn_waiter *waiters;
     bool tells;            /* one-way calls have been sent, */
@@ -111,6 +120,9 @@ struct pyn_link {
     uint64_t missed_lane;   /* in this lane; guarded by the link's lock */
     uint32_t suspended;     /* calls of it that wait */
     _Atomic(struct pyn_owner *) memory; /* counted: of what its calls have allocated; NULL: nothing yet; set with the interpreter's lock */
+    uint64_t turn_ns;   /* that its calls have had the turn, in all */
+    bool is_placed;     /* it counts in its class */
+    uint64_t principal; /* of whom it counts; 0: of nobody */
     uint32_t slot;
     uint32_t generation;
 
@@ -126,6 +138,9 @@ struct pyn_link {
     struct pyn_link *shaking_before;
 
     /* server; guarded by the link's lock */
+    struct pyn_counts counts;    /* of which calls and refused stand in its ledger */
+    struct pyn_counts harvested; /* what the server's tally has of it, and of how often quotas had no room */
+    uint32_t reached[PYN_Q_ALL];
     bool read_again;        /* something came while another thread was reading */
     bool is_paused;         /* not reading: the peer has to wait */
     bool is_dropped;        /* over, and let go of: its descriptors are to be closed */

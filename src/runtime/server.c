@@ -143,9 +143,8 @@ static bool may_log(struct pyn_server *server, uint64_t *untold)
     return may;
 }
 
-void pyn_server_log(struct pyn_server *server, const char *peer, const char *text)
+void pyn_server_log(struct pyn_server *server, uint64_t connection, const char *peer, const char *text)
 {
-    const struct pyn_host *host = &server->config.host;
     uint64_t untold = 0;
     char line[64];
 
@@ -154,14 +153,14 @@ void pyn_server_log(struct pyn_server *server, const char *peer, const char *tex
     }
     if (untold > 0) {
         (void)snprintf(line, sizeof line, "%" PRIu64 " lines about connections were too many", untold);
-        host->log(host->ctx, "", line);
+        pyn_log_put(server->config.log, 0, "", line);
     }
-    host->log(host->ctx, peer, text);
+    pyn_log_put(server->config.log, connection, peer, text);
 }
 
-const struct pyn_quotas *pyn_server_quotas(const struct pyn_server *server)
+size_t pyn_server_message_max(const struct pyn_server *server)
 {
-    return &server->config.quotas;
+    return pyn_classes_message_max(server->config.classes);
 }
 
 bool pyn_server_listen(struct pyn_server *server, const struct pyn_listener *listener,
@@ -214,26 +213,43 @@ static bool enter_crowd(struct pyn_server *server, const struct pyn_link *link)
     return !link->is_counted || pyn_crowd_enter(&server->crowd, link->source, server->config.source_max);
 }
 
-static bool enroll(struct pyn_server *server, struct pyn_link *link)
+/* With the lock held: why there is no place for it, or NULL. is_known: who is there. */
+static const char *take_place(struct pyn_server *server, struct pyn_link *link, uint32_t slot, bool is_known)
 {
+    const char *fault = NULL;
+
+    if (slot == server->config.connection_max || server->is_stopping) {
+        return "refused: too many connections";
+    }
+    fault = is_known ? pyn_place_take(server, link) : NULL;
+    if (fault == NULL && !enter_crowd(server, link)) {
+        pyn_place_leave(server, link);
+        fault = "refused: too many connections of its source";
+    }
+    return fault;
+}
+
+/* NULL, or why there is no place for it. */
+static const char *enroll(struct pyn_server *server, struct pyn_link *link, bool is_known)
+{
+    const char *fault = NULL;
     uint32_t slot = 0;
 
     pyn_server_lock(server);
     while (slot < server->config.connection_max && server->links[slot] != NULL) {
         slot++;
     }
-    if (slot < server->config.connection_max && !server->is_stopping && enter_crowd(server, link)) {
+    fault = take_place(server, link, slot, is_known);
+    if (fault == NULL) {
         server->links[slot] = pyn_link_ref(link);
         server->link_count++;
         server->accepted++;
         link->slot = slot;
         link->serial = server->accepted;
         link->generation = ++server->generation & 0x0fffffff;
-    } else {
-        slot = server->config.connection_max;
     }
     pyn_server_unlock(server);
-    return slot < server->config.connection_max;
+    return fault;
 }
 
 static void saw(void *ctx, const struct pyn_decided *decided)
@@ -249,7 +265,7 @@ static void saw(void *ctx, const struct pyn_decided *decided)
 static struct pyn_link *make_link(struct pyn_server *server, int in, int out, const char *peer,
                                   const struct pyn_layer_sources *layers)
 {
-    struct pyn_link *link = pyn_link_new(NULL, &server->config.quotas, in, out, peer);
+    struct pyn_link *link = pyn_link_new(NULL, &server->config.classes->strictest, in, out, peer);
     struct pyn_session_config config = {.role = PYN_ROLE_SERVER, .mem = pyn_mem_default(), .now = pyn_now()};
 
     if (link == NULL) {
@@ -320,8 +336,10 @@ static void settle_in(struct pyn_link *link, const struct pyn_newcomer *newcomer
 static bool adopt(struct pyn_server *server, int in, int out, const struct arrival *arrival)
 {
     const char *peer = arrival->peer;
+    const char *fault = NULL;
     struct pyn_link *link = NULL;
     bool is_watched = false;
+    bool is_known = false;
 
     if (pyn_set_blocking(in, false) && (in == out || pyn_set_blocking(out, false))) {
         link = make_link(server, in, out, peer, arrival->layers);
@@ -341,7 +359,12 @@ static bool adopt(struct pyn_server *server, int in, int out, const struct arriv
     if (arrival->newcomer != NULL) {
         link->stack = arrival->newcomer->stack;
     }
-    if (enroll(server, link)) {
+    is_known = pyn_link_channel(link) == NULL; /* else it is known when it has said its hello */
+    if (is_known) {
+        (void)pyn_place_find(server, link);
+    }
+    fault = enroll(server, link, is_known);
+    if (fault == NULL) {
         if (arrival->newcomer != NULL) {
             settle_in(link, arrival->newcomer);
         }
@@ -356,6 +379,8 @@ static bool adopt(struct pyn_server *server, int in, int out, const struct arriv
             pyn_link_unlock(link);
             pyn_shaking_settle(server, link);
         }
+    } else {
+        pyn_server_log(server, 0, peer, fault);
     }
     pyn_link_unref(link);
     return is_watched;
@@ -423,6 +448,7 @@ void pyn_server_drop(struct pyn_server *server, struct pyn_link *link)
     if (!link->is_reading) { /* else the thread that reads does it */
         pyn_link_close(link);
     }
+    pyn_tally_harvest(server, link);
     pyn_link_unlock(link);
     pyn_server_lock(server);
     if (server->links[link->slot] == link) {
@@ -431,6 +457,8 @@ void pyn_server_drop(struct pyn_server *server, struct pyn_link *link)
         if (link->is_counted) {
             pyn_crowd_leave(&server->crowd, link->source);
         }
+        pyn_place_leave(server, link);
+        server->tally.ended[(int)link->over < (int)PYN_STATUSES ? link->over : PYN_EINTERNAL]++;
         was_there = true;
         is_end = server->config.ends_deserted && server->link_count == 0;
     }
@@ -440,7 +468,7 @@ void pyn_server_drop(struct pyn_server *server, struct pyn_link *link)
             pyn_shaking_judge(server, link, false);
         }
         if (!link->is_untold) {
-            pyn_server_log(server, link->peer, link->reason);
+            pyn_server_log(server, link->serial, link->peer, link->reason);
         }
         if (server->attendant != NULL) {
             pyn_attendant_over(server->attendant, link->serial);
@@ -588,7 +616,7 @@ static void complain(struct pyn_server *server, const char *text)
     }
     pyn_server_unlock(server);
     if (is_due) {
-        pyn_server_log(server, "", text);
+        pyn_server_log(server, 0, "", text);
     }
 }
 
@@ -940,6 +968,11 @@ void pyn_server_close_all(struct pyn_server *server)
         }
     }
     pyn_server_take_all_turns(server);
+}
+
+void pyn_server_note_overrun(struct pyn_server *server, int why)
+{
+    (void)atomic_fetch_add_explicit(&server->tally.overruns[why], 1, memory_order_relaxed);
 }
 
 bool pyn_server_exits_stuck(const struct pyn_server *server)

@@ -13,7 +13,9 @@
 #define PYN_SERVER_H
 
 #include "../transport/transport.h"
+#include "classes.h"
 #include "link.h"
+#include "log.h"
 #include "trail.h"
 
 struct pyn_attendant;
@@ -30,8 +32,6 @@ struct pyn_host {
     void (*sweep)(void *ctx, struct pyn_link *link);
     /* One more thread for pyn_server_run(). Called with the interpreter's lock held. */
     bool (*spawn)(void *ctx);
-    /* One line for the log. May be called with a link's lock held: it must not wait. */
-    void (*log)(void *ctx, const char *peer, const char *text);
 };
 
 struct pyn_server_root {
@@ -42,7 +42,7 @@ struct pyn_server_root {
 
 struct pyn_server_config {
     struct pyn_host host;
-    struct pyn_quotas quotas;
+    const struct pyn_classes *classes;   /* borrowed */
     const struct pyn_server_root *roots; /* borrowed */
     uint32_t root_count;
     const uint32_t *costs; /* of operations, by slot; borrowed; NULL: 1 each */
@@ -52,6 +52,7 @@ struct pyn_server_config {
     uint32_t thread_max;
     uint32_t suspended_max;  /* calls of one link that wait for a peer */
     struct pyn_inbox *inbox; /* of the event loop that runs what is declared async; borrowed */
+    struct pyn_log *log;     /* borrowed */
     struct pyn_trail *trail; /* borrowed; NULL: nobody keeps a log of decisions */
     struct pyn_door *door;   /* borrowed; for listeners of pynto:// addresses; NULL: there are none */
     bool ends_deserted;      /* stops when its last link is gone: a server on stdio ends with its only client */
@@ -63,8 +64,8 @@ struct pyn_server_config {
 pyn_status pyn_server_new(const struct pyn_server_config *config, struct pyn_server **out);
 void pyn_server_free(struct pyn_server *server); /* after the last pyn_server_run() has returned */
 
-/* Of each of its connections. */
-const struct pyn_quotas *pyn_server_quotas(const struct pyn_server *server);
+/* The greatest message that any class of connections takes. */
+size_t pyn_server_message_max(const struct pyn_server *server);
 
 /* Takes the listener over. layers: of each of its connections; what their ctx point at must outlive the server. */
 bool pyn_server_listen(struct pyn_server *server, const struct pyn_listener *listener,
@@ -102,6 +103,8 @@ void pyn_server_leave_main(struct pyn_server *server);
 
 /* A call runs for long: others are to see to the network meanwhile. Called with the watchdog's locks held. */
 void pyn_server_is_busy(struct pyn_server *server);
+/* why: an enum pyn_overrun. Without any lock of the server's. */
+void pyn_server_note_overrun(struct pyn_server *server, int why);
 bool pyn_server_exits_stuck(const struct pyn_server *server);
 /* How long behind its limit a call is one that does not end. */
 uint64_t pyn_server_stuck_after(const struct pyn_server *server, uint64_t usual);

@@ -9,6 +9,7 @@
 #include "crowd.h"
 #include "fork.h"
 #include "server.h"
+#include "tally.h"
 
 enum { PYN_LISTENERS_MAX = 16 };
 
@@ -40,7 +41,9 @@ struct pyn_server {
     struct pyn_bucket lines;  /* for the log */
     uint64_t unlogged;        /* lines that were too many, */
     uint64_t untold;          /* and of them those that were not told of yet */
-    struct pyn_link **links;  /* by slot, connection_max of them */
+    struct pyn_tally tally;
+    uint32_t placed[PYN_CLASSES_MAX]; /* links of each class */
+    struct pyn_link **links;          /* by slot, connection_max of them */
     uint32_t link_count;
     uint32_t generation;
     uint64_t accepted;
@@ -99,6 +102,15 @@ void pyn_rota_hand_over(struct pyn_server *server);
 /* With the lock held: a call of this thread's waits for a peer (1), or no longer (-1). */
 void pyn_rota_suspended(struct pyn_server *server, int by);
 
+/* ---- place.c ---- */
+
+/* With the link's lock: who is there is known, and the limits of its class hold from now on. False: there is no such class, and nothing has changed. */
+bool pyn_place_find(struct pyn_server *server, struct pyn_link *link);
+/* With the server's lock: it counts from now on, or this is why it may not stay. */
+const char *pyn_place_take(struct pyn_server *server, struct pyn_link *link);
+/* With the server's lock: it counts no more. */
+void pyn_place_leave(struct pyn_server *server, struct pyn_link *link);
+
 /* ---- turn.c, server.c ---- */
 
 /* Runs what is ready as long as the turn is free, for a moment: then the network is to be looked at again. */
@@ -109,6 +121,6 @@ void pyn_server_drop(struct pyn_server *server, struct pyn_link *link);
 void pyn_server_close_all(struct pyn_server *server);
 /* The link that a token is about, counted up; NULL when it has gone meanwhile. */
 struct pyn_link *pyn_server_find(struct pyn_server *server, uint64_t token);
-void pyn_server_log(struct pyn_server *server, const char *peer, const char *text);
+void pyn_server_log(struct pyn_server *server, uint64_t connection, const char *peer, const char *text);
 
 #endif

@@ -80,6 +80,7 @@ static void leave(struct pyn_server *server, struct pyn_link *link, bool is_in)
     take_out(server, link);
     server->multiplications += channel != NULL ? pyn_channel_multiplications(channel) : 0;
     link->was_in = is_in;
+    server->tally.opened += is_in && channel != NULL;
     if (!is_in) {
         server->failed++;
         link->is_untold = !is_told(server, now);

@@ -81,6 +81,7 @@ void pyn_link_feed(struct pyn_link *link, const uint8_t *data, size_t len)
     if (link->over != PYN_OK) {
         return;
     }
+    link->counts.bytes_in += len;
     if (link->stack == NULL) {
         feed_session(link, bytes);
     } else {
@@ -108,6 +109,7 @@ ssize_t pyn_link_read_large(struct pyn_link *link)
         }
         n = recv(link->in, space, room, MSG_DONTWAIT);
         pyn_session_received(link->session, n > 0 ? (size_t)n : 0);
+        link->counts.bytes_in += n > 0 ? (uint64_t)n : 0;
         if (n <= 0) {
             return total > 0 ? total : n;
         }

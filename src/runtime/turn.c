@@ -82,6 +82,8 @@ void pyn_server_wants_sweep(struct pyn_server *server, struct pyn_link *link)
 struct turn {
     struct pyn_link *link; /* counted */
     struct pyn_call *call;
+    uint64_t queued_at;
+    uint64_t began_at;
 };
 
 /* ---- whose turn it is ---- */
@@ -106,6 +108,24 @@ static void grant(struct pyn_server *server)
     }
 }
 
+/* Whose turn this thread has: its calls may follow each other in it. */
+static _Thread_local struct turn *own_turn;
+
+/* Clocks of two threads may be a little apart. */
+static uint64_t between(uint64_t from, uint64_t until)
+{
+    return until > from ? until - from : 0;
+}
+
+/* A call has been run, from its turn until its answer. */
+static void note_times(struct pyn_server *server, const struct turn *turn, uint64_t now)
+{
+    if (turn->queued_at != 0) {
+        pyn_histogram_add(&server->tally.waits, between(turn->queued_at, turn->began_at));
+        pyn_histogram_add(&server->tally.runs, between(turn->began_at, now));
+    }
+}
+
 static void begin_turn(struct pyn_server *server, struct pyn_link *link, uint64_t now)
 {
     server->is_turn_taken = true;
@@ -119,6 +139,7 @@ static void charge_turn(struct pyn_server *server, uint64_t now)
     struct pyn_link *link = server->turn_of;
 
     if (now > server->turn_since) {
+        link->turn_ns += now - server->turn_since;
         pyn_fair_charge(&server->ready, &link->seat, now - server->turn_since, link->quotas.weight);
     }
 }
@@ -183,6 +204,7 @@ static bool next_turn(struct pyn_server *server, struct turn *turn)
     }
     turn->link = link;
     turn->call = take_call(server, link);
+    turn->queued_at = turn->call != NULL ? turn->call->queued_at : 0;
     return true;
 }
 
@@ -202,6 +224,11 @@ struct pyn_call *pyn_server_go_on(struct pyn_server *server, struct pyn_link *li
         (void)pyn_fair_take(&server->ready);
         pyn_link_unref(link); /* who runs its calls holds it as well */
         call = take_call(server, link);
+        if (own_turn != NULL && call != NULL) {
+            note_times(server, own_turn, now);
+            own_turn->queued_at = call->queued_at;
+            own_turn->began_at = now;
+        }
         begin_turn(server, link, now);
     }
     pyn_server_unlock(server);
@@ -244,6 +271,7 @@ static void perform(struct pyn_server *server, const struct turn *turn)
 /* slice: no turn begins when so much time has gone by. */
 static void take_turns(struct pyn_server *server, uint64_t slice)
 {
+    struct turn *before = own_turn;
     struct turn turn;
     uint64_t began = 0;
     uint64_t now = 0;
@@ -254,12 +282,16 @@ static void take_turns(struct pyn_server *server, uint64_t slice)
         if (began == 0) {
             began = now = pyn_now();
         }
+        turn.began_at = now;
         begin_turn(server, turn.link, now);
         pyn_server_unlock(server);
+        own_turn = &turn;
         perform(server, &turn);
+        own_turn = before;
         pyn_server_lock(server);
         if (pyn_server_is_ours(server)) { /* in a child nobody waits */
             now = pyn_now();
+            note_times(server, &turn, now);
             give_turn_away(server, now);
         }
         pyn_link_unref(turn.link);

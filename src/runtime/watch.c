@@ -147,6 +147,9 @@ static void mark(struct pyn_watch *watch, enum pyn_overrun why)
 {
     if (watch->why == PYN_OVERRUN_NONE) {
         watch->why = why;
+        if (watch->link->server != NULL) {
+            pyn_server_note_overrun(watch->link->server, why);
+        }
         watch->marked_at = pyn_now();
     }
 }
@@ -559,4 +562,14 @@ bool pyn_watch_is_spent(struct pyn_link *link)
     atomic_store(&link->is_spent, is);
     (void)pthread_mutex_unlock(&slots_lock);
     return is;
+}
+
+uint64_t pyn_watch_cpu_of(struct pyn_link *link)
+{
+    uint64_t total = 0;
+
+    (void)pthread_mutex_lock(&slots_lock);
+    total = link->cpu.total_ns;
+    (void)pthread_mutex_unlock(&slots_lock);
+    return total;
 }

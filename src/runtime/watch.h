@@ -90,5 +90,7 @@ bool pyn_watch_was_claimed(void);
 
 /* CPU time of its connection: is all used that there is? */
 bool pyn_watch_is_spent(struct pyn_link *link);
+/* And what was ever used, in nanoseconds. */
+uint64_t pyn_watch_cpu_of(struct pyn_link *link);
 
 #endif

@@ -72,6 +72,26 @@ static const struct pyn_server_root *granted_root(const struct pyn_server *serve
     return root;
 }
 
+/* False: it has ended. What is said of a class that is not there is what is said of a root that is not. */
+static bool take_place(struct pyn_server *server, struct pyn_link *link)
+{
+    const char *fault = NULL;
+
+    if (!pyn_place_find(server, link)) {
+        pyn_session_goodbye(link->session, (uint32_t)PYN_EDENIED, "no such root");
+        pyn_link_end(link, PYN_EPROTOCOL, "refused: its grant names a quota class that there is not");
+        return false;
+    }
+    pyn_server_lock(server);
+    fault = pyn_place_take(server, link);
+    pyn_server_unlock(server);
+    if (fault != NULL) {
+        pyn_session_goodbye(link->session, (uint32_t)PYN_EFLOOD, fault);
+        pyn_link_end(link, PYN_EFLOOD, fault);
+    }
+    return fault == NULL;
+}
+
 void pyn_server_welcome(struct pyn_server *server, struct pyn_link *link, struct pyn_view root_name)
 {
     const struct pyn_principal *who = pyn_link_principal(link);
@@ -79,6 +99,9 @@ void pyn_server_welcome(struct pyn_server *server, struct pyn_link *link, struct
     const struct pyn_iface *iface = NULL;
     pyn_status st = PYN_EDENIED;
 
+    if (who != NULL && !take_place(server, link)) { /* all others have theirs since they came */
+        return;
+    }
     root = who != NULL ? granted_root(server, who, root_name) : find_root(server, root_name);
     if (root != NULL) {
         iface = who != NULL && who->facet[0] != '\0' ? narrow(root->iface, who->facet) : root->iface;

@@ -54,6 +54,7 @@ static void refuse_quota(struct decision *decision, enum pyn_quota quota)
 static void refuse_rate(struct pyn_session *session, struct decision *decision, enum pyn_quota which, double amount)
 {
     refuse_quota(decision, which);
+    pyn_ledger_reached(&session->ledger, which);
     decision->retry_after = pyn_ledger_wait(&session->ledger, which, amount, session->now);
 }
 
@@ -167,6 +168,7 @@ static void decide(struct pyn_session *session, const struct pyn_lane *lane, con
 
     if (lane != NULL && !lane->top->is_serving && lane->depth >= session->quotas->max[PYN_Q_NESTING]) {
         refuse_quota(decision, PYN_Q_NESTING);
+        pyn_ledger_reached(&session->ledger, PYN_Q_NESTING);
         return;
     }
     decision->target = message->is_known_ref ? pyn_exports_find(&session->exports, message->id) : NULL;

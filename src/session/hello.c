@@ -15,15 +15,27 @@ pyn_status pyn_hello_send(struct pyn_session *session, const struct pyn_view *ro
     return pyn_out_end(session, &writing, st);
 }
 
+/* What a sender does not say it does not limit; what we do not know is left aside, for there may be more some day. */
 static pyn_status note_limit(struct pyn_limits *limits, struct pyn_view name, struct pyn_reader value)
 {
-    const bool is_message = pyn_view_is_equal(name, pyn_view_of("message"));
-    const bool is_elements = pyn_view_is_equal(name, pyn_view_of("elements"));
+    const struct {
+        const char *name;
+        size_t *limit;
+    } known[] = {{"message", &limits->message_max},
+                 {"elements", &limits->element_max},
+                 {"keys", &limits->key_max},
+                 {"integer", &limits->int_max}};
     const bool is_depth = pyn_view_is_equal(name, pyn_view_of("depth"));
+    size_t *limit = NULL;
     uint64_t number = 0;
 
-    if (!is_message && !is_elements && !is_depth) {
-        return PYN_OK; /* not one of ours */
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+        if (pyn_view_is_equal(name, pyn_view_of(known[i].name))) {
+            limit = known[i].limit;
+        }
+    }
+    if (limit == NULL && !is_depth) {
+        return PYN_OK;
     }
     if (pyn_reader_uint(&value, &number) != PYN_OK) {
         return PYN_EFORMAT;
@@ -31,7 +43,7 @@ static pyn_status note_limit(struct pyn_limits *limits, struct pyn_view name, st
     if (is_depth) {
         limits->depth_max = number < UINT32_MAX ? (uint32_t)number : UINT32_MAX;
     } else {
-        *(is_message ? &limits->message_max : &limits->element_max) = number < SIZE_MAX ? (size_t)number : SIZE_MAX;
+        *limit = number < SIZE_MAX ? (size_t)number : SIZE_MAX;
     }
     return PYN_OK;
 }

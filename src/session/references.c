@@ -42,9 +42,14 @@ static const struct pyn_iface *see_described(void *ctx, uint32_t number)
     return pyn_described_find(ctx, number);
 }
 
-void pyn_references_init(struct pyn_session *session)
+void pyn_references_retune(struct pyn_session *session)
 {
     session->refs = (struct pyn_refs){session, see_exported, see_described, session->quotas->limits.key_max};
+}
+
+void pyn_references_init(struct pyn_session *session)
+{
+    pyn_references_retune(session);
     pyn_exports_init(&session->exports, session->mem, &session->ledger);
     pyn_imports_init(&session->imports, session->mem, &session->ledger);
 }

@@ -28,7 +28,7 @@ static void init(struct pyn_session *session, const struct pyn_session_config *c
     session->mem = config->mem;
     session->quotas = config->quotas;
     session->costs = config->costs;
-    session->peer_limits = (struct pyn_limits){.message_max = SIZE_MAX, .element_max = SIZE_MAX, .depth_max = UINT32_MAX};
+    session->peer_limits = (struct pyn_limits){SIZE_MAX, UINT32_MAX, SIZE_MAX, SIZE_MAX, SIZE_MAX};
     session->role = config->role;
     session->witness = config->witness;
     session->state = PYN_OK;
@@ -49,6 +49,16 @@ static pyn_status make_cache(struct pyn_session *session)
     }
     pyn_cache_init(session->cache, session->mem, &session->ledger);
     return PYN_OK;
+}
+
+void pyn_session_retune(struct pyn_session *session, const struct pyn_quotas *before)
+{
+    session->out.max = (size_t)session->quotas->max[PYN_Q_OUTPUT];
+    pyn_ledger_retune(&session->ledger, before);
+    if (session->scan != NULL) { /* else one is made for the next message */
+        pyn_scan_retune(session->scan);
+    }
+    pyn_references_retune(session);
 }
 
 pyn_status pyn_session_new(const struct pyn_session_config *config, struct pyn_session **out)

@@ -56,6 +56,10 @@ pyn_status pyn_session_new(const struct pyn_session_config *config, struct pyn_s
 /* Everything must have been reaped and every call finished: asserts that the ledger is clear. Accepts NULL. */
 void pyn_session_free(struct pyn_session *session);
 
+/* SERVER, ahead of pyn_session_welcome(): what its quotas say has changed. before: what they said. What was charged stays charged, and a message of which
+ * something has been looked at keeps to what was said when it began. */
+void pyn_session_retune(struct pyn_session *session, const struct pyn_quotas *before);
+
 /* ---- bytes ---- */
 
 /* Where the next bytes are to be put: at least 1 and at most *room of them: 16 KiB, or half as much again as has come of a message that lacks so much.
@@ -97,7 +101,8 @@ struct pyn_call {
     uint64_t ends_at;     /* the instant until which its answer is wanted; 0: no matter when */
     bool is_oneway;       /* it is to be answered by a return of nil, of which nothing is sent */
     uint32_t ahead; /* not 0: it is a step of an iterator, to be run at most so often; pyn_session_send_items() takes the results */
-    bool is_cancelled; /* the host's, for a call that it has not begun */
+    bool is_cancelled;  /* the host's, for a call that it has not begun */
+    uint64_t queued_at; /* the host's: when it was admitted */
 };
 
 /* The answer to a call of ours. Owned by the host from its event until pyn_session_answer_free(). */

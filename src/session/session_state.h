@@ -192,6 +192,7 @@ pyn_status pyn_stale_take(struct pyn_session *session, const struct pyn_message 
 void pyn_references_init(struct pyn_session *session);
 /* For a step whose promises are replaced: what it names is held by it or by its batch. */
 struct pyn_refs pyn_references_of_step(struct pyn_session *session);
+void pyn_references_retune(struct pyn_session *session);
 pyn_status pyn_free_take(struct pyn_session *session, const struct pyn_message *message, struct pyn_event *event);
 /* Every reference of the peer's in a run of objects goes back. */
 pyn_status pyn_references_give_back(struct pyn_session *session, struct pyn_view values);

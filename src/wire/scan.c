@@ -52,6 +52,13 @@ void pyn_scan_init(struct pyn_scan *scan, const struct pyn_limits *limits)
     start_message(scan);
 }
 
+void pyn_scan_retune(struct pyn_scan *scan)
+{
+    if (scan->place.at == 0) {
+        start_message(scan);
+    }
+}
+
 /* Items that come with a container, keys and values counted; of anything else the bytes behind the head. */
 static uint64_t behind_head(const struct pyn_head *head)
 {

@@ -347,7 +347,7 @@ CODES: list[tuple[str, list[str], int, str, str]] = [
     ("pynto", ["serve", "hall:Hall", "--policy", "POLICY", "--listen", "fd://77"], 1, "fd://77", "no such descriptor"),
     ("pynto", ["serve", "hall:Hall", "--policy", "POLICY", "--stdio", "--quota", "speed=3"], 2, "speed", "an unknown quota"),
     ("pynto", ["serve", "hall:Hall", "--policy", "POLICY", "--stdio", "--quota", "message=big"], 2, "message=big", "not a number"),
-    ("pynto", ["serve", "hall:Hall", "--policy", "POLICY", "--stdio", "--quota", "message"], 2, "NAME=NUMBER", "no value"),
+    ("pynto", ["serve", "hall:Hall", "--policy", "POLICY", "--stdio", "--quota", "message"], 2, "NAME=VALUE", "no value"),
     ("pynto", ["serve", "hall:Hall", "--policy", "POLICY", "--stdio", "--quota", "message=-1"], 2, "message", "below zero"),
     ("pynto", ["serve", "hall:Hall", "--policy", "POLICY", "--stdio", "--quota", "message=nan"], 2, "message", "not a number either"),
     ("pynto", ["connect", "unix:///nowhere/at/all.sock", "-c", "1"], 1, "No such file", "nobody there"),

@@ -13,11 +13,12 @@ from pynto.state import State
 class House:
     """A server of guarded.Room at pynto://, and its state."""
 
-    def __init__(self, folder: Path, policy: Path, target: Any = None, listen: str = "pynto://127.0.0.1:0") -> None:
+    def __init__(
+        self, folder: Path, policy: Path, target: Any = None, listen: str = "pynto://127.0.0.1:0", **options: Any
+    ) -> None:
         self.state = State(folder)
-        self.server = pynto.Server(
-            guarded.Room() if target is None else target, policy=policy, listen=listen, state=self.state
-        ).start()
+        target = guarded.Room() if target is None else target
+        self.server = pynto.Server(target, policy=policy, listen=listen, state=self.state, **options).start()
         self.address = self.server.address
         self.where = self.address.rpartition("@")[2]
         if listen.startswith("pynto+ws://"):

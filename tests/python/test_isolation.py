@@ -65,7 +65,9 @@ def test_a_class_shares_an_object(isolated: Callable[..., Any]) -> None:
 def test_capabilities_of_two_classes_have_two_objects(isolated: Callable[..., Any], tmp_path: Path) -> None:
     state = State(tmp_path / "state")
     secrets = [state.new_capability(quota_class=name) for name in ("member", "member", "guest")]
-    child = isolated("class", "--state", str(state.folder), listen="pynto://127.0.0.1:0")
+    config = tmp_path / "pynto.toml"
+    config.write_text("[class.guest]\n")
+    child = isolated("class", "--config", str(config), "--state", str(state.folder), listen="pynto://127.0.0.1:0")
     urls = [state.address(child.address.rpartition("@")[2], secret) for secret in secrets]
     with contextlib.ExitStack() as stack:
         roots = [stack.enter_context(pynto.connect(url)).root for url in urls]

@@ -392,16 +392,31 @@ def test_usage_names_every_quota_that_is_counted(connection: Any) -> None:
 
 def test_a_client_keeps_to_the_limits_that_the_server_has_announced(serve: Callable[..., Any]) -> None:
     """What the server would close the connection for is refused at home."""
-    site = serve(quotas={"message": 2000, "elements": 100, "depth": 8})
+    site = serve(quotas={"message": 2000, "elements": 100, "depth": 8, "keys": 20, "integer": 64})
     root = site.connect().root
     values = root.values()
     deep: Any = 1
     for _ in range(10):
         deep = (deep,)
-    for wrong in (b"x" * 2000, list(range(200)), deep):
+    many = {str(n): n for n in range(21)}
+    bytes_64 = 1 << (8 * 64 - 2)
+    for wrong in (
+        b"x" * 2000,
+        list(range(200)),
+        deep,
+        many,
+        dict.fromkeys((n, n) for n in range(21)),
+        set(range(21)),
+        {"a": {str(n): n for n in range(20)}},
+        bytes_64 << 8,
+        -(bytes_64 << 8),
+    ):
         with pytest.raises(pynto.QuotaExceeded):
             values.data(wrong)
         assert root.add(1) == 2
+    many.popitem()
+    for right in (many, set(range(20)), {"a": {str(n): n for n in range(19)}}, [many, many], bytes_64):
+        assert values.data(right)
 
 
 def test_the_lanes_of_a_client_are_not_limited_by_guessing(dial: Dial) -> None:

@@ -159,10 +159,63 @@ static void whatever_is_charged_and_refunded_the_ledger_agrees_with_a_model(void
     assert_true(pyn_ledger_is_clear(&ledger));
 }
 
+static void what_was_charged_stays_charged_when_the_limits_change(void **state)
+{
+    static const struct {
+        uint32_t burst;
+        int left;
+        const char *why;
+    } after[] = {
+        {5, 2, "the same"}, {3, 0, "all of it is used"}, {4, 1, "one is left"}, {2, 0, "no debt"}, {100, 97, "much more"}};
+    struct pyn_quotas quotas;
+    struct pyn_quotas before;
+    struct pyn_ledger ledger;
+
+    (void)state;
+    for (size_t i = 0; i < SUPPORT_COUNT(after); i++) {
+        int left = 0;
+        init(&quotas, &ledger);
+        assert_int_equal(pyn_ledger_charge(&ledger, PYN_Q_REFERENCES, 7), PYN_OK);
+        for (int n = 0; n < 3; n++) {
+            assert_int_equal(pyn_ledger_refusal(&ledger, SECOND), PYN_OK);
+        }
+        before = quotas;
+        quotas.refusals_burst = after[i].burst;
+        quotas.max[PYN_Q_REFERENCES] = 8;
+        pyn_ledger_retune(&ledger, &before);
+        while (pyn_ledger_refusal(&ledger, SECOND) == PYN_OK) {
+            left++;
+        }
+        if (left != after[i].left) {
+            fail_msg("%s: %d refusals are left", after[i].why, left);
+        }
+        assert_int_equal(ledger.used[PYN_Q_REFERENCES], 7);
+        assert_int_equal(pyn_ledger_charge(&ledger, PYN_Q_REFERENCES, 1), PYN_OK);
+        assert_int_equal(pyn_ledger_charge(&ledger, PYN_Q_REFERENCES, 1), PYN_EQUOTA);
+    }
+}
+
+static void below_what_is_held_nothing_more_is_granted_until_it_is_back(void **state)
+{
+    struct pyn_quotas quotas;
+    struct pyn_ledger ledger;
+
+    (void)state;
+    init(&quotas, &ledger);
+    assert_int_equal(pyn_ledger_charge(&ledger, PYN_Q_REFERENCES, 7), PYN_OK);
+    quotas.max[PYN_Q_REFERENCES] = 5;
+    assert_int_equal(pyn_ledger_charge(&ledger, PYN_Q_REFERENCES, 1), PYN_EQUOTA);
+    pyn_ledger_refund(&ledger, PYN_Q_REFERENCES, 3);
+    assert_int_equal(pyn_ledger_charge(&ledger, PYN_Q_REFERENCES, 1), PYN_OK);
+    assert_int_equal(pyn_ledger_charge(&ledger, PYN_Q_REFERENCES, 1), PYN_EQUOTA);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_new_ledger_is_clear),
+        cmocka_unit_test(what_was_charged_stays_charged_when_the_limits_change),
+        cmocka_unit_test(below_what_is_held_nothing_more_is_granted_until_it_is_back),
         cmocka_unit_test(the_limit_itself_is_granted_and_one_more_is_not),
         cmocka_unit_test(an_amount_near_the_end_of_the_range_does_not_wrap),
         cmocka_unit_test(refusals_come_in_a_burst_and_are_forgiven_with_time),

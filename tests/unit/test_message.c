@@ -426,7 +426,7 @@ static pyn_status write_detailed(struct pyn_buf *buf)
 static pyn_status write_hello(struct pyn_buf *buf)
 {
     struct pyn_view root = pyn_view_of("root");
-    struct pyn_limits limits = {.message_max = 1, .depth_max = 2, .element_max = 3};
+    struct pyn_limits limits = {.message_max = 1, .depth_max = 2, .element_max = 3, .key_max = 5, .int_max = 6};
     return pyn_message_hello(buf, &root, &limits, 4);
 }
 static pyn_status write_short_hello(struct pyn_buf *buf)
@@ -447,8 +447,9 @@ static const struct {
     {write_pong, PYN_M_PONG, "92 f6 cf7fffffffffffffff 0a"},
     {write_error, PYN_M_ERROR, "92 fe 94 a145 a0 a174 c0 0a"},
     {write_detailed, PYN_M_ERROR, "93 fe 94 a145 a0 c0 c0 81 a5796f757273 c3 0a"},
-    {write_hello,
-     PYN_M_HELLO, "95 f8 a570796e746f 01 a4726f6f74 84 a76d657373616765 01 a56465707468 02 a8656c656d656e7473 03 aa7265666572656e636573 04 0a"},
+    {write_hello, PYN_M_HELLO,
+     "95 f8 a570796e746f 01 a4726f6f74 86 a76d657373616765 01 a56465707468 02 a8656c656d656e7473 03 a46b657973 05 "
+     "a7696e7465676572 06 aa7265666572656e636573 04 0a"},
     {write_short_hello, PYN_M_HELLO, "95 f8 a570796e746f 01 c0 80 0a"},
 };
 

@@ -155,12 +155,49 @@ static void durations_are_set_in_seconds_and_kept_in_nanoseconds(void **state)
     assert_int_equal(quotas.stall_ns, 250000000);
 }
 
+static void every_row_says_what_it_is(void **state)
+{
+    const struct pyn_quota_row *row = NULL;
+    size_t count = 0;
+
+    (void)state;
+    for (; (row = pyn_quotas_row(count)) != NULL; count++) {
+        assert_string_equal(row->name, pyn_quotas_name(count));
+        assert_true(strlen(row->what) > 0 && row->least <= row->usual && row->usual <= row->most);
+    }
+    assert_true(count > 20);
+    assert_null(pyn_quotas_row(count + 1));
+}
+
+static void of_two_the_lesser_limit_of_each_is_the_stricter(void **state)
+{
+    struct pyn_quotas one = pyn_quotas_default();
+    struct pyn_quotas other = one;
+    const struct pyn_quotas usual = one;
+
+    (void)state;
+    one.max[PYN_Q_CALLS] = 5;
+    other.max[PYN_Q_LENT] = 6;
+    other.hello_ns = 7;
+    other.limits.depth_max = 8;
+    other.limits.message_max = 1 << 30;
+    pyn_quotas_tighten(&one, &other);
+    assert_int_equal(one.max[PYN_Q_CALLS], 5);
+    assert_int_equal(one.max[PYN_Q_LENT], 6);
+    assert_int_equal(one.hello_ns, 7);
+    assert_int_equal(one.limits.depth_max, 8);
+    assert_int_equal(one.limits.message_max, usual.limits.message_max);
+    assert_int_equal(one.max[PYN_Q_OUTPUT], usual.max[PYN_Q_OUTPUT]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_limit_has_a_name_and_a_default_within_its_range),
         cmocka_unit_test(every_quota_of_the_ledger_has_a_name),
         cmocka_unit_test(what_is_told_of_a_limit_is_its_name_and_its_number),
+        cmocka_unit_test(every_row_says_what_it_is),
+        cmocka_unit_test(of_two_the_lesser_limit_of_each_is_the_stricter),
         cmocka_unit_test(a_reply_and_a_call_of_the_greatest_size_fit_the_defaults),
         cmocka_unit_test(a_greater_message_brings_the_room_that_it_needs),
         cmocka_unit_test(what_is_out_of_range_is_refused_and_changes_nothing),

@@ -12,6 +12,8 @@ from pathlib import Path
 from .spelling import is_class, is_identifier, is_member
 
 FILE_NAME = "pynto.toml"
+TABLES = ("roots", "policy", "errors", "accept")  # what is read here,
+SERVER_TABLES = ("quotas", "class", "cost", "server")  # and what pynto.config does
 
 # What never can name beside members: the files of the catalogue, and what cannot be followed.
 POWERS = tuple(
@@ -68,7 +70,7 @@ def load(path: Path) -> Config:
     except ValueError as error:  # of TOML, and of UTF-8
         raise BadInput(f"{path}: {error}") from error
     try:
-        return _config(document, path.parent)
+        return parse(document, path.parent)
     except BadInput as error:
         raise BadInput(f"{path}: {error}") from error
 
@@ -81,8 +83,9 @@ def find(explicit: str | None, directory: Path) -> Config:
     return load(path) if path.exists() else Config()
 
 
-def _config(document: dict[str, object], base: Path) -> Config:
-    _known(document, ("roots", "policy", "errors", "accept"), "")
+def parse(document: dict[str, object], base: Path) -> Config:
+    """What stands in the file, which is in the folder base."""
+    _known(document, (*TABLES, *SERVER_TABLES), "")
     policy = _table(document, "policy")
     _known(policy, ("home", "allow", "set", "deny", "copy", "never", "python_path"), "policy.")
     errors = _table(document, "errors")

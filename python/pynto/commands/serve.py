@@ -7,13 +7,16 @@ import importlib
 import logging
 import os
 import sys
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from pynto import _core, auditlog
+from pynto import _core, auditlog, logs
+from pynto.config import Config
 from pynto.gatehouse import Gatehouse
 from pynto.isolation import Isolation
 from pynto.policy import Policy
+from pynto.quotas import from_text, in_order
 from pynto.server import Server, StoppedBySignals, check_drift
 from pynto.state import State, default_folder, encoded
 from pynto.zygote import Job, fork_zygote
@@ -42,21 +45,27 @@ def add_to(commands: Any) -> None:
         description=_DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("target", nargs="+", metavar="TARGET", help="module:object, or root=module:object")
-    parser.add_argument("--policy", required=True, metavar="FILE", help="made by pynto-policy generate")
+    parser.add_argument(
+        "target", nargs="*", metavar="TARGET", help="module:object, or root=module:object; usual: the roots of --config"
+    )
+    parser.add_argument("--config", metavar="FILE", help="a pynto.toml: its [quotas], [class.NAME] and [server]")
+    parser.add_argument("--policy", metavar="FILE", help="made by pynto-policy generate")
     parser.add_argument(
         "--policy-sha256", metavar="HEX", help="serve under the file of this SHA-256 only: the one that was checked"
     )
     parser.add_argument(
         "--folder", metavar="FOLDER", help="where modules and relative paths are looked for; usual: the current one"
     )
-    where = parser.add_mutually_exclusive_group(required=True)
+    where = parser.add_mutually_exclusive_group()
     where.add_argument("--listen", action="append", metavar="ADDRESS", help="may be given several times")
     where.add_argument("--stdio", action="store_true", help="one client, on stdin and stdout")
     parser.add_argument(
         "--state", metavar="FOLDER", help=f"key and capabilities of a server at pynto://; else {default_folder()}"
     )
-    parser.add_argument("--quota", action="append", default=[], metavar="NAME=VALUE", help="a limit of each connection")
+    parser.add_argument(
+        "--quota", action="append", default=[], metavar="NAME=VALUE", help="a limit of each connection, as message=1MiB"
+    )
+    parser.add_argument("--connections", type=int, metavar="N", help="how many at once (1000)")
     parser.add_argument(
         "--cost",
         action="append",
@@ -100,6 +109,18 @@ def add_to(commands: Any) -> None:
         "--audit-log-rate", type=float, default=auditlog.RATE_MAX, metavar="N", help="no more lines a second (50000)"
     )
     parser.add_argument(
+        "--metrics", metavar="ADDRESS", help="show metrics to Prometheus there, as 127.0.0.1:9117 or unix:///path"
+    )
+    parser.add_argument(
+        "--metrics-anywhere", action="store_true", help="allow --metrics beyond this machine: anybody can read them"
+    )
+    parser.add_argument(
+        "--admin",
+        metavar="ADDRESS",
+        help="let pynto top look at this server there: unix:///path in a folder of your own",
+    )
+    parser.add_argument("--log", choices=("text", "json"), help="how lines of the log look; usual: text")
+    parser.add_argument(
         "--verbose", "-v", action="store_true", help="log each connection; twice as useful with stderr in a file"
     )
     parser.set_defaults(run=_run)
@@ -136,16 +157,31 @@ def _add_isolation_to(parser: argparse.ArgumentParser) -> None:
         group.add_argument(f"--isolate-{name}", type=kind, metavar=unit, help=what)
 
 
-def _quotas(changes: list[str]) -> dict[str, float]:
-    quotas = {}
-    for change in changes:
-        name, _, value = change.partition("=")
-        try:
-            quotas[name] = float(value)
-        except ValueError:
-            raise ValueError(f"--quota {change}: must be NAME=NUMBER, as in message=1048576") from None
-    _core.quotas(quotas)  # refuses unknown names now
-    return quotas
+# What stands in [server] under another name than the option.
+_OPTIONS = {"ws_hosts": "ws_host", "ws_origins": "ws_origin"}
+
+
+def _configure(arguments: argparse.Namespace) -> Config:
+    """Fills in what the command line leaves open from the file."""
+    config = Config.load(arguments.config) if arguments.config is not None else Config()
+    for key, value in config.server.items():
+        option = _OPTIONS.get(key, key)
+        if not (arguments.stdio and key == "listen") and not getattr(arguments, option):
+            setattr(arguments, option, value)
+    if arguments.policy is None:
+        raise ValueError("there is no policy: give --policy FILE, or [server] policy in the file of --config")
+    if not arguments.listen and not arguments.stdio:
+        raise ValueError("there is nowhere to listen: give --listen ADDRESS or --stdio, or [server] listen in --config")
+    if not arguments.target:
+        arguments.target = [f"{name}={target}" for name, target in config.roots.items()]
+    if not arguments.target:
+        raise ValueError("there is nothing to serve: give module:object, or [roots] in the file of --config")
+    quotas = in_order({**config.quotas, **from_text(arguments.quota)})
+    if arguments.no_memory_quota:
+        if "memory" in quotas or "call_memory" in quotas:
+            raise ValueError("--no-memory-quota, and a quota of memory: which?")
+        quotas = {**quotas, "memory": 0.0, "call_memory": 0.0}
+    return replace(config, quotas=quotas)
 
 
 def _costs(changes: list[str]) -> dict[str, int]:
@@ -213,9 +249,15 @@ def _audit_log(arguments: argparse.Namespace) -> auditlog.AuditLog | None:
     return auditlog.AuditLog(arguments.audit_log, size=arguments.audit_log_size, rate=arguments.audit_log_rate)
 
 
-def _serve_stdio(
-    arguments: argparse.Namespace, policy: Policy, quotas: dict[str, float], signals: StoppedBySignals
-) -> None:
+def _show_itself(arguments: argparse.Namespace, server: Server) -> None:
+    if arguments.admin is not None:
+        print(f"admin at {server.admit(arguments.admin)}", file=sys.stderr, flush=True)
+    if arguments.metrics is not None:
+        address = server.show_metrics(arguments.metrics, anywhere=arguments.metrics_anywhere)
+        print(f"metrics at {address}", file=sys.stderr, flush=True)
+
+
+def _serve_stdio(arguments: argparse.Namespace, policy: Policy, config: Config, signals: StoppedBySignals) -> None:
     in_fd, out_fd = _core.take_stdio()  # before any module of the user's is imported
     sys.stdin = open(0, closefd=False)
     sys.stdout = open(1, "w", closefd=False, buffering=1)
@@ -223,12 +265,14 @@ def _serve_stdio(
     server = Server(
         target,
         policy=policy,
-        quotas=quotas,
+        quotas=config.quotas,
+        classes=config.classes,
         ends_deserted=True,
         audit_log=audit_log,
         exits_stuck=stuck,
-        costs=_costs(arguments.cost),
+        costs={**config.costs, **_costs(arguments.cost)},
     )
+    _show_itself(arguments, server)
     server.adopt(in_fd, out_fd, "stdio")
     signals.run(server)
 
@@ -266,9 +310,7 @@ def _isolation(arguments: argparse.Namespace) -> Isolation:
     )
 
 
-def _serve_isolated(
-    arguments: argparse.Namespace, policy: Policy, quotas: dict[str, float], signals: StoppedBySignals
-) -> int:
+def _serve_isolated(arguments: argparse.Namespace, policy: Policy, config: Config, signals: StoppedBySignals) -> int:
     isolation = _isolation(arguments)
     check_drift(policy)
     zygote = fork_zygote(
@@ -277,7 +319,11 @@ def _serve_isolated(
             make=partial(_made, policy=policy),
             policy=policy,
             isolation=isolation,
-            options={"quotas": quotas, "costs": _costs(arguments.cost)},
+            options={
+                "quotas": config.quotas,
+                "classes": config.classes,
+                "costs": {**config.costs, **_costs(arguments.cost)},
+            },
             is_audited=arguments.audit_log is not None,
         )
     )  # ahead of everything that it must not have
@@ -288,7 +334,8 @@ def _serve_isolated(
         zygote,
         isolation,
         listen=arguments.listen,
-        quotas=quotas,
+        quotas=config.quotas,
+        classes=config.classes,
         plain=arguments.plain,
         hosts=arguments.ws_host,
         origins=arguments.ws_origin,
@@ -296,6 +343,7 @@ def _serve_isolated(
         state=_state(arguments),
         per_source=arguments.per_source,
     )
+    _show_itself(arguments, server)
     for address in server.addresses:
         print(f"serving {', '.join(policy.roots.values())} at {address}", flush=True)
     print(f"isolated: {isolation.meaning}; closed in by {server.closed_in_by}", flush=True)
@@ -304,21 +352,24 @@ def _serve_isolated(
     return 1 if server.is_abandoned else 0
 
 
-def _serve(arguments: argparse.Namespace, policy: Policy, quotas: dict[str, float], signals: StoppedBySignals) -> None:
+def _serve(arguments: argparse.Namespace, policy: Policy, config: Config, signals: StoppedBySignals) -> None:
     server = Server(
         _targets(arguments.target, policy),
         policy=policy,
         listen=arguments.listen,
-        quotas=quotas,
+        quotas=config.quotas,
+        classes=config.classes,
+        connections=arguments.connections or 1000,
         plain=arguments.plain,
         hosts=arguments.ws_host,
         origins=arguments.ws_origin,
         audit_log=_audit_log(arguments),
         state=_state(arguments),
         exits_stuck=arguments.exit_stuck,
-        costs=_costs(arguments.cost),
+        costs={**config.costs, **_costs(arguments.cost)},
         per_source=arguments.per_source,
     )
+    _show_itself(arguments, server)
     for address in server.addresses:
         print(f"serving {', '.join(policy.roots.values())} at {address}", flush=True)
     _tell_how_to_come_in(server)
@@ -326,14 +377,8 @@ def _serve(arguments: argparse.Namespace, policy: Policy, quotas: dict[str, floa
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    logging.basicConfig(
-        level=logging.INFO if arguments.verbose else logging.WARNING, format="%(asctime)s %(levelname)s %(message)s"
-    )
-    quotas = _quotas(arguments.quota)
-    if arguments.no_memory_quota:
-        if "memory" in quotas or "call_memory" in quotas:
-            raise ValueError("--no-memory-quota, and a quota of memory: which?")
-        quotas.update(memory=0, call_memory=0)
+    config = _configure(arguments)
+    logs.set_up(arguments.log or "text", logging.INFO if arguments.verbose else logging.WARNING)
     if arguments.folder is not None:
         os.chdir(arguments.folder)
     policy = Policy.load(arguments.policy, sha256=arguments.policy_sha256)
@@ -342,9 +387,9 @@ def _run(arguments: argparse.Namespace) -> int:
         if arguments.stdio:
             if arguments.isolate:
                 raise ValueError("--isolate: a server on stdio is a process of its own already")
-            _serve_stdio(arguments, policy, quotas, signals)
+            _serve_stdio(arguments, policy, config, signals)
         elif arguments.isolate:
-            return _serve_isolated(arguments, policy, quotas, signals)
+            return _serve_isolated(arguments, policy, config, signals)
         else:
-            _serve(arguments, policy, quotas, signals)
+            _serve(arguments, policy, config, signals)
     return 0
