@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 import pytest
-from attack_table import Table, answers, cases
+from attack_table import Table, answers, cases, named_by_tests
+
+
+def test_what_matters_is_tried_or_answered() -> None:
+    tried = named_by_tests()
+    missing = [
+        case["id"]
+        for case in cases().values()
+        if case["severity"] in "CHM" and case["id"] not in tried | answers().keys()
+    ]
+    assert not missing, missing
 
 
 def test_answers_are_to_cases_that_exist() -> None:

@@ -511,7 +511,20 @@ def test_data_takes_no_netref(root: Any) -> None:
             root.values().data(value)
 
 
+@pytest.mark.parametrize("depth", [100_000, 1_000_000])
+def test_a_value_of_absurd_depth_does_not_leave_and_costs_no_stack(values: Any, depth: int) -> None:
+    """J09: one error, and the connection goes on; what is far too deep is not followed to its end."""
+    deep: Any = ()
+    for _ in range(depth):
+        deep = (deep,)
+    for echo in (values.data, values.echo_table):
+        with pytest.raises((RecursionError, pynto.QuotaExceeded, TypeError, ValueError)):
+            echo(deep)
+    assert values.echo_int(1) == 1
+
+
 def test_a_value_that_contains_itself_does_not_hang(values: Any) -> None:
+    """J09"""
     endless: list[Any] = []
     endless.append(endless)
     with pytest.raises((RecursionError, pynto.QuotaExceeded, TypeError, ValueError)):
