@@ -13,7 +13,7 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 for folder in (HERE, HERE.parent / "python"):
     if str(folder) not in sys.path:
-        sys.path.insert(0, str(folder))
+        sys.path.append(str(folder))
 
 from notation import ANY, Hole, Mine, Promise, Raw, Tag, Yours, encode, ext, mine, yours  # noqa: E402
 

@@ -15,10 +15,10 @@ import pynto
 import pytest
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE))
+sys.path.append(str(HERE))
 
 import cases  # noqa: E402
-import hall  # noqa: E402
+import conformance_hall  # noqa: E402
 import purepeer  # noqa: E402
 from player import Wrong, play  # noqa: E402
 from pynto.audit import layout  # noqa: E402
@@ -43,7 +43,11 @@ def policy() -> pynto.Policy:
     return pynto.Policy(layout.dumps(document).encode())
 
 
-CLASSES = {"hall:Hall": "hall:Hall", "hall:Ticket": "hall:Ticket", "Iterator[int]": "collections.abc:Iterator"}
+CLASSES = {
+    "hall:Hall": "conformance_hall:Hall",
+    "hall:Ticket": "conformance_hall:Ticket",
+    "Iterator[int]": "collections.abc:Iterator",
+}
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +60,9 @@ def ours() -> Iterator[Dial]:
         while servers:
             servers.pop().close()
         servers.append(
-            pynto.Server(hall.Hall(), policy=made, listen="tcp://127.0.0.1:0", quotas=HALL["quotas"]).start()
+            pynto.Server(
+                conformance_hall.Hall(), policy=made, listen="tcp://127.0.0.1:0", quotas=HALL["quotas"]
+            ).start()
         )
         host, _, port = servers[0].address.removeprefix("tcp://").rpartition(":")
         return socket.create_connection((host, int(port)))
