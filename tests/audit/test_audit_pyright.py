@@ -194,6 +194,7 @@ EXPLAINED: dict[str, str] = {
     "iterators:Root.opened": _FACET,
     "newtypes:Root.find": _NEW,
     "newtypes:Root.name": _NEW,
+    "quiet_idioms:Root.batch": _FACET,
     "quiet_locks:Root.held": _FACET,
     "scalars:Root.new": _NEW,
     "scalars:Root.stop": "what never returns gives None, if anything",
