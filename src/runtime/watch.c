@@ -148,7 +148,7 @@ static void mark(struct pyn_watch *watch, enum pyn_overrun why)
     if (watch->why == PYN_OVERRUN_NONE) {
         watch->why = why;
         if (watch->link->server != NULL) {
-            pyn_server_note_overrun(watch->link->server, why);
+            pyn_server_note_overrun(watch->link->server, (int)why);
         }
         watch->marked_at = pyn_now();
     }
