@@ -9,7 +9,7 @@ enum { FORM = 1 };
 struct saved {
     uint32_t form;
     uint32_t size;
-    bool has_peer_key;
+    uint8_t has_peer_key;
     struct pyn_cipher sending;
     struct pyn_cipher receiving;
     struct pyn_principal who;
@@ -46,12 +46,19 @@ static bool is_text(const char *text, size_t room)
     return memchr(text, 0, room) != NULL;
 }
 
+/* Before it is read as one. */
+static bool is_bool(const bool *flag)
+{
+    return *(const unsigned char *)flag <= 1;
+}
+
 static bool is_whole(const struct saved *saved)
 {
     const struct pyn_principal *who = &saved->who;
 
-    return saved->form == FORM && saved->size == sizeof *saved && saved->sending.has_key && saved->receiving.has_key &&
-           is_text(who->name, sizeof who->name) && is_text(who->root, sizeof who->root) &&
+    return saved->form == FORM && saved->size == sizeof *saved && saved->has_peer_key <= 1 &&
+           is_bool(&saved->sending.has_key) && is_bool(&saved->receiving.has_key) && saved->sending.has_key &&
+           saved->receiving.has_key && is_text(who->name, sizeof who->name) && is_text(who->root, sizeof who->root) &&
            is_text(who->quota_class, sizeof who->quota_class) && is_text(who->facet, sizeof who->facet);
 }
 
@@ -61,7 +68,7 @@ static pyn_status take(struct channel *channel, const struct saved *saved, struc
     channel->layer.is_open = true;
     channel->state = PYN_CHANNEL_OPEN;
     channel->is_server = true;
-    channel->has_peer_key = saved->has_peer_key;
+    channel->has_peer_key = saved->has_peer_key != 0;
     channel->sending = saved->sending;
     channel->receiving = saved->receiving;
     channel->who = saved->who;

@@ -172,7 +172,7 @@ enum { FORM = 1 };
 /* As it stands in memory: who reads it was forked off from who has written it. */
 struct saved {
     uint32_t form;
-    bool is_in_message;
+    uint8_t is_in_message;
     uint64_t message_len;
 };
 
@@ -206,13 +206,13 @@ pyn_status pyn_websocket_revive(const void *ctx, const struct pyn_mem *mem, stru
         return PYN_EFORMAT;
     }
     memcpy(&saved, state.data, sizeof saved);
-    if (saved.form != FORM) {
+    if (saved.form != FORM || saved.is_in_message > 1) {
         return PYN_EFORMAT;
     }
     st = pyn_websocket_make(ctx, mem, out);
     if (st == PYN_OK) {
         struct websocket *self = of(*out);
-        self->frames.is_in_message = saved.is_in_message;
+        self->frames.is_in_message = saved.is_in_message != 0;
         self->frames.message_len = saved.message_len;
         self->layer.is_open = true;
     }
