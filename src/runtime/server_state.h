@@ -31,8 +31,6 @@ struct pyn_server {
     uint32_t shaking_count;
     uint64_t failed;          /* handshakes and logins that came to nothing */
     uint64_t multiplications; /* of points, for handshakes that are over */
-    uint64_t told_in;         /* the second in which lines about them were last written, */
-    uint32_t told;            /* and how many */
     uint64_t turned_away;     /* connections of sources that were over their rate, */
     uint64_t crowded;         /* or had as many as they may; */
     uint64_t full;            /* for which there was no place */

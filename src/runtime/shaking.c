@@ -5,10 +5,6 @@
 #include "door.h"
 #include "parting.h"
 
-enum { TOLD_A_SECOND = 10 };
-
-static const uint64_t SECOND = UINT64_C(1000000000);
-
 /* ---- the list, with the server's lock ---- */
 
 static void append(struct pyn_server *server, struct pyn_link *link)
@@ -40,17 +36,6 @@ static void take_out(struct pyn_server *server, struct pyn_link *link)
     server->shaking_count--;
 }
 
-/* A flood does not fill the log: the first few of each second are told. */
-static bool is_told(struct pyn_server *server, uint64_t now)
-{
-    if (server->told_in != now / SECOND) {
-        server->told_in = now / SECOND;
-        server->told = 0;
-    }
-    server->told++;
-    return server->told <= TOLD_A_SECOND;
-}
-
 void pyn_shaking_judge(struct pyn_server *server, struct pyn_link *link, bool is_good)
 {
     const uint64_t now = pyn_now();
@@ -73,7 +58,6 @@ void pyn_shaking_judge(struct pyn_server *server, struct pyn_link *link, bool is
 
 static void leave(struct pyn_server *server, struct pyn_link *link, bool is_in)
 {
-    const uint64_t now = pyn_now();
     const struct pyn_layer *channel = pyn_link_channel(link);
 
     pyn_server_lock(server);
@@ -83,7 +67,6 @@ static void leave(struct pyn_server *server, struct pyn_link *link, bool is_in)
     server->tally.opened += is_in && channel != NULL;
     if (!is_in) {
         server->failed++;
-        link->is_untold = !is_told(server, now);
     }
     pyn_server_unlock(server);
     pyn_shaking_judge(server, link, is_in);
