@@ -209,6 +209,29 @@ def swallowed_each(kept: list[Any]) -> None:
             pass
 
 
+def stubborn(kept: list[Any]) -> None:
+    """Keeps what it has got when it is told, and takes more: nothing in between is a step at which it could be ended."""
+    made: deque[bytes] = deque()
+    kept.append(made)
+    source = map(bytes, itertools.repeat(100))
+    try:
+        made.extend(source)
+    except BaseException:
+        pass
+    try:
+        made.extend(source)
+    except BaseException:
+        pass
+    try:
+        made.extend(source)
+    except BaseException:
+        pass
+    try:
+        made.extend(source)
+    except BaseException:
+        pass
+
+
 def errors(kept: list[Any]) -> None:
     """Keeps every MemoryError, of which the interpreter has a few ready."""
     while True:
@@ -311,6 +334,7 @@ KINDS: dict[str, Callable[[list[Any]], None]] = {
         nested,
         swallowed,
         swallowed_each,
+        stubborn,
         errors,
         generated,
         classes,
