@@ -5,6 +5,8 @@
 #include "door.h"
 #include "parting.h"
 
+enum { SHOWN_OUT_AT_ONCE = 8 };
+
 /* ---- the list, with the server's lock ---- */
 
 static void append(struct pyn_server *server, struct pyn_link *link)
@@ -98,25 +100,34 @@ bool pyn_shaking_admits(struct pyn_server *server, const struct pyn_guest *guest
     return is_admitted;
 }
 
+static void show_out(struct pyn_server *server, struct pyn_link *link)
+{
+    pyn_link_lock(link);
+    if (atomic_load(&link->is_shaking)) {
+        pyn_link_end(link, PYN_EFLOOD, "made room for another handshake");
+    }
+    pyn_link_unlock(link);
+    pyn_shaking_settle(server, link);
+    pyn_link_unref(link);
+}
+
+/* As many of the oldest make room as there are too many: other threads let in as well, and may have chosen the same one. */
 void pyn_shaking_enter(struct pyn_server *server, struct pyn_link *link)
 {
-    struct pyn_link *oldest = NULL;
+    struct pyn_link *surplus[SHOWN_OUT_AT_ONCE];
+    uint32_t count = 0;
 
     atomic_store(&link->is_shaking, true);
     pyn_server_lock(server);
     append(server, link);
-    if (server->shaking_count > limit_of(server)) {
-        oldest = pyn_link_ref(server->shaking);
+    for (struct pyn_link *each = server->shaking;
+         each != NULL && count < SHOWN_OUT_AT_ONCE && server->shaking_count > limit_of(server) + count;
+         each = each->shaking_next) {
+        surplus[count++] = pyn_link_ref(each);
     }
     pyn_server_unlock(server);
-    if (oldest != NULL) {
-        pyn_link_lock(oldest);
-        if (atomic_load(&oldest->is_shaking)) {
-            pyn_link_end(oldest, PYN_EFLOOD, "made room for another handshake");
-        }
-        pyn_link_unlock(oldest);
-        pyn_shaking_settle(server, oldest);
-        pyn_link_unref(oldest);
+    for (uint32_t i = 0; i < count; i++) {
+        show_out(server, surplus[i]);
     }
 }
 
