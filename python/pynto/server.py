@@ -93,10 +93,11 @@ class Server:
         self._lock = threading.Lock()
         self._audit_log = _as_audit_log(audit_log)
         self._auditor: threading.Thread | None = None
+        self._spawner = _Spawner(self)
         self._core = _core.Server(
             self.policy,
             self._roots(target),
-            self._spawn,
+            self._spawner,
             quotas=quotas,
             connections=connections,
             ends_deserted=ends_deserted,
@@ -172,6 +173,7 @@ class Server:
         self._detach()
         if self._auditor is not None:
             self._auditor.join(timeout=10.0)
+        self._spawner.server = None
 
     @property
     def has_audit_log(self) -> bool:
@@ -285,6 +287,22 @@ class Server:
             self._auditor = start_thread(partial(_audit, self._core, self._audit_log), "pynto-audit")
         if self._keeper is not None:
             self._keeping = start_thread(self._keeper, "pynto-keeper")
+
+
+class _Spawner:
+    """What the core calls for one more thread.
+
+    It holds the server, which so lives as long as it serves. After close() nothing is held in a circle: the last reference takes the
+    descriptors and the memory with it, however seldom the collector comes.
+    """
+
+    def __init__(self, server: Server) -> None:
+        self.server: Server | None = server
+
+    def __call__(self) -> None:
+        server = self.server
+        if server is not None:
+            server._spawn()
 
 
 class _Logger:
