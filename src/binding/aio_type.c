@@ -61,7 +61,7 @@ static void watch_input(struct connection *connection, bool wants)
 
 static void call_when_stalled(struct connection *connection)
 {
-    double seconds = (double)connection->link->quotas.stall_ns / 1e9;
+    double seconds = (double)connection->link->quotas->stall_ns / 1e9;
     PyObject *bound = PyObject_GetAttrString((PyObject *)connection, "_on_stall");
     PyObject *done = NULL;
 

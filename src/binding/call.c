@@ -119,12 +119,12 @@ static uint64_t longest(struct pyn_link *link)
     bool is_ready = false;
 
     if (link->server != NULL) {
-        return link->quotas.callback_ns;
+        return link->quotas->callback_ns;
     }
     pyn_link_lock(link);
     is_ready = pyn_session_is_ready(link->session);
     pyn_link_unlock(link);
-    return is_ready ? 0 : link->quotas.hello_ns;
+    return is_ready ? 0 : link->quotas->hello_ns;
 }
 
 static struct patience patience_of(struct pyn_link *link, uint64_t until)
@@ -137,7 +137,7 @@ static struct patience patience_of(struct pyn_link *link, uint64_t until)
 /* Of a call, on a link that is ready: somebody holds a netref of it. */
 static struct patience patience_of_call(const struct pyn_link *link, uint64_t until)
 {
-    return (struct patience){until, link->server != NULL ? pyn_now() + link->quotas.callback_ns : 0};
+    return (struct patience){until, link->server != NULL ? pyn_now() + link->quotas->callback_ns : 0};
 }
 
 static uint64_t earlier(uint64_t a, uint64_t b)

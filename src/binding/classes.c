@@ -64,7 +64,7 @@ struct pyn_classes *pyn_classes_from(PyObject *usual, PyObject *classes)
         result = put(made, &quotas, name, told);
     }
     if (result != 0) {
-        pyn_classes_free(made);
+        pyn_classes_unref(made);
         made = NULL;
     }
     return made;

@@ -57,7 +57,7 @@ enum {
 
 void pyn_encoder_init(struct pyn_encoder *encoder, struct pyn_link *link, struct pyn_book *book, size_t ahead)
 {
-    size_t most = link->quotas.limits.message_max;
+    size_t most = link->quotas->limits.message_max;
 
     *encoder = (struct pyn_encoder){
         .link = link, .party = link->host, .book = book, .depth = AROUND, .element_count = AROUND_OBJECTS};

@@ -7,7 +7,7 @@ static int encode_big(struct pyn_encoder *encoder, PyObject *value)
 {
     PyObject *bits = PyObject_CallMethod(value, "bit_length", NULL);
     Py_ssize_t len = bits != NULL ? PyLong_AsSsize_t(bits) / 8 + 1 : 0;
-    size_t ours = encoder->link->quotas.limits.int_max;
+    size_t ours = encoder->link->quotas->limits.int_max;
     size_t most = ours < encoder->peer.int_max ? ours : encoder->peer.int_max;
     PyObject *bytes = NULL;
     const char *data = NULL;

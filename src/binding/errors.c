@@ -66,7 +66,7 @@ PyObject *pyn_raise_quota(const struct pyn_link *link, enum pyn_quota which)
 {
     char text[64];
 
-    pyn_quota_text(&link->quotas, which, text, sizeof text);
+    pyn_quota_text(link->quotas, which, text, sizeof text);
     PyErr_SetString(pyn_core.quota_exceeded, text);
     return NULL;
 }

@@ -61,7 +61,7 @@ static bool is_memory(enum pyn_overrun why)
 void pyn_interrupt_raise(enum pyn_overrun why, const struct pyn_link *link)
 {
     char room[TEXT_ROOM];
-    const char *text = overrun_text(why, &link->quotas, room);
+    const char *text = overrun_text(why, link->quotas, room);
 
     if (is_cancelled(why)) {
         PyErr_SetString(pyn_core.call_cancelled, text);
@@ -97,7 +97,7 @@ int pyn_interrupt_tell(enum pyn_overrun why, const struct pyn_link *link, struct
 
     PyErr_Clear();
     failure->type = PyUnicode_FromString(name_of(why));
-    failure->text = PyUnicode_FromString(overrun_text(why, &link->quotas, room));
+    failure->text = PyUnicode_FromString(overrun_text(why, link->quotas, room));
     return failure->type != NULL && failure->text != NULL ? 0 : -1;
 }
 
@@ -108,7 +108,7 @@ int pyn_interrupt_afford(struct pyn_link *link)
     if (!atomic_load(&link->is_spent) || !pyn_watch_is_spent(link)) {
         return 0;
     }
-    PyErr_SetString(pyn_core.quota_exceeded, overrun_text(PYN_OVERRUN_SHARE, &link->quotas, room));
+    PyErr_SetString(pyn_core.quota_exceeded, overrun_text(PYN_OVERRUN_SHARE, link->quotas, room));
     return -1;
 }
 
@@ -204,7 +204,7 @@ static int left_init(PyObject *self, PyObject *Py_UNUSED(args), PyObject *Py_UNU
     const enum pyn_overrun why = pyn_watch_why();
     struct pyn_allowance *own = pyn_memory_hide(); /* what it is told is not to fail */
     char room[TEXT_ROOM];
-    PyObject *text = PyUnicode_FromString(frame != NULL ? overrun_text(why, &frame->link->quotas, room) : "");
+    PyObject *text = PyUnicode_FromString(frame != NULL ? overrun_text(why, frame->link->quotas, room) : "");
     PyObject *args = text != NULL ? PyTuple_Pack(1, text) : NULL;
     bool again = false;
     int result = args != NULL ? ((PyTypeObject *)PyExc_BaseException)->tp_init(self, args, NULL) : -1;

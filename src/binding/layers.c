@@ -216,7 +216,7 @@ int pyn_layers_add(struct pyn_link *link, struct pyn_view text, PyObject *key, P
         PyErr_SetString(PyExc_ValueError, fault.text);
         return -1;
     }
-    layering = make_client(&address, link->quotas.limits.message_max, key, psk);
+    layering = make_client(&address, link->quotas->limits.message_max, key, psk);
     sodium_memzero(&address, sizeof address); /* it may hold a capability */
     if (layering == NULL) {
         return -1;

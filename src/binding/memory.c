@@ -13,7 +13,7 @@ enum {
 static bool is_limited(const struct pyn_link *link)
 {
     return link->server != NULL && pyn_allocators_are_installed &&
-           (link->quotas.max[PYN_Q_MEMORY] != 0 || link->quotas.max[PYN_Q_CALL_MEMORY] != 0);
+           (link->quotas->max[PYN_Q_MEMORY] != 0 || link->quotas->max[PYN_Q_CALL_MEMORY] != 0);
 }
 
 void pyn_memory_enter(struct pyn_memory *memory, struct pyn_link *link)
@@ -34,8 +34,8 @@ void pyn_memory_enter(struct pyn_memory *memory, struct pyn_link *link)
         atomic_store(&link->memory, owner);
     }
     if (owner != NULL) {
-        pyn_allowance_init(&memory->allowance, owner, link->quotas.max[PYN_Q_MEMORY],
-                           link->quotas.max[PYN_Q_CALL_MEMORY]);
+        pyn_allowance_init(&memory->allowance, owner, link->quotas->max[PYN_Q_MEMORY],
+                           link->quotas->max[PYN_Q_CALL_MEMORY]);
         pyn_memory_show(&memory->allowance);
     }
 }

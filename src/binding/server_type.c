@@ -31,7 +31,7 @@ struct server_object {
     PyObject *unlimited; /* str, or NULL: why the Python memory of connections is not limited, as it should be */
     struct pyn_layering *layerings; /* owned: one for each listener */
     struct pyn_log *log;            /* owned */
-    struct pyn_classes *classes;    /* owned */
+    struct pyn_classes *classes;    /* counted */
     struct pyn_scrape *scrape;      /* owned; NULL: nobody asks for metrics */
     struct pyn_trail *trail;        /* owned; NULL: no decisions are logged */
     struct pyn_notified notified;
@@ -395,7 +395,7 @@ static void server_dealloc(PyObject *self)
     pyn_scrape_free(server->scrape);
     pyn_server_free(server->server); /* every thread in run() holds self: there is none */
     pyn_trail_free(server->trail);
-    pyn_classes_free(server->classes);
+    pyn_classes_unref(server->classes);
     pyn_book_free(server->party.book);
     while (server->layerings != NULL) {
         struct pyn_layering *layering = server->layerings;

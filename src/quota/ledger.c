@@ -35,12 +35,15 @@ static void retune(struct pyn_bucket *bucket, double burst_before, double burst)
     bucket->tokens = tokens > -burst ? tokens : -burst;
 }
 
-void pyn_ledger_retune(struct pyn_ledger *ledger, const struct pyn_quotas *before)
+void pyn_ledger_retune(struct pyn_ledger *ledger, const struct pyn_quotas *quotas)
 {
-    retune(&ledger->refusals, refusal_rate(before).burst, refusal_rate(ledger->quotas).burst);
+    const struct pyn_quotas *before = ledger->quotas;
+
+    ledger->quotas = quotas;
+    retune(&ledger->refusals, refusal_rate(before).burst, refusal_rate(quotas).burst);
     for (int i = 0; i < PYN_RATES; i++) {
         enum pyn_quota which = (enum pyn_quota)(PYN_Q_COUNT + i);
-        retune(&ledger->rates[i], rate_of(before, which).burst, rate_of(ledger->quotas, which).burst);
+        retune(&ledger->rates[i], rate_of(before, which).burst, rate_of(quotas, which).burst);
     }
 }
 

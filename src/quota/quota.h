@@ -120,8 +120,8 @@ struct pyn_ledger {
 };
 
 void pyn_ledger_init(struct pyn_ledger *ledger, const struct pyn_quotas *quotas, uint64_t now);
-/* What its quotas say has changed: what was charged stays charged. before: what they said. */
-void pyn_ledger_retune(struct pyn_ledger *ledger, const struct pyn_quotas *before);
+/* Other quotas in place of its own, which are still there: what was charged stays charged. */
+void pyn_ledger_retune(struct pyn_ledger *ledger, const struct pyn_quotas *quotas);
 pyn_status pyn_ledger_charge(struct pyn_ledger *ledger, enum pyn_quota which, uint64_t amount);
 void pyn_ledger_refund(struct pyn_ledger *ledger, enum pyn_quota which, uint64_t amount);
 

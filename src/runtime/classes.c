@@ -14,6 +14,7 @@ struct pyn_classes *pyn_classes_new(const struct pyn_quotas *usual)
     if (classes == NULL) {
         return NULL;
     }
+    atomic_init(&classes->refs, 1);
     classes->strictest = *usual;
     classes->count = PYN_CLASSES_BUILT_IN;
     for (uint32_t i = 0; i < PYN_CLASSES_BUILT_IN; i++) {
@@ -23,9 +24,17 @@ struct pyn_classes *pyn_classes_new(const struct pyn_quotas *usual)
     return classes;
 }
 
-void pyn_classes_free(struct pyn_classes *classes)
+struct pyn_classes *pyn_classes_ref(struct pyn_classes *classes)
 {
-    free(classes);
+    atomic_fetch_add(&classes->refs, 1);
+    return classes;
+}
+
+void pyn_classes_unref(struct pyn_classes *classes)
+{
+    if (classes != NULL && atomic_fetch_sub(&classes->refs, 1) == 1) {
+        free(classes);
+    }
 }
 
 /* count: there is none of that name. */

@@ -4,13 +4,15 @@
  * Three exist always: for who has proved nothing, for who came in by a grant that names no class, for the users of this machine. A grant that names a
  * class which is not there leads nowhere: it is not taken for another one. Until somebody is known to be there, the strictest of all limits hold.
  *
- * Owns:    itself; it does not change once a server has it.
+ * Owns:    itself, counted: a connection borrows its limits for as long as it is there. It does not change once a server has it.
  * Errors:  PYN_EARGS: the name stands already, is too long, or there are too many; PYN_ENOMEM. Nothing has changed.
  * Threads: any, as nothing changes.
  * Tests:   tests/unit/test_classes.c, tests/python/test_classes.py
  */
 #ifndef PYN_CLASSES_H
 #define PYN_CLASSES_H
+
+#include <stdatomic.h>
 
 #include "../channel/principal.h"
 #include "../quota/quota.h"
@@ -32,6 +34,7 @@ struct pyn_quota_class {
 };
 
 struct pyn_classes {
+    atomic_uint refs;
     struct pyn_quotas strictest; /* of each limit the least that any class has */
     uint32_t count;
     uint32_t last; /* that was put */
@@ -45,7 +48,8 @@ struct pyn_classes {
 
 /* With those that exist always, all of them with these limits. NULL: out of memory. */
 struct pyn_classes *pyn_classes_new(const struct pyn_quotas *usual);
-void pyn_classes_free(struct pyn_classes *classes); /* accepts NULL */
+struct pyn_classes *pyn_classes_ref(struct pyn_classes *classes);
+void pyn_classes_unref(struct pyn_classes *classes); /* accepts NULL */
 
 /* One more, or another one in the place of one that exists always. */
 pyn_status pyn_classes_put(struct pyn_classes *classes, const struct pyn_quota_class *made);

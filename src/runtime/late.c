@@ -93,7 +93,7 @@ static pyn_status keep(struct pyn_link *link, uint64_t lane, const struct pyn_re
     if (late == NULL) {
         return PYN_ENOMEM;
     }
-    if (link->late_bytes + late->size > link->quotas.max[PYN_Q_OUTPUT]) {
+    if (link->late_bytes + late->size > link->quotas->max[PYN_Q_OUTPUT]) {
         free(late);
         return PYN_EFLOOD;
     }

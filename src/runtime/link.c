@@ -81,7 +81,7 @@ struct pyn_link *pyn_link_new(struct pyn_session *session, const struct pyn_quot
     (void)pthread_mutex_init(&link->lock, NULL);
     atomic_init(&link->refs, 1);
     link->session = session;
-    link->quotas = *quotas;
+    link->quotas = quotas;
     link->in = in;
     link->out = out;
     link->is_socket = getsockopt(in, SOL_SOCKET, SO_TYPE, &type, &len) == 0;
@@ -166,6 +166,8 @@ void pyn_link_unref(struct pyn_link *link)
         free(link->peer);
     }
     free(link->reason_block);
+    pyn_classes_unref(link->classes);
+    free(link->own_quotas);
     free(link);
 }
 
@@ -179,6 +181,16 @@ static void limit_sleep(const struct pyn_link *link)
     }
 }
 
+static struct pyn_quotas *copy_quotas(const struct pyn_quotas *quotas)
+{
+    struct pyn_quotas *copy = malloc(sizeof *copy);
+
+    if (copy != NULL) {
+        *copy = *quotas;
+    }
+    return copy;
+}
+
 struct pyn_link *pyn_link_client(const struct pyn_quotas *quotas, struct pyn_view root_name, int in, int out,
                                  const char *peer)
 {
@@ -190,14 +202,15 @@ struct pyn_link *pyn_link_client(const struct pyn_quotas *quotas, struct pyn_vie
     if (wake < 0) {
         return NULL;
     }
-    link = pyn_link_new(NULL, quotas, in, out, peer);
+    link = pyn_link_new(NULL, NULL, in, out, peer);
     if (link != NULL) {
+        link->quotas = link->own_quotas = copy_quotas(quotas);
         config.mem = pyn_mem_default();
-        config.quotas = &link->quotas;
+        config.quotas = link->quotas;
         link->wake = wake;
         limit_sleep(link);
         link->conds = new_conds();
-        if (link->conds != NULL && pyn_session_new(&config, &session) == PYN_OK) {
+        if (link->quotas != NULL && link->conds != NULL && pyn_session_new(&config, &session) == PYN_OK) {
             link->session = session;
             return link;
         }
@@ -366,7 +379,7 @@ static void write_all(struct pyn_link *link)
 static void note_clog(struct pyn_link *link)
 {
     bool was = atomic_load(&link->is_clogged);
-    bool is = link->over == PYN_OK && pyn_session_output(link->session).len > link->quotas.max[PYN_Q_OUTPUT] / 2;
+    bool is = link->over == PYN_OK && pyn_session_output(link->session).len > link->quotas->max[PYN_Q_OUTPUT] / 2;
 
     if (was != is) {
         atomic_store(&link->is_clogged, is);

@@ -27,6 +27,7 @@
 #include "fork.h"
 #include "inbox.h"
 
+struct pyn_classes;
 struct pyn_server;
 
 /* A thread that waits for what comes in its lane. It stands on that thread's stack. */
@@ -63,8 +64,10 @@ struct pyn_link {
     unsigned birth; /* pyn_fork_count() when it was made */
     struct pyn_keepsake keepsake;
     struct pyn_session *session;
-    struct pyn_stack *stack; /* between the descriptors and the session; NULL: the stream is the session's */
-    struct pyn_quotas quotas;
+    struct pyn_stack *stack;         /* between the descriptors and the session; NULL: the stream is the session's */
+    const struct pyn_quotas *quotas; /* one of the two that follow owns them */
+    struct pyn_classes *classes;     /* counted; NULL on a client's link */
+    struct pyn_quotas *own_quotas;   /* owned; NULL on a server's link */
     int in;
     int out;
     bool is_socket;
@@ -151,7 +154,7 @@ struct pyn_link {
     struct pyn_leaving *leaving; /* owned; parting.h: what is to be handed over, or was */
 };
 
-/* Takes over session, in and out (they may be the same descriptor). NULL: out of memory, nothing was taken. Its stack may be set, and is taken over,
+/* Takes over session, in and out (they may be the same descriptor); borrows quotas for as long as it lives. NULL: out of memory, nothing was taken. Its stack may be set, and is taken over,
  * as long as nothing was read or written. */
 struct pyn_link *pyn_link_new(struct pyn_session *session, const struct pyn_quotas *quotas, int in, int out,
                               const char *peer);

@@ -157,7 +157,7 @@ bool pyn_link_wants_output(struct pyn_link *link, size_t *len)
 void pyn_link_check_stall(struct pyn_link *link)
 {
     pyn_link_lock(link);
-    if (link->over == PYN_OK && pyn_link_has_output(link) && pyn_now() - link->moved_at > link->quotas.stall_ns) {
+    if (link->over == PYN_OK && pyn_link_has_output(link) && pyn_now() - link->moved_at > link->quotas->stall_ns) {
         pyn_link_end(link, PYN_EFLOOD, "the peer does not read");
     }
     pyn_link_unlock(link);

@@ -38,14 +38,13 @@ static uint32_t count_of(const struct pyn_server *server, uint32_t class, uint64
 bool pyn_place_find(struct pyn_server *server, struct pyn_link *link)
 {
     const struct pyn_arrived who = arrived(link);
-    const struct pyn_quotas before = link->quotas;
 
     if (!pyn_classes_of(server->config.classes, &who, &link->class)) {
         return false;
     }
     link->principal = count_as(&who);
-    link->quotas = server->config.classes->list[link->class].quotas;
-    pyn_session_retune(link->session, &before);
+    link->quotas = &server->config.classes->list[link->class].quotas;
+    pyn_session_retune(link->session, link->quotas);
     return true;
 }
 

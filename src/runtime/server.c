@@ -271,7 +271,8 @@ static struct pyn_link *make_link(struct pyn_server *server, int in, int out, co
     if (link == NULL) {
         return NULL;
     }
-    config.quotas = &link->quotas;
+    link->classes = pyn_classes_ref(server->config.classes);
+    config.quotas = link->quotas;
     config.costs = server->config.costs;
     if (server->config.trail != NULL) {
         config.witness = (struct pyn_witness){saw, link};
@@ -699,7 +700,7 @@ static bool is_unanswered(const struct pyn_link *link, uint64_t now)
 {
     uint64_t since = pyn_box_waits_since(&link->box);
 
-    return since != 0 && now > since && now - since > link->quotas.callback_ns;
+    return since != 0 && now > since && now - since > link->quotas->callback_ns;
 }
 
 /* A message that comes so slowly that it holds what has come of it for longer than anybody needs. */
@@ -708,7 +709,7 @@ static bool is_dripping(struct pyn_link *link, uint64_t now)
     size_t come = 0;
     uint64_t since = pyn_session_unfinished_since(link->session, &come);
 
-    return since != 0 && now > since && now - since > link->quotas.unfinished_ns + come / DRIP_RATE * SECOND;
+    return since != 0 && now > since && now - since > link->quotas->unfinished_ns + come / DRIP_RATE * SECOND;
 }
 
 /* Whoever has said nothing for a while keeps no more than what it is. */
@@ -733,10 +734,10 @@ static void check_time(struct pyn_link *link)
             if (pyn_session_has_frees(link->session) && pyn_session_flush_frees(link->session) == PYN_OK) {
                 pyn_link_flush(link);
             }
-        } else if (now - link->moved_at > link->quotas.stall_ns) {
+        } else if (now - link->moved_at > link->quotas->stall_ns) {
             pyn_link_end(link, PYN_EFLOOD, "the peer does not read");
         }
-        if (now - link->accepted_at > link->quotas.handshake_ns) {
+        if (now - link->accepted_at > link->quotas->handshake_ns) {
             pyn_link_end_unopened(link);
         }
         if (link->over == PYN_OK && is_dripping(link, now)) {
@@ -748,7 +749,7 @@ static void check_time(struct pyn_link *link)
             pyn_link_end(link, PYN_EPROTOCOL, "a callback was not answered in time");
         }
         if (link->over == PYN_OK && !pyn_session_is_ready(link->session) &&
-            now - link->accepted_at > link->quotas.hello_ns) {
+            now - link->accepted_at > link->quotas->hello_ns) {
             pyn_session_goodbye(link->session, (uint32_t)PYN_EPROTOCOL, "no hello");
             pyn_link_end(link, PYN_EPROTOCOL, "no hello in time");
         }

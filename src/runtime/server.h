@@ -42,7 +42,7 @@ struct pyn_server_root {
 
 struct pyn_server_config {
     struct pyn_host host;
-    const struct pyn_classes *classes;   /* borrowed */
+    struct pyn_classes *classes;         /* borrowed; each link holds them as well */
     const struct pyn_server_root *roots; /* borrowed */
     uint32_t root_count;
     const uint32_t *costs; /* of operations, by slot; borrowed; NULL: 1 each */

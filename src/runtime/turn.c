@@ -140,7 +140,7 @@ static void charge_turn(struct pyn_server *server, uint64_t now)
 
     if (now > server->turn_since) {
         link->turn_ns += now - server->turn_since;
-        pyn_fair_charge(&server->ready, &link->seat, now - server->turn_since, link->quotas.weight);
+        pyn_fair_charge(&server->ready, &link->seat, now - server->turn_since, link->quotas->weight);
     }
 }
 

@@ -240,7 +240,7 @@ static void push_output(struct pyn_link *link, uint64_t until)
             hand_over(link);
         }
         pyn_link_flush(link);
-        if (pyn_now() - link->moved_at > link->quotas.stall_ns) {
+        if (pyn_now() - link->moved_at > link->quotas->stall_ns) {
             pyn_link_end(link, PYN_EFLOOD, "the peer does not read");
         }
     }

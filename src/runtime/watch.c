@@ -156,7 +156,7 @@ static void mark(struct pyn_watch *watch, enum pyn_overrun why)
 
 static enum pyn_overrun judge(const struct pyn_watch *watch, bool is_spent, uint64_t now)
 {
-    const struct pyn_quotas *quotas = &watch->link->quotas;
+    const struct pyn_quotas *quotas = watch->link->quotas;
 
     if (watch->ends_at != 0 && now >= watch->ends_at) {
         return PYN_OVERRUN_DEADLINE;
@@ -307,7 +307,7 @@ static void account(struct slot *slot, struct pyn_watch *watch, uint64_t now, bo
     if (watch == NULL || watch->is_waiting) {
         return;
     }
-    *is_spent = pyn_cpu_charge(&watch->link->cpu, &watch->link->quotas, used, now);
+    *is_spent = pyn_cpu_charge(&watch->link->cpu, watch->link->quotas, used, now);
     if (*is_spent) {
         atomic_store(&watch->link->is_spent, true);
     }
@@ -558,7 +558,7 @@ bool pyn_watch_is_spent(struct pyn_link *link)
     bool is = false;
 
     (void)pthread_mutex_lock(&slots_lock);
-    is = pyn_cpu_is_spent(&link->cpu, &link->quotas, pyn_now());
+    is = pyn_cpu_is_spent(&link->cpu, link->quotas, pyn_now());
     atomic_store(&link->is_spent, is);
     (void)pthread_mutex_unlock(&slots_lock);
     return is;

@@ -51,12 +51,13 @@ static pyn_status make_cache(struct pyn_session *session)
     return PYN_OK;
 }
 
-void pyn_session_retune(struct pyn_session *session, const struct pyn_quotas *before)
+void pyn_session_retune(struct pyn_session *session, const struct pyn_quotas *quotas)
 {
-    session->out.max = (size_t)session->quotas->max[PYN_Q_OUTPUT];
-    pyn_ledger_retune(&session->ledger, before);
+    session->quotas = quotas;
+    session->out.max = (size_t)quotas->max[PYN_Q_OUTPUT];
+    pyn_ledger_retune(&session->ledger, quotas);
     if (session->scan != NULL) { /* else one is made for the next message */
-        pyn_scan_retune(session->scan);
+        pyn_scan_retune(session->scan, &quotas->limits);
     }
     pyn_references_retune(session);
 }

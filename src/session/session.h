@@ -56,9 +56,9 @@ pyn_status pyn_session_new(const struct pyn_session_config *config, struct pyn_s
 /* Everything must have been reaped and every call finished: asserts that the ledger is clear. Accepts NULL. */
 void pyn_session_free(struct pyn_session *session);
 
-/* SERVER, ahead of pyn_session_welcome(): what its quotas say has changed. before: what they said. What was charged stays charged, and a message of which
+/* SERVER, ahead of pyn_session_welcome(): other quotas, borrowed as those before, which are still there. What was charged stays charged, and a message of which
  * something has been looked at keeps to what was said when it began. */
-void pyn_session_retune(struct pyn_session *session, const struct pyn_quotas *before);
+void pyn_session_retune(struct pyn_session *session, const struct pyn_quotas *quotas);
 
 /* ---- bytes ---- */
 

@@ -52,8 +52,9 @@ void pyn_scan_init(struct pyn_scan *scan, const struct pyn_limits *limits)
     start_message(scan);
 }
 
-void pyn_scan_retune(struct pyn_scan *scan)
+void pyn_scan_retune(struct pyn_scan *scan, const struct pyn_limits *limits)
 {
+    scan->limits = limits;
     if (scan->place.at == 0) {
         start_message(scan);
     }

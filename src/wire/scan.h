@@ -55,8 +55,8 @@ struct pyn_scan {
 };
 
 void pyn_scan_init(struct pyn_scan *scan, const struct pyn_limits *limits);
-/* What its limits say has changed: it holds from the next message on. */
-void pyn_scan_retune(struct pyn_scan *scan);
+/* Other limits: what is counted holds from the next message on. */
+void pyn_scan_retune(struct pyn_scan *scan, const struct pyn_limits *limits);
 
 /*
  * message: every byte held so far of the current message, its first byte first (so at a later call the same bytes and more behind them).

@@ -42,7 +42,7 @@ static void who_has_proved_nothing_is_anonymous(void **state)
 
     (void)state;
     assert_string_equal(class_of(classes, (struct pyn_arrived){0}), "anonymous");
-    pyn_classes_free(classes);
+    pyn_classes_unref(classes);
 }
 
 static void a_grant_leads_to_the_class_that_it_names_and_to_no_other(void **state)
@@ -61,7 +61,7 @@ static void a_grant_leads_to_the_class_that_it_names_and_to_no_other(void **stat
         struct pyn_principal who = granted(cases[i].granted);
         assert_string_equal(class_of(classes, (struct pyn_arrived){.principal = &who}), cases[i].class);
     }
-    pyn_classes_free(classes);
+    pyn_classes_unref(classes);
 }
 
 static void a_grant_counts_for_more_than_the_user_who_brings_it(void **state)
@@ -75,7 +75,7 @@ static void a_grant_counts_for_more_than_the_user_who_brings_it(void **state)
     assert_string_equal(
         class_of(classes, (struct pyn_arrived){.principal = &nothing, .is_local = true, .has_uid = true, .uid = 1000}),
         "none");
-    pyn_classes_free(classes);
+    pyn_classes_unref(classes);
 }
 
 static void users_of_this_machine_are_sorted_by_their_number(void **state)
@@ -94,7 +94,7 @@ static void users_of_this_machine_are_sorted_by_their_number(void **state)
                         "local");
     assert_string_equal(class_of(classes, (struct pyn_arrived){.is_local = true}), "local");
     assert_string_equal(class_of(classes, (struct pyn_arrived){.uid = 1000}), "anonymous"); /* nobody has said so */
-    pyn_classes_free(classes);
+    pyn_classes_unref(classes);
 }
 
 static void what_exists_always_can_be_replaced_and_nothing_else_can(void **state)
@@ -115,7 +115,7 @@ static void what_exists_always_can_be_replaced_and_nothing_else_can(void **state
     }
     assert_int_equal(put(classes, "onemore", 5), PYN_EARGS);
     assert_int_equal(classes->count, PYN_CLASSES_MAX);
-    pyn_classes_free(classes);
+    pyn_classes_unref(classes);
 }
 
 static void a_name_without_an_end_is_none(void **state)
@@ -126,7 +126,7 @@ static void a_name_without_an_end_is_none(void **state)
     (void)state;
     memset(made.name, 'x', sizeof made.name);
     assert_int_equal(pyn_classes_put(classes, &made), PYN_EARGS);
-    pyn_classes_free(classes);
+    pyn_classes_unref(classes);
 }
 
 static void the_strictest_are_the_least_of_every_class(void **state)
@@ -145,7 +145,19 @@ static void the_strictest_are_the_least_of_every_class(void **state)
     assert_int_equal(pyn_classes_message_max(classes), 1u << 29);
     assert_int_equal(put(classes, "anonymous", 30), PYN_OK); /* what it said before does not count any more */
     assert_int_equal(classes->strictest.max[PYN_Q_CALLS], 30);
-    pyn_classes_free(classes);
+    pyn_classes_unref(classes);
+}
+
+static void they_are_there_as_long_as_anybody_holds_them(void **state)
+{
+    struct pyn_classes *classes = make();
+    const struct pyn_quotas *borrowed = &pyn_classes_ref(classes)->list[PYN_CLASS_LOCAL].quotas;
+
+    (void)state;
+    pyn_classes_unref(classes);
+    assert_int_equal(borrowed->max[PYN_Q_CALLS], pyn_quotas_default().max[PYN_Q_CALLS]);
+    pyn_classes_unref(classes);
+    pyn_classes_unref(NULL);
 }
 
 int main(void)
@@ -158,6 +170,7 @@ int main(void)
         cmocka_unit_test(what_exists_always_can_be_replaced_and_nothing_else_can),
         cmocka_unit_test(a_name_without_an_end_is_none),
         cmocka_unit_test(the_strictest_are_the_least_of_every_class),
+        cmocka_unit_test(they_are_there_as_long_as_anybody_holds_them),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -168,7 +168,7 @@ static void what_was_charged_stays_charged_when_the_limits_change(void **state)
     } after[] = {
         {5, 2, "the same"}, {3, 0, "all of it is used"}, {4, 1, "one is left"}, {2, 0, "no debt"}, {100, 97, "much more"}};
     struct pyn_quotas quotas;
-    struct pyn_quotas before;
+    struct pyn_quotas other;
     struct pyn_ledger ledger;
 
     (void)state;
@@ -179,10 +179,10 @@ static void what_was_charged_stays_charged_when_the_limits_change(void **state)
         for (int n = 0; n < 3; n++) {
             assert_int_equal(pyn_ledger_refusal(&ledger, SECOND), PYN_OK);
         }
-        before = quotas;
-        quotas.refusals_burst = after[i].burst;
-        quotas.max[PYN_Q_REFERENCES] = 8;
-        pyn_ledger_retune(&ledger, &before);
+        other = quotas;
+        other.refusals_burst = after[i].burst;
+        other.max[PYN_Q_REFERENCES] = 8;
+        pyn_ledger_retune(&ledger, &other);
         while (pyn_ledger_refusal(&ledger, SECOND) == PYN_OK) {
             left++;
         }
