@@ -135,12 +135,17 @@ def test_a_process_that_gives_no_sign_of_life_is_ended(isolated: Callable[..., A
 def test_who_crashes_process_after_process_has_to_wait(isolated: Callable[..., Any]) -> None:
     """Five at once; then one in ten seconds."""
     child = isolated()
+    ended = 0
+    began = time.monotonic()
     with Honest(child.address) as honest:
-        for _ in range(5):
-            with pynto.connect(child.address) as connection, pytest.raises(pynto.Disconnected):
-                connection.root.leave()
         with pytest.raises(pynto.Disconnected, match="too many processes have ended badly"):
-            pynto.connect(child.address)
+            while ended < 50:
+                with pynto.connect(child.address) as connection:
+                    with pytest.raises(pynto.Disconnected):
+                        connection.root.leave()
+                    ended += 1
+        # One more, since a client may hear of the end before the server does, who counts it.
+        assert 5 <= ended <= 6 + (time.monotonic() - began) / 10
         assert honest.is_alive()  # whoever is in stays in
 
 
