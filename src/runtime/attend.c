@@ -100,9 +100,11 @@ static bool lock_until(struct pyn_link *link, uint64_t until)
 }
 
 /* Within a part of a second for all of them: who holds a lock now may never give it back. */
-static void say_last_words(struct pyn_link *link, uint64_t until)
+static void say_last_words(void *ctx, struct pyn_link *link)
 {
-    if (lock_until(link, until)) {
+    const uint64_t *until = ctx;
+
+    if (lock_until(link, *until)) {
         if (link->over == PYN_OK) {
             pyn_session_goodbye(link->session, 0, stuck_text);
             pyn_link_end(link, PYN_EGONE, stuck_text);
@@ -113,21 +115,10 @@ static void say_last_words(struct pyn_link *link, uint64_t until)
 
 static void end_stuck(const struct pyn_attendant *attendant)
 {
-    struct pyn_server *server = attendant->server;
-    const uint64_t until = pyn_now() + UINT64_C(1000000) * LAST_WORDS_MS;
+    uint64_t until = pyn_now() + UINT64_C(1000000) * LAST_WORDS_MS;
 
     say(attendant, PYN_WORD_STUCK, NULL);
-    for (uint32_t slot = 0; slot < server->config.connection_max; slot++) {
-        struct pyn_link *link = NULL;
-        pyn_server_lock(server);
-        if (server->links[slot] != NULL) {
-            link = pyn_link_ref(server->links[slot]);
-        }
-        pyn_server_unlock(server);
-        if (link != NULL) {
-            say_last_words(link, until);
-        }
-    }
+    pyn_server_each(attendant->server, say_last_words, &until);
     _exit(PYN_EXIT_STUCK);
 }
 

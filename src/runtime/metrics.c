@@ -71,8 +71,9 @@ static void labelled(struct page *page, const char *name, const char *label, con
 
 /* ---- looking ---- */
 
-static void look_at(struct page *page, struct pyn_link *link)
+static void look_at(void *ctx, struct pyn_link *link)
 {
+    struct page *page = ctx;
     const struct pyn_ledger *ledger = NULL;
 
     pyn_link_lock(link);
@@ -95,18 +96,7 @@ static void look(struct page *page)
 {
     struct pyn_server *server = page->server;
 
-    for (uint32_t slot = 0; slot < server->config.connection_max; slot++) {
-        struct pyn_link *link = NULL;
-        pyn_server_lock(server);
-        if (server->links[slot] != NULL) {
-            link = pyn_link_ref(server->links[slot]);
-        }
-        pyn_server_unlock(server);
-        if (link != NULL) {
-            look_at(page, link);
-            pyn_link_unref(link);
-        }
-    }
+    pyn_server_each(server, look_at, page);
     pyn_server_stats(server, &page->stats);
     pyn_server_lock(server);
     memcpy(&page->tally, &server->tally, sizeof page->tally);

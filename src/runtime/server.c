@@ -18,21 +18,11 @@
 #include "server_state.h"
 #include "shaking.h"
 
-enum {
-    READ_AT_ONCE = 16 * 1024,
-    READ_UNOPENED = 4096,
-    READS_IN_A_ROW = 16,
-    TICK_MS = 500,
-    THREADS_KEPT = 2,
-    EVENTS_AT_ONCE = 16
-};
+enum { READ_AT_ONCE = 16 * 1024, READ_UNOPENED = 4096, READS_IN_A_ROW = 16, THREADS_KEPT = 2, EVENTS_AT_ONCE = 16 };
 
 enum { ASKED_IN_A_ROW = 32 }; /* by one link, before the others are looked for */
 
-enum { DRIP_RATE = 16 * 1024 }; /* bytes of an unfinished message that earn it another second */
-
 static const uint64_t READ_SHARE = 500000; /* ns */
-static const uint64_t SECOND = UINT64_C(1000000000);
 static const struct pyn_rate line_rate = {.per_second = 10, .burst = 100};
 
 /* What an epoll event is about: the kind in the upper half, a slot or listener in the lower. */
@@ -182,13 +172,6 @@ bool pyn_server_listen(struct pyn_server *server, const struct pyn_listener *lis
 
 /* ---- links ---- */
 
-static bool watch(const struct pyn_server *server, int fd, uint32_t events, uint64_t token)
-{
-    struct epoll_event event = {.events = events | EPOLLET, .data.u64 = token};
-
-    return epoll_ctl(server->epoll, EPOLL_CTL_ADD, fd, &event) == 0;
-}
-
 static uint64_t token_of(const struct pyn_link *link)
 {
     return (uint64_t)link->generation << 32 | link->slot;
@@ -199,220 +182,24 @@ static uint32_t events_of(const struct pyn_link *link)
     return link->in == link->out ? EPOLLIN | EPOLLOUT | EPOLLRDHUP : EPOLLIN | EPOLLRDHUP;
 }
 
+static bool watch(const struct pyn_link *link, int fd, uint32_t events)
+{
+    struct epoll_event event = {.events = events | EPOLLET, .data.u64 = token_of(link)};
+
+    return epoll_ctl(link->server->epoll, EPOLL_CTL_ADD, fd, &event) == 0;
+}
+
+bool pyn_server_watch(const struct pyn_link *link)
+{
+    return watch(link, link->in, events_of(link)) && (link->in == link->out || watch(link, link->out, EPOLLOUT));
+}
+
 /* What is there already is told again, behind what others have to say. With the link's lock held. */
 static void tell_again(const struct pyn_link *link)
 {
     struct epoll_event event = {.events = events_of(link) | EPOLLET, .data.u64 = token_of(link)};
 
     (void)epoll_ctl(link->server->epoll, EPOLL_CTL_MOD, link->in, &event);
-}
-
-/* With the lock held: its place among those of its source. */
-static bool enter_crowd(struct pyn_server *server, const struct pyn_link *link)
-{
-    return !link->is_counted || pyn_crowd_enter(&server->crowd, link->source, server->config.source_max);
-}
-
-/* With the lock held: why there is no place for it, or NULL. is_known: who is there. */
-static const char *take_place(struct pyn_server *server, struct pyn_link *link, uint32_t slot, bool is_known)
-{
-    const char *fault = NULL;
-
-    if (slot == server->config.connection_max || server->is_stopping) {
-        return "refused: too many connections";
-    }
-    fault = is_known ? pyn_place_take(server, link) : NULL;
-    if (fault == NULL && !enter_crowd(server, link)) {
-        pyn_place_leave(server, link);
-        fault = "refused: too many connections of its source";
-    }
-    return fault;
-}
-
-/* NULL, or why there is no place for it. */
-static const char *enroll(struct pyn_server *server, struct pyn_link *link, bool is_known)
-{
-    const char *fault = NULL;
-    uint32_t slot = 0;
-
-    pyn_server_lock(server);
-    while (slot < server->config.connection_max && server->links[slot] != NULL) {
-        slot++;
-    }
-    fault = take_place(server, link, slot, is_known);
-    if (fault == NULL) {
-        server->links[slot] = pyn_link_ref(link);
-        server->link_count++;
-        server->accepted++;
-        link->slot = slot;
-        link->serial = server->accepted;
-        link->generation = ++server->generation & 0x0fffffff;
-    }
-    pyn_server_unlock(server);
-    return fault;
-}
-
-static void saw(void *ctx, const struct pyn_decided *decided)
-{
-    struct pyn_link *link = ctx;
-    char principal[64];
-    const struct pyn_trail_peer peer = {link->serial, link->peer, principal};
-
-    pyn_link_caller(link, principal, sizeof principal);
-    pyn_trail_put(link->server->config.trail, &peer, decided);
-}
-
-static struct pyn_link *make_link(struct pyn_server *server, int in, int out, const char *peer,
-                                  const struct pyn_layer_sources *layers)
-{
-    struct pyn_link *link = pyn_link_new(NULL, &server->config.classes->strictest, in, out, peer);
-    struct pyn_session_config config = {.role = PYN_ROLE_SERVER, .mem = pyn_mem_default(), .now = pyn_now()};
-
-    if (link == NULL) {
-        return NULL;
-    }
-    link->classes = pyn_classes_ref(server->config.classes);
-    config.quotas = link->quotas;
-    config.costs = server->config.costs;
-    if (server->config.trail != NULL) {
-        config.witness = (struct pyn_witness){saw, link};
-    }
-    if (pyn_session_new(&config, &link->session) != PYN_OK || pyn_stack_new(config.mem, layers, &link->stack) != PYN_OK) {
-        link->in = link->out = -1;
-        pyn_link_unref(link);
-        return NULL;
-    }
-    link->server = server;
-    link->box.inbox = server->config.inbox;
-    link->host = server->config.host.ctx;
-    return link;
-}
-
-static const char *const transports[] = {
-    [PYN_SCHEME_NONE] = "unknown",
-    [PYN_SCHEME_TCP] = "tcp",
-    [PYN_SCHEME_UNIX] = "unix",
-    [PYN_SCHEME_FD] = "fd",
-    [PYN_SCHEME_WS] = "ws",
-    [PYN_SCHEME_PYNTO] = "pynto",
-    [PYN_SCHEME_PYNTO_WS] = "pynto+ws",
-};
-
-/* How a connection comes. */
-struct arrival {
-    const char *peer;
-    const char *transport;
-    const struct pyn_layer_sources *layers;
-    const struct pyn_guest *guest;       /* NULL: the host brought it */
-    const struct pyn_newcomer *newcomer; /* that another process has let in, or NULL */
-};
-
-static void note_guest(struct pyn_link *link, const struct pyn_guest *guest)
-{
-    memcpy(link->source, guest->source, sizeof link->source);
-    link->is_counted = guest->is_counted;
-    link->is_judged = guest->is_judged;
-}
-
-static void note_origin(struct pyn_link *link, const char *transport)
-{
-    uid_t uid = 0;
-
-    link->transport = transport;
-    link->is_parent = strcmp(transport, "stdio") == 0;
-    link->has_uid = pyn_peer_uid(link->in, &uid);
-    link->uid = uid;
-}
-
-/* It goes on where it was. */
-static void settle_in(struct pyn_link *link, const struct pyn_newcomer *newcomer)
-{
-    pyn_link_lock(link);
-    link->serial = newcomer->serial;
-    link->accepted_at = newcomer->accepted_at;
-    pyn_link_feed_plain(link, newcomer->plain);
-    pyn_link_unlock(link);
-}
-
-static bool adopt(struct pyn_server *server, int in, int out, const struct arrival *arrival)
-{
-    const char *peer = arrival->peer;
-    const char *fault = NULL;
-    struct pyn_link *link = NULL;
-    bool is_watched = false;
-    bool is_known = false;
-
-    if (pyn_set_blocking(in, false) && (in == out || pyn_set_blocking(out, false))) {
-        link = make_link(server, in, out, peer, arrival->layers);
-    }
-    if (link == NULL) {
-        pyn_stack_free(arrival->newcomer != NULL ? arrival->newcomer->stack : NULL);
-        (void)close(in);
-        if (out != in) {
-            (void)close(out);
-        }
-        return false;
-    }
-    note_origin(link, arrival->transport);
-    if (arrival->guest != NULL) {
-        note_guest(link, arrival->guest);
-    }
-    if (arrival->newcomer != NULL) {
-        link->stack = arrival->newcomer->stack;
-    }
-    is_known = pyn_link_channel(link) == NULL; /* else it is known when it has said its hello */
-    if (is_known) {
-        (void)pyn_place_find(server, link);
-    }
-    fault = enroll(server, link, is_known);
-    if (fault == NULL) {
-        if (arrival->newcomer != NULL) {
-            settle_in(link, arrival->newcomer);
-        }
-        if (arrival->guest != NULL && arrival->guest->is_remote) {
-            pyn_shaking_enter(server, link);
-        }
-        is_watched = watch(server, in, events_of(link), token_of(link)) &&
-                     (in == out || watch(server, out, EPOLLOUT, token_of(link)));
-        if (!is_watched) {
-            pyn_link_lock(link);
-            pyn_link_end(link, PYN_EGONE, "the descriptor cannot be watched");
-            pyn_link_unlock(link);
-            pyn_shaking_settle(server, link);
-        }
-    } else {
-        pyn_server_log(server, 0, peer, fault);
-    }
-    pyn_link_unref(link);
-    return is_watched;
-}
-
-bool pyn_server_adopt(struct pyn_server *server, int in, int out, const char *peer, const char *transport,
-                      const struct pyn_layer_sources *layers)
-{
-    const struct arrival arrival = {.peer = peer, .transport = transport, .layers = layers};
-
-    return adopt(server, in, out, &arrival);
-}
-
-/* What is kept of it has to outlive the link. */
-static const char *name_of(const char *transport)
-{
-    for (size_t i = 0; i < sizeof transports / sizeof transports[0]; i++) {
-        if (strcmp(transports[i], transport) == 0) {
-            return transports[i];
-        }
-    }
-    return transports[PYN_SCHEME_NONE];
-}
-
-bool pyn_server_take_over(struct pyn_server *server, const struct pyn_newcomer *newcomer)
-{
-    static const struct pyn_layer_sources none;
-    const struct arrival arrival = {
-        .peer = newcomer->peer, .transport = name_of(newcomer->transport), .layers = &none, .newcomer = newcomer};
-
-    return adopt(server, newcomer->fd, newcomer->fd, &arrival);
 }
 
 struct pyn_link *pyn_server_find(struct pyn_server *server, uint64_t token)
@@ -427,6 +214,22 @@ struct pyn_link *pyn_server_find(struct pyn_server *server, uint64_t token)
     }
     pyn_server_unlock(server);
     return link;
+}
+
+void pyn_server_each(struct pyn_server *server, void (*look)(void *ctx, struct pyn_link *link), void *ctx)
+{
+    for (uint32_t slot = 0; slot < server->config.connection_max; slot++) {
+        struct pyn_link *link = NULL;
+        pyn_server_lock(server);
+        if (server->links[slot] != NULL) {
+            link = pyn_link_ref(server->links[slot]);
+        }
+        pyn_server_unlock(server);
+        if (link != NULL) {
+            look(ctx, link);
+            pyn_link_unref(link);
+        }
+    }
 }
 
 /* What no honest client ends with. */
@@ -604,193 +407,6 @@ void pyn_server_unpause(struct pyn_link *link)
     }
 }
 
-/* Once a second: whoever causes it can do so all the time. */
-static void complain(struct pyn_server *server, const char *text)
-{
-    const uint64_t now = pyn_now();
-    bool is_due = false;
-
-    pyn_server_lock(server);
-    is_due = now >= server->next_complaint;
-    if (is_due) {
-        server->next_complaint = now + UINT64_C(1000000000);
-    }
-    pyn_server_unlock(server);
-    if (is_due) {
-        pyn_server_log(server, 0, "", text);
-    }
-}
-
-static struct pyn_guest guest_of(const struct pyn_server *server, const struct pyn_address *address, int fd)
-{
-    struct pyn_guest guest = {.has_door = pyn_address_is_sealed(address)};
-    bool is_known = false;
-
-    guest.is_remote = guest.has_door || address->scheme == PYN_SCHEME_TCP || address->scheme == PYN_SCHEME_WS;
-    if (guest.is_remote) {
-        pyn_source_of(fd, guest.source);
-        is_known = !pyn_crowd_is_near(guest.source);
-        guest.is_counted = is_known || server->config.is_near_limited;
-        guest.is_judged = is_known || guest.has_door;
-    }
-    return guest;
-}
-
-/* NULL, or why there is none for it. Cheaper than to find out when it is a link. */
-static const char *why_no_place(struct pyn_server *server, const struct pyn_guest *guest)
-{
-    const char *why = NULL;
-
-    pyn_server_lock(server);
-    if (server->link_count >= server->config.connection_max) {
-        why = "refused: too many connections";
-        server->full++;
-    } else if (guest->is_counted && pyn_crowd_count(&server->crowd, guest->source) >= server->config.source_max) {
-        why = "refused: too many connections of one source";
-        server->crowded++;
-    }
-    pyn_server_unlock(server);
-    return why;
-}
-
-static void accept_one(struct pyn_server *server, uint32_t index, int fd, const char *peer)
-{
-    const enum pyn_scheme scheme = server->listeners[index].address.scheme;
-    const struct pyn_guest guest = guest_of(server, &server->listeners[index].address, fd);
-    const struct arrival arrival = {
-        .peer = peer, .transport = transports[scheme], .layers = &server->layers[index], .guest = &guest};
-    const char *why = why_no_place(server, &guest);
-
-    if (why != NULL) {
-        (void)close(fd);
-        complain(server, why);
-        return;
-    }
-    if (!pyn_shaking_admits(server, &guest)) {
-        (void)close(fd); /* not a word, not a line, and nothing computed */
-        pyn_server_lock(server);
-        server->turned_away++;
-        pyn_server_unlock(server);
-        return;
-    }
-    (void)adopt(server, fd, fd, &arrival);
-}
-
-static void accept_all(struct pyn_server *server, uint32_t index)
-{
-    char peer[160];
-
-    for (int i = 0; i < READS_IN_A_ROW; i++) {
-        int fd = pyn_accept(&server->listeners[index], peer, sizeof peer);
-        if (fd < 0) {
-            if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-                complain(server, "no descriptor is left for another connection");
-                (void)usleep(10000); /* the listener stays readable: do not spin */
-            }
-            return;
-        }
-        accept_one(server, index, fd, peer);
-    }
-}
-
-/* ---- time ---- */
-
-/* A call to the peer that no thread waits for: who waits in a thread looks at the clock itself. */
-static bool is_unanswered(const struct pyn_link *link, uint64_t now)
-{
-    uint64_t since = pyn_box_waits_since(&link->box);
-
-    return since != 0 && now > since && now - since > link->quotas->callback_ns;
-}
-
-/* A message that comes so slowly that it holds what has come of it for longer than anybody needs. */
-static bool is_dripping(struct pyn_link *link, uint64_t now)
-{
-    size_t come = 0;
-    uint64_t since = pyn_session_unfinished_since(link->session, &come);
-
-    return since != 0 && now > since && now - since > link->quotas->unfinished_ns + come / DRIP_RATE * SECOND;
-}
-
-/* Whoever has said nothing for a while keeps no more than what it is. */
-static void rest_if_idle(struct pyn_link *link)
-{
-    if (!link->is_awake && !link->is_reading) {
-        pyn_session_rest(link->session);
-    }
-    link->is_awake = false;
-}
-
-static void check_time(struct pyn_link *link)
-{
-    uint64_t now = 0;
-
-    pyn_link_lock(link);
-    now = pyn_now(); /* not earlier: what it is compared with may have been set a moment ago */
-    pyn_link_check_expiry(link);
-    if (link->over == PYN_OK && !pyn_parting_is_away(link)) {
-        if (!pyn_link_has_output(link)) {
-            link->moved_at = now;
-            if (pyn_session_has_frees(link->session) && pyn_session_flush_frees(link->session) == PYN_OK) {
-                pyn_link_flush(link);
-            }
-        } else if (now - link->moved_at > link->quotas->stall_ns) {
-            pyn_link_end(link, PYN_EFLOOD, "the peer does not read");
-        }
-        if (now - link->accepted_at > link->quotas->handshake_ns) {
-            pyn_link_end_unopened(link);
-        }
-        if (link->over == PYN_OK && is_dripping(link, now)) {
-            pyn_session_goodbye(link->session, (uint32_t)PYN_EFLOOD, "a message does not come to its end");
-            pyn_link_end(link, PYN_EFLOOD, "a message does not come to its end");
-        }
-        if (link->over == PYN_OK && is_unanswered(link, now)) {
-            pyn_session_goodbye(link->session, (uint32_t)PYN_EPROTOCOL, "a callback was not answered in time");
-            pyn_link_end(link, PYN_EPROTOCOL, "a callback was not answered in time");
-        }
-        if (link->over == PYN_OK && !pyn_session_is_ready(link->session) &&
-            now - link->accepted_at > link->quotas->hello_ns) {
-            pyn_session_goodbye(link->session, (uint32_t)PYN_EPROTOCOL, "no hello");
-            pyn_link_end(link, PYN_EPROTOCOL, "no hello in time");
-        }
-        rest_if_idle(link);
-    }
-    pyn_link_unlock(link);
-}
-
-static void tick(struct pyn_server *server)
-{
-    uint64_t now = pyn_now();
-    bool is_due = false;
-
-    if (now < atomic_load(&server->next_tick)) {
-        return;
-    }
-    pyn_server_lock(server);
-    is_due = now >= server->next_tick; /* and it is this thread that does it */
-    if (is_due) {
-        server->next_tick = now + UINT64_C(1000000) * TICK_MS;
-    }
-    pyn_server_unlock(server);
-    if (!is_due) {
-        return;
-    }
-    for (uint32_t slot = 0; slot < server->config.connection_max; slot++) {
-        struct pyn_link *link = NULL;
-        pyn_server_lock(server);
-        if (server->links[slot] != NULL) {
-            link = pyn_link_ref(server->links[slot]);
-        }
-        pyn_server_unlock(server);
-        if (link != NULL) {
-            check_time(link);
-            pyn_shaking_settle(server, link);
-            pyn_server_unpause(link);
-            pyn_link_unref(link);
-        }
-    }
-}
-
 /* ---- the loop ---- */
 
 /* The link from which something has come, counted; NULL: from none. */
@@ -806,7 +422,7 @@ static struct pyn_link *handle(struct pyn_server *server, const struct epoll_eve
             (void)eventfd_read(server->wake, &count);
         }
     } else if ((token & TOKEN_LISTENER) != 0) {
-        accept_all(server, (uint32_t)(token & 0xff));
+        pyn_server_accept(server, (uint32_t)(token & 0xff));
     } else {
         link = pyn_server_find(server, token);
         if (link != NULL) {
@@ -881,7 +497,7 @@ static void linger(struct pyn_server *server, struct pyn_link *link, struct pyn_
 
 pyn_status pyn_server_run(struct pyn_server *server, bool looks_up, bool is_spare)
 {
-    const uint64_t until = pyn_now() + UINT64_C(1000000) * TICK_MS;
+    const uint64_t until = pyn_now() + UINT64_C(1000000) * PYN_TICK_MS;
     struct epoll_event events[EVENTS_AT_ONCE];
     struct pyn_dwell dwell = {0};
     pyn_status st = PYN_OK;
@@ -891,7 +507,7 @@ pyn_status pyn_server_run(struct pyn_server *server, bool looks_up, bool is_spar
     pyn_server_unlock(server);
     pyn_server_take_turns(server); /* what this thread may have been made for */
     while (st == PYN_OK && pyn_server_is_ours(server) && !is_stopping(server)) {
-        int wait_ms = TICK_MS;
+        int wait_ms = PYN_TICK_MS;
         int n = 0;
         int error = 0;
         struct pyn_link *link = NULL;
@@ -912,10 +528,10 @@ pyn_status pyn_server_run(struct pyn_server *server, bool looks_up, bool is_spar
         if (n == 0 && wait_ms > 0 && is_spare && is_too_many(server)) {
             break;
         }
-        tick(server);
+        pyn_server_tick(server);
         pyn_server_take_turns(server);
         if (link != NULL) {
-            linger(server, link, &dwell, looks_up ? until : pyn_now() + UINT64_C(1000000) * TICK_MS);
+            linger(server, link, &dwell, looks_up ? until : pyn_now() + UINT64_C(1000000) * PYN_TICK_MS);
             pyn_link_unref(link);
         }
         if (!pyn_server_is_ours(server)) {
@@ -947,27 +563,21 @@ void pyn_server_stop(struct pyn_server *server)
     (void)eventfd_write(server->wake, 1u << 16);
 }
 
+static void end_stopped(void *ctx, struct pyn_link *link)
+{
+    pyn_link_lock(link);
+    if (link->over == PYN_OK) {
+        link->is_stopped = true;
+        pyn_session_goodbye(link->session, 0, "the server stops");
+        pyn_link_end(link, PYN_EGONE, "the server stops");
+    }
+    pyn_link_unlock(link);
+    pyn_shaking_settle(ctx, link);
+}
+
 void pyn_server_close_all(struct pyn_server *server)
 {
-    for (uint32_t slot = 0; slot < server->config.connection_max; slot++) {
-        struct pyn_link *link = NULL;
-        pyn_server_lock(server);
-        if (server->links[slot] != NULL) {
-            link = pyn_link_ref(server->links[slot]);
-        }
-        pyn_server_unlock(server);
-        if (link != NULL) {
-            pyn_link_lock(link);
-            if (link->over == PYN_OK) {
-                link->is_stopped = true;
-                pyn_session_goodbye(link->session, 0, "the server stops");
-                pyn_link_end(link, PYN_EGONE, "the server stops");
-            }
-            pyn_link_unlock(link);
-            pyn_shaking_settle(server, link);
-            pyn_link_unref(link);
-        }
-    }
+    pyn_server_each(server, end_stopped, server);
     pyn_server_take_all_turns(server);
 }
 

@@ -1,5 +1,5 @@
 /*
- * server_state.h - what a server is made of; private to server.c and turn.c.
+ * server_state.h - what a server is made of; private to the files named below, and those of its parts.
  */
 #ifndef PYN_SERVER_STATE_H
 #define PYN_SERVER_STATE_H
@@ -11,7 +11,7 @@
 #include "server.h"
 #include "tally.h"
 
-enum { PYN_LISTENERS_MAX = 16 };
+enum { PYN_LISTENERS_MAX = 16, PYN_TICK_MS = 500 };
 
 struct pyn_server {
     struct pyn_server_config config;
@@ -109,6 +109,13 @@ const char *pyn_place_take(struct pyn_server *server, struct pyn_link *link);
 /* With the server's lock: it counts no more. */
 void pyn_place_leave(struct pyn_server *server, struct pyn_link *link);
 
+/* ---- arrive.c, upkeep.c ---- */
+
+/* Those who wait at a listener come in. */
+void pyn_server_accept(struct pyn_server *server, uint32_t index);
+/* When its time has come, and no other thread does it. */
+void pyn_server_tick(struct pyn_server *server);
+
 /* ---- turn.c, server.c ---- */
 
 /* Runs what is ready as long as the turn is free, for a moment: then the network is to be looked at again. */
@@ -117,6 +124,10 @@ void pyn_server_take_all_turns(struct pyn_server *server);
 void pyn_server_unpause(struct pyn_link *link);
 void pyn_server_drop(struct pyn_server *server, struct pyn_link *link);
 void pyn_server_close_all(struct pyn_server *server);
+/* From now on the network tells of it. */
+bool pyn_server_watch(const struct pyn_link *link);
+/* Each link that is there, one after the other, without a lock. */
+void pyn_server_each(struct pyn_server *server, void (*look)(void *ctx, struct pyn_link *link), void *ctx);
 /* The link that a token is about, counted up; NULL when it has gone meanwhile. */
 struct pyn_link *pyn_server_find(struct pyn_server *server, uint64_t token);
 void pyn_server_log(struct pyn_server *server, uint64_t connection, const char *peer, const char *text);

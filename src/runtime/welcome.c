@@ -132,8 +132,9 @@ void pyn_link_check_expiry(struct pyn_link *link)
 
 /* ---- revoking ---- */
 
-static void end_if_of(struct pyn_link *link, const uint8_t id[PYN_GRANT_ID_LEN])
+static void end_if_of(void *ctx, struct pyn_link *link)
 {
+    const uint8_t *id = ctx;
     const struct pyn_principal *who = NULL;
 
     pyn_link_lock(link);
@@ -149,19 +150,11 @@ static void end_if_of(struct pyn_link *link, const uint8_t id[PYN_GRANT_ID_LEN])
 /* The table first: who is judged later is refused, who was judged before is found here, as a link is judged under its lock. */
 void pyn_server_revoke(struct pyn_server *server, const uint8_t id[PYN_GRANT_ID_LEN])
 {
+    uint8_t grant[PYN_GRANT_ID_LEN];
+
+    memcpy(grant, id, sizeof grant);
     if (server->config.door != NULL) {
-        (void)pyn_door_revoke(server->config.door, id);
+        (void)pyn_door_revoke(server->config.door, grant);
     }
-    for (uint32_t slot = 0; slot < server->config.connection_max; slot++) {
-        struct pyn_link *link = NULL;
-        pyn_server_lock(server);
-        if (server->links[slot] != NULL) {
-            link = pyn_link_ref(server->links[slot]);
-        }
-        pyn_server_unlock(server);
-        if (link != NULL) {
-            end_if_of(link, id);
-            pyn_link_unref(link);
-        }
-    }
+    pyn_server_each(server, end_if_of, grant);
 }

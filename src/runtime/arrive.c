@@ -1,0 +1,311 @@
+/* arrive.c - how a connection comes: accepted or handed over, given its place, and watched from then on. */
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "server_state.h"
+#include "shaking.h"
+
+enum { ACCEPTED_IN_A_ROW = 16 }; /* before others have their turn */
+
+/* ---- its place ---- */
+
+/* With the lock held: its place among those of its source. */
+static bool enter_crowd(struct pyn_server *server, const struct pyn_link *link)
+{
+    return !link->is_counted || pyn_crowd_enter(&server->crowd, link->source, server->config.source_max);
+}
+
+/* With the lock held: why there is no place for it, or NULL. is_known: who is there. */
+static const char *take_place(struct pyn_server *server, struct pyn_link *link, uint32_t slot, bool is_known)
+{
+    const char *fault = NULL;
+
+    if (slot == server->config.connection_max || server->is_stopping) {
+        return "refused: too many connections";
+    }
+    fault = is_known ? pyn_place_take(server, link) : NULL;
+    if (fault == NULL && !enter_crowd(server, link)) {
+        pyn_place_leave(server, link);
+        fault = "refused: too many connections of its source";
+    }
+    return fault;
+}
+
+/* NULL, or why there is no place for it. */
+static const char *enroll(struct pyn_server *server, struct pyn_link *link, bool is_known)
+{
+    const char *fault = NULL;
+    uint32_t slot = 0;
+
+    pyn_server_lock(server);
+    while (slot < server->config.connection_max && server->links[slot] != NULL) {
+        slot++;
+    }
+    fault = take_place(server, link, slot, is_known);
+    if (fault == NULL) {
+        server->links[slot] = pyn_link_ref(link);
+        server->link_count++;
+        server->accepted++;
+        link->slot = slot;
+        link->serial = server->accepted;
+        link->generation = ++server->generation & 0x0fffffff;
+    }
+    pyn_server_unlock(server);
+    return fault;
+}
+
+static void saw(void *ctx, const struct pyn_decided *decided)
+{
+    struct pyn_link *link = ctx;
+    char principal[64];
+    const struct pyn_trail_peer peer = {link->serial, link->peer, principal};
+
+    pyn_link_caller(link, principal, sizeof principal);
+    pyn_trail_put(link->server->config.trail, &peer, decided);
+}
+
+static struct pyn_link *make_link(struct pyn_server *server, int in, int out, const char *peer,
+                                  const struct pyn_layer_sources *layers)
+{
+    struct pyn_link *link = pyn_link_new(NULL, &server->config.classes->strictest, in, out, peer);
+    struct pyn_session_config config = {.role = PYN_ROLE_SERVER, .mem = pyn_mem_default(), .now = pyn_now()};
+
+    if (link == NULL) {
+        return NULL;
+    }
+    link->classes = pyn_classes_ref(server->config.classes);
+    config.quotas = link->quotas;
+    config.costs = server->config.costs;
+    if (server->config.trail != NULL) {
+        config.witness = (struct pyn_witness){saw, link};
+    }
+    if (pyn_session_new(&config, &link->session) != PYN_OK || pyn_stack_new(config.mem, layers, &link->stack) != PYN_OK) {
+        link->in = link->out = -1;
+        pyn_link_unref(link);
+        return NULL;
+    }
+    link->server = server;
+    link->box.inbox = server->config.inbox;
+    link->host = server->config.host.ctx;
+    return link;
+}
+
+static const char *const transports[] = {
+    [PYN_SCHEME_NONE] = "unknown",
+    [PYN_SCHEME_TCP] = "tcp",
+    [PYN_SCHEME_UNIX] = "unix",
+    [PYN_SCHEME_FD] = "fd",
+    [PYN_SCHEME_WS] = "ws",
+    [PYN_SCHEME_PYNTO] = "pynto",
+    [PYN_SCHEME_PYNTO_WS] = "pynto+ws",
+};
+
+/* How a connection comes. */
+struct arrival {
+    const char *peer;
+    const char *transport;
+    const struct pyn_layer_sources *layers;
+    const struct pyn_guest *guest;       /* NULL: the host brought it */
+    const struct pyn_newcomer *newcomer; /* that another process has let in, or NULL */
+};
+
+static void note_guest(struct pyn_link *link, const struct pyn_guest *guest)
+{
+    memcpy(link->source, guest->source, sizeof link->source);
+    link->is_counted = guest->is_counted;
+    link->is_judged = guest->is_judged;
+}
+
+static void note_origin(struct pyn_link *link, const char *transport)
+{
+    uid_t uid = 0;
+
+    link->transport = transport;
+    link->is_parent = strcmp(transport, "stdio") == 0;
+    link->has_uid = pyn_peer_uid(link->in, &uid);
+    link->uid = uid;
+}
+
+/* It goes on where it was. */
+static void settle_in(struct pyn_link *link, const struct pyn_newcomer *newcomer)
+{
+    pyn_link_lock(link);
+    link->serial = newcomer->serial;
+    link->accepted_at = newcomer->accepted_at;
+    pyn_link_feed_plain(link, newcomer->plain);
+    pyn_link_unlock(link);
+}
+
+static bool adopt(struct pyn_server *server, int in, int out, const struct arrival *arrival)
+{
+    const char *peer = arrival->peer;
+    const char *fault = NULL;
+    struct pyn_link *link = NULL;
+    bool is_watched = false;
+    bool is_known = false;
+
+    if (pyn_set_blocking(in, false) && (in == out || pyn_set_blocking(out, false))) {
+        link = make_link(server, in, out, peer, arrival->layers);
+    }
+    if (link == NULL) {
+        pyn_stack_free(arrival->newcomer != NULL ? arrival->newcomer->stack : NULL);
+        (void)close(in);
+        if (out != in) {
+            (void)close(out);
+        }
+        return false;
+    }
+    note_origin(link, arrival->transport);
+    if (arrival->guest != NULL) {
+        note_guest(link, arrival->guest);
+    }
+    if (arrival->newcomer != NULL) {
+        link->stack = arrival->newcomer->stack;
+    }
+    is_known = pyn_link_channel(link) == NULL; /* else it is known when it has said its hello */
+    if (is_known) {
+        (void)pyn_place_find(server, link);
+    }
+    fault = enroll(server, link, is_known);
+    if (fault == NULL) {
+        if (arrival->newcomer != NULL) {
+            settle_in(link, arrival->newcomer);
+        }
+        if (arrival->guest != NULL && arrival->guest->is_remote) {
+            pyn_shaking_enter(server, link);
+        }
+        is_watched = pyn_server_watch(link);
+        if (!is_watched) {
+            pyn_link_lock(link);
+            pyn_link_end(link, PYN_EGONE, "the descriptor cannot be watched");
+            pyn_link_unlock(link);
+            pyn_shaking_settle(server, link);
+        }
+    } else {
+        pyn_server_log(server, 0, peer, fault);
+    }
+    pyn_link_unref(link);
+    return is_watched;
+}
+
+bool pyn_server_adopt(struct pyn_server *server, int in, int out, const char *peer, const char *transport,
+                      const struct pyn_layer_sources *layers)
+{
+    const struct arrival arrival = {.peer = peer, .transport = transport, .layers = layers};
+
+    return adopt(server, in, out, &arrival);
+}
+
+/* What is kept of it has to outlive the link. */
+static const char *name_of(const char *transport)
+{
+    for (size_t i = 0; i < sizeof transports / sizeof transports[0]; i++) {
+        if (strcmp(transports[i], transport) == 0) {
+            return transports[i];
+        }
+    }
+    return transports[PYN_SCHEME_NONE];
+}
+
+bool pyn_server_take_over(struct pyn_server *server, const struct pyn_newcomer *newcomer)
+{
+    static const struct pyn_layer_sources none;
+    const struct arrival arrival = {
+        .peer = newcomer->peer, .transport = name_of(newcomer->transport), .layers = &none, .newcomer = newcomer};
+
+    return adopt(server, newcomer->fd, newcomer->fd, &arrival);
+}
+
+/* ---- those who come by themselves ---- */
+
+/* Once a second: whoever causes it can do so all the time. */
+static void complain(struct pyn_server *server, const char *text)
+{
+    const uint64_t now = pyn_now();
+    bool is_due = false;
+
+    pyn_server_lock(server);
+    is_due = now >= server->next_complaint;
+    if (is_due) {
+        server->next_complaint = now + UINT64_C(1000000000);
+    }
+    pyn_server_unlock(server);
+    if (is_due) {
+        pyn_server_log(server, 0, "", text);
+    }
+}
+
+static struct pyn_guest guest_of(const struct pyn_server *server, const struct pyn_address *address, int fd)
+{
+    struct pyn_guest guest = {.has_door = pyn_address_is_sealed(address)};
+    bool is_known = false;
+
+    guest.is_remote = guest.has_door || address->scheme == PYN_SCHEME_TCP || address->scheme == PYN_SCHEME_WS;
+    if (guest.is_remote) {
+        pyn_source_of(fd, guest.source);
+        is_known = !pyn_crowd_is_near(guest.source);
+        guest.is_counted = is_known || server->config.is_near_limited;
+        guest.is_judged = is_known || guest.has_door;
+    }
+    return guest;
+}
+
+/* NULL, or why there is none for it. Cheaper than to find out when it is a link. */
+static const char *why_no_place(struct pyn_server *server, const struct pyn_guest *guest)
+{
+    const char *why = NULL;
+
+    pyn_server_lock(server);
+    if (server->link_count >= server->config.connection_max) {
+        why = "refused: too many connections";
+        server->full++;
+    } else if (guest->is_counted && pyn_crowd_count(&server->crowd, guest->source) >= server->config.source_max) {
+        why = "refused: too many connections of one source";
+        server->crowded++;
+    }
+    pyn_server_unlock(server);
+    return why;
+}
+
+static void accept_one(struct pyn_server *server, uint32_t index, int fd, const char *peer)
+{
+    const enum pyn_scheme scheme = server->listeners[index].address.scheme;
+    const struct pyn_guest guest = guest_of(server, &server->listeners[index].address, fd);
+    const struct arrival arrival = {
+        .peer = peer, .transport = transports[scheme], .layers = &server->layers[index], .guest = &guest};
+    const char *why = why_no_place(server, &guest);
+
+    if (why != NULL) {
+        (void)close(fd);
+        complain(server, why);
+        return;
+    }
+    if (!pyn_shaking_admits(server, &guest)) {
+        (void)close(fd); /* not a word, not a line, and nothing computed */
+        pyn_server_lock(server);
+        server->turned_away++;
+        pyn_server_unlock(server);
+        return;
+    }
+    (void)adopt(server, fd, fd, &arrival);
+}
+
+void pyn_server_accept(struct pyn_server *server, uint32_t index)
+{
+    char peer[160];
+
+    for (int i = 0; i < ACCEPTED_IN_A_ROW; i++) {
+        int fd = pyn_accept(&server->listeners[index], peer, sizeof peer);
+        if (fd < 0) {
+            if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+                complain(server, "no descriptor is left for another connection");
+                (void)usleep(10000); /* the listener stays readable: do not spin */
+            }
+            return;
+        }
+        accept_one(server, index, fd, peer);
+    }
+}
