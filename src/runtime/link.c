@@ -135,12 +135,7 @@ struct pyn_link *pyn_link_ref(struct pyn_link *link)
 
 void pyn_link_close(struct pyn_link *link)
 {
-    if (link->out >= 0 && link->out != link->in) {
-        (void)close(link->out);
-    }
-    if (link->in >= 0) {
-        (void)close(link->in);
-    }
+    pyn_close_both(link->in, link->out);
     link->in = link->out = -1;
 }
 
@@ -354,23 +349,32 @@ static ssize_t write_some(const struct pyn_link *link, struct pyn_view bytes)
     return n;
 }
 
+/* A client that finds nobody there reads first what the server has said before it went. */
+static void give_up_writing(struct pyn_link *link, int error)
+{
+    link->is_mute = true;
+    if (link->server != NULL || (error != EPIPE && error != ECONNRESET)) {
+        pyn_link_end(link, PYN_EGONE, "the peer is gone");
+    }
+}
+
 static void write_all(struct pyn_link *link)
 {
     struct pyn_view bytes;
 
     while (pyn_link_output(link, &bytes)) {
-        ssize_t n = write_some(link, bytes);
+        ssize_t n = link->is_mute ? (ssize_t)bytes.len : write_some(link, bytes); /* nobody will read it */
+        int error = errno;
+        if (n < 0 && (error == EAGAIN || error == EWOULDBLOCK)) {
+            return;
+        }
         if (n < 0) {
-            if (errno != EAGAIN && errno != EWOULDBLOCK) {
-                pyn_link_written(link, bytes.len); /* nobody will read it */
-                if (link->server != NULL) {
-                    pyn_link_end(link, PYN_EGONE, "the peer is gone");
-                } /* a client reads first what the server has said before it went */
-            }
+            pyn_link_written(link, bytes.len);
+            give_up_writing(link, error);
             return;
         }
         pyn_link_written(link, (size_t)n);
-        link->counts.bytes_out += (uint64_t)n;
+        link->counts.bytes_out += link->is_mute ? 0 : (uint64_t)n;
         link->moved_at = pyn_now();
     }
 }

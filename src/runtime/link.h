@@ -134,6 +134,7 @@ struct pyn_link {
     bool is_counted;               /* with its source, for as long as it is in the server's table */
     bool is_judged;                /* and what becomes of it is its source's gain or loss */
     bool was_in;                   /* it has been through its handshakes */
+    bool is_mute;                  /* a write has failed: what comes behind it would stand in the wrong place */
     bool is_untold;                /* nothing is logged of its end: there are too many like it */
     bool is_asking;                /* a use is being counted; guarded by the link's lock */
     uint8_t source[16];            /* whom it is counted with */

@@ -20,6 +20,16 @@ bool pyn_set_blocking(int fd, bool is_blocking)
     return flags >= 0 && (flags == wanted || fcntl(fd, F_SETFL, wanted) == 0);
 }
 
+void pyn_close_both(int in, int out)
+{
+    if (out >= 0 && out != in) {
+        (void)close(out);
+    }
+    if (in >= 0) {
+        (void)close(in);
+    }
+}
+
 static bool fail(struct pyn_fault *fault, const char *what)
 {
     if (fault != NULL) {

@@ -96,6 +96,9 @@ bool pyn_peer_uid(int fd, uid_t *uid);
 
 bool pyn_set_blocking(int fd, bool is_blocking);
 
+/* Two descriptors of one connection, which may be the same; what is negative is none. */
+void pyn_close_both(int in, int out);
+
 /*
  * For a server on its stdin and stdout: moves the streams 0 and 1 to descriptors of their own (close-on-exec) and puts /dev/null in the place of 0
  * and a copy of 2 in the place of 1, so that whatever prints cannot reach the stream and whatever reads gets the end of file.
