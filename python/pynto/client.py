@@ -146,7 +146,10 @@ def connect(
 
     def dial() -> Connection[Any]:
         until = time.monotonic() + timeout
-        fd, peer = _dial(address, timeout, plain)
+        held = _Held()
+        peer = _dial(held, address, timeout, plain)
+        left = max(until - time.monotonic(), 1e-3) if timeout > 0 else 0.0
+        fd = held.take()
         return Connection(
             fd,
             fd,
@@ -159,19 +162,35 @@ def connect(
             key=own,
             psk=shared,
             background=background,
-            timeout=max(until - time.monotonic(), 1e-3) if timeout > 0 else 0.0,
+            timeout=left,
         )
 
     return dial() if reconnect is False else Reconnecting(dial, dial(), timeout, longest)
 
 
-def _dial(address: str | socket.socket, timeout: float, plain: bool) -> tuple[int, str]:
+class _Held:
+    """A descriptor, until a connection has it: whatever goes wrong before closes it."""
+
+    fd = -1
+
+    def take(self) -> int:
+        fd, self.fd = self.fd, -1
+        return fd
+
+    def __del__(self) -> None:
+        if self.fd >= 0:
+            os.close(self.fd)
+
+
+def _dial(held: _Held, address: str | socket.socket, timeout: float, plain: bool) -> str:
     with bounded(timeout) as seconds:
         if isinstance(address, str):
-            return _core.dial(address, seconds, plain)
-        dialled = _core.dial(f"fd://{_fd_of(address)}", seconds, plain)
-        address.detach()
-        return dialled
+            held.fd, peer = _core.dial(address, seconds, plain)
+        else:
+            fd, peer = _core.dial(f"fd://{_fd_of(address)}", seconds, plain)
+            address.detach()
+            held.fd = fd
+    return peer
 
 
 class StdStreamConnection(Connection[Root]):

@@ -13,6 +13,7 @@ struct connection {
     struct pyn_loop loop;
     struct pyn_link *link; /* counted */
     PyObject *pings;       /* list of (token, future) */
+    PyObject *stall;       /* strong: the timer that looks whether output stands still; or NULL */
     bool is_reading;       /* the loop watches for input */
     bool is_writing;       /* and for room for output */
     bool is_attached;      /* and for the inbox */
@@ -31,21 +32,35 @@ static struct connection *of_loop(struct pyn_loop *loop)
 /* ---- what the loop watches ---- */
 
 /* loop.<method>(fd[, self.<callback>]). What goes wrong, as with a loop that was closed, is nobody's to know here. */
-static bool tell_loop(struct connection *connection, const char *method, int fd, const char *callback)
+static PyObject *ask_loop(struct connection *connection, const char *method, int fd, const char *callback)
 {
-    PyObject *bound = callback != NULL ? PyObject_GetAttrString((PyObject *)connection, callback) : NULL;
+    PyObject *bound = NULL;
     PyObject *done = NULL;
 
     if (callback == NULL) {
-        done = PyObject_CallMethod(connection->loop.loop, method, "i", fd);
-    } else if (bound != NULL) {
-        done = PyObject_CallMethod(connection->loop.loop, method, "iO", fd, bound);
+        return PyObject_CallMethod(connection->loop.loop, method, "i", fd);
     }
-    Py_XDECREF(bound);
-    Py_XDECREF(done);
+    bound = PyObject_GetAttrString((PyObject *)connection, callback);
+    if (bound != NULL) {
+        done = PyObject_CallMethod(connection->loop.loop, method, "iO", fd, bound);
+        Py_DECREF(bound);
+    }
+    return done;
+}
+
+/* A loop that has not heard of the end watches a descriptor that is closed: when there is no memory to say so, it is said once more. */
+static bool tell_loop(struct connection *connection, const char *method, int fd, const char *callback)
+{
+    PyObject *done = ask_loop(connection, method, fd, callback);
+
+    if (done == NULL && PyErr_ExceptionMatches(PyExc_MemoryError)) {
+        PyErr_Clear();
+        done = ask_loop(connection, method, fd, callback);
+    }
     if (done == NULL) {
         PyErr_Clear();
     }
+    Py_XDECREF(done);
     return done != NULL;
 }
 
@@ -59,20 +74,12 @@ static void watch_input(struct connection *connection, bool wants)
     }
 }
 
+/* The timer holds the connection, for a day by default: it goes as soon as nothing waits. */
 static void call_when_stalled(struct connection *connection)
 {
-    double seconds = (double)connection->link->quotas->stall_ns / 1e9;
-    PyObject *bound = PyObject_GetAttrString((PyObject *)connection, "_on_stall");
-    PyObject *done = NULL;
-
-    if (bound != NULL) {
-        done = PyObject_CallMethod(connection->loop.loop, "call_later", "dO", seconds, bound);
-        Py_DECREF(bound);
-    }
-    if (done == NULL) {
-        PyErr_Clear();
-    }
-    Py_XDECREF(done);
+    pyn_loop_forget(&connection->stall);
+    connection->stall = pyn_loop_at(&connection->loop, pyn_now() + connection->link->quotas->stall_ns,
+                                    (PyObject *)connection, "_on_stall");
 }
 
 static void watch_output(struct connection *connection, bool wants)
@@ -83,6 +90,7 @@ static void watch_output(struct connection *connection, bool wants)
     } else if (!wants && connection->is_writing) {
         (void)tell_loop(connection, "remove_writer", connection->link->out, NULL);
         connection->is_writing = false;
+        pyn_loop_forget(&connection->stall);
     }
 }
 
@@ -105,6 +113,7 @@ static void detach(struct connection *connection)
     connection->is_attached = false;
     watch_input(connection, false);
     watch_output(connection, false);
+    pyn_loop_forget(&connection->stall);
     (void)tell_loop(connection, "remove_reader", connection->loop.inbox.wake, NULL);
     pyn_link_lock(connection->link);
     connection->link->is_dropped = true;
@@ -265,6 +274,7 @@ static int connection_traverse(PyObject *self, visitproc visit, void *arg)
     Py_VISIT(of(self)->party.books);
     Py_VISIT(of(self)->party.types);
     Py_VISIT(of(self)->pings);
+    Py_VISIT(of(self)->stall);
     return pyn_loop_traverse(&of(self)->loop, visit, arg);
 }
 
@@ -280,6 +290,7 @@ static void connection_dealloc(PyObject *self)
     }
     pyn_loop_fini(&connection->loop);
     Py_CLEAR(connection->pings);
+    Py_CLEAR(connection->stall);
     Py_CLEAR(connection->party.books);
     Py_CLEAR(connection->party.types);
     pyn_link_unref(connection->link);
@@ -327,6 +338,8 @@ static int attach(struct connection *connection)
     if (connection->is_attached && connection->is_reading) {
         return 0;
     }
+    connection->is_attached = true; /* at least in part */
+    detach(connection);
     PyErr_SetString(PyExc_OSError, "the event loop cannot watch this descriptor");
     return -1;
 }
@@ -348,17 +361,17 @@ static PyObject *connection_new(PyTypeObject *type, PyObject *args, PyObject *kw
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "Oiis|s#OOs#OO:AsyncConnection", names, &loop, &opening.in,
                                      &opening.out, &opening.peer, &root, &root_len, &types, &quotas, &address,
                                      &address_len, &opening.key, &opening.psk)) {
-        return NULL;
+        goto refused;
     }
     opening.root_name = (struct pyn_view){(const uint8_t *)root, (size_t)root_len};
     opening.address = (struct pyn_view){(const uint8_t *)address, (size_t)address_len};
     if (opening.in < 0 || opening.out < 0) {
         PyErr_SetString(PyExc_ValueError, "a descriptor is not negative");
-        return NULL;
+        goto refused;
     }
     self = of(type->tp_alloc(type, 0));
     if (self == NULL) {
-        return NULL;
+        goto refused;
     }
     self->party.types = types != Py_None ? Py_NewRef(types) : NULL;
     self->party.books = PyDict_New();
@@ -367,15 +380,18 @@ static PyObject *connection_new(PyTypeObject *type, PyObject *args, PyObject *kw
     self->loop.moved = moved;
     self->loop.news = news;
     if (self->party.books == NULL || self->pings == NULL || pyn_loop_init(&self->loop, -1) != 0) {
-        Py_DECREF(self);
-        return NULL;
+        goto refused;
     }
     self->loop.loop = Py_NewRef(loop);
-    if (open_link(self, &opening, quotas) != 0 || attach(self) != 0) {
-        Py_DECREF(self);
-        return NULL;
+    if (open_link(self, &opening, quotas) == 0 && attach(self) == 0) {
+        return (PyObject *)self;
     }
-    return (PyObject *)self;
+refused: /* the descriptors were given away: nobody else closes them */
+    if (self == NULL || self->link == NULL) {
+        pyn_close_both(opening.in, opening.out);
+    }
+    Py_XDECREF(self);
+    return NULL;
 }
 
 static PyObject *connection_begin(PyObject *self, PyObject *Py_UNUSED(ignored))

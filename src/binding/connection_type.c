@@ -186,14 +186,14 @@ static PyObject *connection_new(PyTypeObject *type, PyObject *args, PyObject *kw
                                      &opening.peer, &root, &root_len, &types, &quotas, &opening.read_ahead, &address,
                                      &address_len, &opening.timeout, &opening.key, &opening.psk, &opening.background) ||
         check_opening(&opening) != 0) {
-        return NULL;
+        goto refused;
     }
     opening.root_name = (struct pyn_view){(const uint8_t *)root, (size_t)root_len};
     opening.address = (struct pyn_view){(const uint8_t *)address, (size_t)address_len};
     deadline = opening.timeout > 0 ? pyn_now() + (uint64_t)(opening.timeout * 1e9) : 0;
     self = of(type->tp_alloc(type, 0));
     if (self == NULL) {
-        return NULL;
+        goto refused;
     }
     self->party.types = types != Py_None ? Py_NewRef(types) : NULL;
     self->party.books = PyDict_New();
@@ -204,7 +204,11 @@ static PyObject *connection_new(PyTypeObject *type, PyObject *args, PyObject *kw
         }
         pyn_mark_final(self->link);
     }
-    Py_DECREF(self);
+refused: /* the descriptors were given away: nobody else closes them */
+    if (self == NULL || self->link == NULL) {
+        pyn_close_both(opening.in, opening.out);
+    }
+    Py_XDECREF(self);
     return NULL;
 }
 

@@ -37,6 +37,8 @@ static PyObject *core_dial(PyObject *Py_UNUSED(module), PyObject *args)
     double timeout = 0;
     int is_open = 0;
     int fd = -1;
+    bool is_ours = false;
+    PyObject *dialled = NULL;
     struct pyn_address address;
     struct pyn_fault fault = {{0}};
     char spelled[PYN_ADDRESS_MAX];
@@ -53,8 +55,13 @@ static PyObject *core_dial(PyObject *Py_UNUSED(module), PyObject *args)
         return NULL;
     }
     pyn_address_text(&address, spelled, sizeof spelled);
+    is_ours = address.scheme != PYN_SCHEME_FD; /* else it was there before */
     sodium_memzero(&address, sizeof address);
-    return Py_BuildValue("is", fd, spelled);
+    dialled = Py_BuildValue("is", fd, spelled);
+    if (dialled == NULL && is_ours) {
+        pyn_close_both(fd, fd);
+    }
+    return dialled;
 }
 
 static PyObject *core_take_stdio(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))

@@ -754,3 +754,19 @@ async def test_large_values_travel_both_ways_beside_small_ones(site: Any) -> Non
         echoes = await asyncio.gather(*(values.echo_bytes(large) for _ in range(8)), *(root.add(n) for n in range(50)))
         assert all(echo == large for echo in echoes[:8])
         assert echoes[8:] == list(range(1, 51))
+
+
+def test_a_connection_whose_output_has_waited_is_gone_when_it_is_closed(site: Any) -> None:
+    async def use() -> weakref.ref[Any]:
+        connection = await pynto.aio.connect(site.address)
+        values = await connection.root.values()
+        assert await values.size(bytes(8 << 20)) == 8 << 20  # more than there is room for at once
+        await connection.close()
+        return weakref.ref(connection)
+
+    async def look() -> None:
+        gone = await use()
+        gc.collect()
+        assert gone() is None  # no timer of this loop, which goes on, holds it
+
+    asyncio.run(look())
