@@ -38,13 +38,25 @@ class deadline:
         outer = ends_at.get()
         now = time.monotonic_ns()
         own = now + int(min(max(self._seconds, 0.0), _LONGEST / _NS) * _NS)
-        self._tokens.append(ends_at.set(own if outer is None else min(own, outer)))
+        try:
+            self._tokens.append(ends_at.set(own if outer is None else min(own, outer)))
+        except MemoryError:  # the interpreter may have set it all the same
+            ends_at.set(outer)
+            raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        ends_at.reset(self._tokens.pop())
+        try:
+            ends_at.reset(self._tokens[-1])
+        except (
+            MemoryError
+        ):  # the token is used up; a deadline that is left behind would end what has nothing to do with it
+            old = self._tokens[-1].old_value
+            ends_at.set(None if old is Token.MISSING else old)
+        finally:
+            del self._tokens[-1]
 
     @property
     def left(self) -> float:

@@ -1,5 +1,6 @@
 /* caller.c - pynto.caller(): on whose behalf the call that this thread serves was made. It says what was proved, and nothing that a peer has said. */
 #include "call.h"
+#include "deadline.h"
 
 /* Strong; NULL with an exception. */
 static PyObject *describe(struct pyn_link *link)
@@ -32,6 +33,7 @@ PyObject *pyn_caller(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
 int pyn_caller_enter(struct pyn_link *link, PyObject **token)
 {
     PyObject *caller = NULL;
+    bool is_stuck = false; /* who comes next sets it to its own before it looks */
 
     *token = NULL;
     if (link->server == NULL) {
@@ -39,7 +41,7 @@ int pyn_caller_enter(struct pyn_link *link, PyObject **token)
     }
     caller = describe(link);
     if (caller != NULL) {
-        *token = PyContextVar_Set(pyn_core.served_for, caller);
+        *token = pyn_context_set(pyn_core.served_for, caller, &is_stuck);
         Py_DECREF(caller);
     }
     return *token != NULL ? 0 : -1;
@@ -47,8 +49,8 @@ int pyn_caller_enter(struct pyn_link *link, PyObject **token)
 
 void pyn_caller_leave(PyObject *token)
 {
-    if (token != NULL && PyContextVar_Reset(pyn_core.served_for, token) != 0) {
-        PyErr_Clear();
+    if (token != NULL) {
+        (void)pyn_context_reset(pyn_core.served_for, token);
+        Py_DECREF(token);
     }
-    Py_XDECREF(token);
 }

@@ -6,6 +6,9 @@
 
 static const uint64_t NS_PER_US = 1000;
 
+/* One that there was no memory to take out of this thread's context: it stands there still, and is none. 0: there is no such. */
+static _Thread_local uint64_t void_at;
+
 uint64_t pyn_deadline_get(void)
 {
     PyObject *value = NULL;
@@ -25,7 +28,7 @@ uint64_t pyn_deadline_get(void)
         PyErr_Clear();
         return 0;
     }
-    return at;
+    return at != void_at ? at : 0;
 }
 
 int pyn_deadline_check(uint64_t *at)
@@ -46,10 +49,75 @@ pyn_status pyn_deadline_pack(struct pyn_buf *buf, uint64_t at)
     return st == PYN_OK ? pyn_pack_uint(buf, at > now ? (at - now) / NS_PER_US : 0) : st;
 }
 
+/* What it was; none is None. The exception that is set stays. */
+static int put_back(PyObject *var, PyObject *old)
+{
+    PyObject *type = NULL;
+    PyObject *value = NULL;
+    PyObject *traceback = NULL;
+    PyObject *made = NULL;
+
+    PyErr_Fetch(&type, &value, &traceback);
+    made = PyContextVar_Set(var, old != NULL ? old : Py_None);
+    PyErr_Clear();
+    PyErr_Restore(type, value, traceback);
+    Py_XDECREF(made);
+    return made != NULL ? 0 : -1;
+}
+
+PyObject *pyn_context_set(PyObject *var, PyObject *value, bool *is_stuck)
+{
+    PyObject *old = NULL;
+    PyObject *token = NULL;
+
+    *is_stuck = false;
+    if (PyContextVar_Get(var, NULL, &old) != 0) {
+        return NULL;
+    }
+    token = PyContextVar_Set(var, value);
+    if (token == NULL) {
+        *is_stuck = put_back(var, old) != 0;
+    }
+    Py_XDECREF(old);
+    return token;
+}
+
+/* What a token has kept; strong, or NULL when it was nothing. */
+static PyObject *old_of(PyObject *token)
+{
+    PyObject *old = PyObject_GetAttrString(token, "old_value");
+
+    PyErr_Clear();
+    if (old != NULL && !PyLong_CheckExact(old) && !PyTuple_CheckExact(old)) {
+        Py_CLEAR(old); /* a mark that says so */
+    }
+    return old;
+}
+
+int pyn_context_reset(PyObject *var, PyObject *token)
+{
+    PyObject *type = NULL;
+    PyObject *value = NULL;
+    PyObject *traceback = NULL;
+    int result = 0;
+
+    PyErr_Fetch(&type, &value, &traceback);
+    if (PyContextVar_Reset(var, token) != 0 && PyErr_ExceptionMatches(PyExc_MemoryError)) {
+        PyErr_Clear();
+        PyObject *old = old_of(token);
+        result = put_back(var, old);
+        Py_XDECREF(old);
+    }
+    PyErr_Clear();
+    PyErr_Restore(type, value, traceback);
+    return result;
+}
+
 int pyn_deadline_enter(uint64_t at, PyObject **token)
 {
     uint64_t outer = at != 0 ? pyn_deadline_get() : 0;
     PyObject *value = NULL;
+    bool is_stuck = false;
 
     *token = NULL;
     if (at == 0 || (outer != 0 && outer <= at)) {
@@ -57,26 +125,23 @@ int pyn_deadline_enter(uint64_t at, PyObject **token)
     }
     value = PyLong_FromUnsignedLongLong(at);
     if (value != NULL) {
-        *token = PyContextVar_Set(pyn_core.ends_at, value);
+        *token = pyn_context_set(pyn_core.ends_at, value, &is_stuck);
         Py_DECREF(value);
+    }
+    if (is_stuck) {
+        void_at = at;
     }
     return *token != NULL ? 0 : -1;
 }
 
 void pyn_deadline_leave(PyObject *token)
 {
-    PyObject *type = NULL;
-    PyObject *value = NULL;
-    PyObject *traceback = NULL;
-
     if (token == NULL) {
         return;
     }
-    PyErr_Fetch(&type, &value, &traceback);
-    if (PyContextVar_Reset(pyn_core.ends_at, token) != 0) {
-        PyErr_Clear(); /* the call has left its context to somebody else */
+    if (pyn_context_reset(pyn_core.ends_at, token) != 0) {
+        void_at = pyn_deadline_get();
     }
-    PyErr_Restore(type, value, traceback);
     Py_DECREF(token);
 }
 

@@ -25,6 +25,17 @@ int pyn_deadline_enter(uint64_t at, PyObject **token);
 /* Takes the token, which may be NULL. The exception that is set stays. */
 void pyn_deadline_leave(PyObject *token);
 
+/*
+ * A context variable gets a value, and is put back to what it was before its token. When there is no memory for it, the interpreter may have set it all the
+ * same, and has used the token up: then it is tried once more.
+ *
+ * pyn_context_set: a token, strong; NULL with an exception: it is as it was, or, when *is_stuck, as it should have been.
+ * pyn_context_reset: -1, without an exception: it stands as it was; the exception that is set stays. A call may have left its context to
+ * somebody else: then nothing is done, and that is no failure.
+ */
+PyObject *pyn_context_set(PyObject *var, PyObject *value, bool *is_stuck);
+int pyn_context_reset(PyObject *var, PyObject *token);
+
 /* Raises DeadlineExceeded. where: "waiting", "running", "peer" or "beyond"; text: "<limit>: ..." as an error has it. Returns NULL. */
 PyObject *pyn_raise_deadline(const char *where, PyObject *text);
 PyObject *pyn_raise_deadline_text(const char *where, const char *text);

@@ -9,15 +9,13 @@ enum { UTC_OFFSET_LEN = 3 };
 
 /* ---- numbers ---- */
 
+/* args: taken; NULL: an exception is set, with which nothing may be looked up. */
 static PyObject *int_method(const char *name, PyObject *args)
 {
-    PyObject *method = PyObject_GetAttrString((PyObject *)&PyLong_Type, name);
-    PyObject *signed_too = Py_BuildValue("{s:O}", "signed", Py_True);
-    PyObject *result = NULL;
+    PyObject *method = args != NULL ? PyObject_GetAttrString((PyObject *)&PyLong_Type, name) : NULL;
+    PyObject *signed_too = method != NULL ? Py_BuildValue("{s:O}", "signed", Py_True) : NULL;
+    PyObject *result = signed_too != NULL ? PyObject_Call(method, args, signed_too) : NULL;
 
-    if (method != NULL && signed_too != NULL && args != NULL) {
-        result = PyObject_Call(method, args, signed_too);
-    }
     Py_XDECREF(method);
     Py_XDECREF(signed_too);
     Py_XDECREF(args);
