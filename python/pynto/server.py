@@ -23,7 +23,7 @@ from pynto.keeper import Keeper
 from pynto.policy import Policy, as_policy
 from pynto.quotas import BUILT_IN_CLASSES, QuotaClass, as_core
 from pynto.state import State
-from pynto.threads import shared_loop, start_thread
+from pynto.threads import kept_up, shared_loop, start_thread
 
 __all__ = ["Drifted", "Server", "pair", "serve"]
 
@@ -282,11 +282,11 @@ class Server:
             self._threads = [each for each in self._threads if each.is_alive()] + [thread]
 
     def _start_log(self) -> None:
-        start_thread(_Logger(self._core), "pynto-log")
+        start_thread(partial(kept_up, _Logger(self._core)), "pynto-log")
         if self._audit_log is not None:
             self._auditor = start_thread(partial(_audit, self._core, self._audit_log), "pynto-audit")
         if self._keeper is not None:
-            self._keeping = start_thread(self._keeper, "pynto-keeper")
+            self._keeping = start_thread(partial(kept_up, self._keeper), "pynto-keeper")
 
 
 class _Spawner:
@@ -349,8 +349,19 @@ def _as_audit_log(audit_log: AuditLog | str | os.PathLike[str] | None) -> AuditL
 
 def _audit(core: _core.Server, audit_log: AuditLog) -> None:
     """Carries decisions to the audit log, until there will be no more."""
-    while (taken := core.next_decisions()) is not None:
-        audit_log.write(*taken)
+    taken: list[tuple[bytes, int]] = []  # until they stand there: rather twice than not at all
+
+    def carry() -> None:
+        while True:
+            if not taken:
+                found = core.next_decisions()
+                if found is None:
+                    return
+                taken.append(found)
+            audit_log.write(*taken[0])
+            taken.clear()
+
+    kept_up(carry)
     audit_log.close()
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import threading
+import time
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
+from functools import partial
 from typing import Any
 
 from pynto.errors import Disconnected
@@ -16,6 +18,7 @@ served_for: ContextVar[tuple[str | None, str, str] | None] = ContextVar("pynto.c
 
 _lock = threading.Lock()
 _loop: asyncio.AbstractEventLoop | None = None
+_AGAIN = 0.001  # seconds, while there is no memory
 
 
 def start_thread(function: Callable[[], Any], name: str) -> threading.Thread:
@@ -31,8 +34,32 @@ def shared_loop() -> asyncio.AbstractEventLoop:
     with _lock:
         if _loop is None:
             _loop = asyncio.new_event_loop()
-            start_thread(_loop.run_forever, "pynto-asyncio")
+            _loop.set_exception_handler(_on_fault)
+            start_thread(partial(kept_up, _loop.run_forever), "pynto-asyncio")
         return _loop
+
+
+def _on_fault(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """A step of a task that there was no memory for is taken again: without it the task would never end, not even when it is cancelled."""
+    handle = context.get("handle")
+    step = getattr(handle, "_callback", None)
+    task = getattr(step, "__self__", None)
+    is_step = isinstance(task, asyncio.Task) and not task.done()
+    if isinstance(context.get("exception"), MemoryError) and (is_step or type(step).__module__ == "pynto._core"):
+        assert isinstance(handle, asyncio.Handle) and step is not None
+        loop.call_soon(step, *handle._args, context=handle._context)  # type: ignore[attr-defined]
+    else:
+        loop.default_exception_handler(context)
+
+
+def kept_up(function: Callable[[], Any]) -> None:
+    """Run function until it returns: what it has no memory for ends a step of it, not the thread that others depend on."""
+    while True:
+        try:
+            function()
+            return
+        except MemoryError:
+            time.sleep(_AGAIN)
 
 
 async def _awaited(awaitable: Awaitable[Any]) -> Any:

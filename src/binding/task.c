@@ -141,6 +141,23 @@ static PyObject *make_task(struct pyn_loop *loop, PyObject *awaitable)
     return task;
 }
 
+/* Nobody waits for it: it has no caller yet. The exception that is set stays. */
+static void give_up(struct run *run)
+{
+    PyObject *type = NULL;
+    PyObject *value = NULL;
+    PyObject *traceback = NULL;
+
+    PyErr_Fetch(&type, &value, &traceback);
+    if (run->task != NULL) {
+        pyn_task_cancel(&run->served);
+        (void)PySet_Discard(run->loop->tasks, run->task);
+        PyErr_Clear();
+    }
+    Py_DECREF(run);
+    PyErr_Restore(type, value, traceback);
+}
+
 static struct run *make_run(struct pyn_loop *loop, struct pyn_link *link, PyObject *awaitable)
 {
     struct run *run = of(run_type->tp_alloc(run_type, 0));
@@ -157,7 +174,8 @@ static struct run *make_run(struct pyn_loop *loop, struct pyn_link *link, PyObje
     }
     pyn_caller_leave(token);
     if (run->task == NULL || PySet_Add(loop->tasks, run->task) != 0) {
-        Py_CLEAR(run);
+        give_up(run);
+        return NULL;
     }
     return run;
 }
@@ -173,15 +191,17 @@ static bool begin(struct pyn_loop *loop, struct pyn_link *link, struct pyn_call 
         return false;
     }
     added = PyObject_CallMethod(run->task, "add_done_callback", "O", (PyObject *)run);
-    if (added != NULL) {
-        run->call = call;
-        run->thrown = Py_XNewRef(thrown);
-        run->timer = pyn_loop_at(loop, call->ends_at, (PyObject *)run, "_expire");
-        pyn_served_enter(link, &run->served, call->lane);
-        Py_DECREF(added);
+    if (added == NULL) {
+        give_up(run);
+        return false;
     }
+    run->call = call;
+    run->thrown = Py_XNewRef(thrown);
+    run->timer = pyn_loop_at(loop, call->ends_at, (PyObject *)run, "_expire");
+    pyn_served_enter(link, &run->served, call->lane);
+    Py_DECREF(added);
     Py_DECREF(run);
-    return added != NULL;
+    return true;
 }
 
 void pyn_task_cancel(struct pyn_served *served)
