@@ -1,4 +1,5 @@
 /* stream.c - bytes between a link's descriptors and its session, through the layers where there are any. */
+#include <errno.h>
 #include <stdio.h>
 
 #include <sys/socket.h>
@@ -107,7 +108,9 @@ ssize_t pyn_link_read_large(struct pyn_link *link)
             pyn_link_end(link, st, pyn_status_name(st));
             return total;
         }
-        n = recv(link->in, space, room, MSG_DONTWAIT);
+        do {
+            n = recv(link->in, space, room, MSG_DONTWAIT);
+        } while (n < 0 && errno == EINTR);
         pyn_session_received(link->session, n > 0 ? (size_t)n : 0);
         link->counts.bytes_in += n > 0 ? (uint64_t)n : 0;
         if (n <= 0) {

@@ -157,6 +157,16 @@ def test_a_stream_that_is_cut_behind_any_byte_leaves_nothing_behind(
 # ---- what was mended ----
 
 
+@pytest.mark.parametrize("end", ENDS)
+def test_a_signal_at_any_read_is_nobody_s_concern(rig: Any, end: str) -> None:
+    """A message so large that it is read to where it stays, too."""
+    made = rig(end)
+    fault = {"kind": CALLS, "error": errno.EINTR, "mask": mask(("recv",))}
+    for at in range(made.count(CALLS, mask=fault["mask"])):
+        made.check(made.play(at=at, **fault), strict=True)
+    made.is_as_before()
+
+
 def test_a_deadline_that_there_was_no_memory_to_take_back_ends_nothing_else(rig: Any, monkeypatch: Any) -> None:
     monkeypatch.setenv("FAULTS_PATIENCE", "1")
     made = rig("server")
