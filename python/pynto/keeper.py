@@ -63,7 +63,10 @@ class Keeper:
                 if use is not None:
                     self._core.decide(use[0], self._state.count_use(use[1]))
                 self.load()
-            except MemoryError:  # what was read so far stands; it is looked at again at once
+            except (
+                MemoryError,
+                SystemError,
+            ):  # the latter is how open() says it; what was read so far stands, and is looked at again at once
                 if use is not None:
                     self._core.decide(use[0], False)
             except _FAULTS as error:

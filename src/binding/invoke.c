@@ -591,7 +591,8 @@ PyObject *pyn_run_call(struct pyn_link *link, struct pyn_call *call, struct pyn_
     pyn_frame_push(&frame);
     begin_watch(&watch, link, call, server);
     pyn_memory_enter(&memory, link);
-    if (is_begun(call, server, &token)) {
+    if (decoder.book != NULL &&
+        is_begun(call, server, &token)) { /* else there is an exception, which no other step may see */
         is_return = run_to_answer(&decoder, call, &encoder, &reading, &result);
         pyn_deadline_leave(token);
     } else {
