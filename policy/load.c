@@ -55,7 +55,7 @@ static pyn_status look_ahead(struct pyn_view json, struct pyn_diag *diag)
 
 static pyn_status explain(const json_error_t *error, struct pyn_diag *diag)
 {
-    if (json_error_code(error) == json_error_out_of_memory) {
+    if (error->text[0] == '\0' || json_error_code(error) == json_error_out_of_memory) { /* it may have had none to say so */
         return pyn_diag_no_memory(diag);
     }
     size_t line = error->line > 0 ? (size_t)error->line : 1;
@@ -65,7 +65,7 @@ static pyn_status explain(const json_error_t *error, struct pyn_diag *diag)
 
 pyn_status pyn_policy_load(const struct pyn_mem *mem, struct pyn_view json, struct pyn_policy **out, struct pyn_diag *diag)
 {
-    json_error_t error;
+    json_error_t error = {0};
     *out = NULL;
     if (json.len == 0) {
         return pyn_diag_refuse(diag, NULL, "the policy is empty", (struct pyn_view){0});
