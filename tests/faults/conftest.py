@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import sysconfig
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -16,6 +17,7 @@ import pytest
 from rig import Page
 
 HERE = Path(__file__).parent
+PATIENCE = 10.0
 LONG = bool(os.environ.get("PYNTO_TEST_LONG"))  # every place instead of some
 
 
@@ -61,10 +63,7 @@ class Process:
 class Rig:
     """A server and a player, and faults in one of them."""
 
-    def __init__(
-        self, folder: Path, library: Path, policy: Path, where: str, scheme: str, kind: str, until: Any
-    ) -> None:
-        self._until = until
+    def __init__(self, folder: Path, library: Path, policy: Path, where: str, scheme: str, kind: str) -> None:
         pages = {name: folder / f"{name}.page" for name in ("server", "client")}
         for path in pages.values():
             Page.make(path)
@@ -92,7 +91,10 @@ class Rig:
 
     def settled(self) -> dict[str, Any]:
         """What the server holds when its connections are gone."""
-        return dict(self._until(lambda: (found := self.server.ask())["connections"] == [] and found, 10, "an end"))
+        deadline = time.monotonic() + PATIENCE
+        while (found := self.server.ask())["connections"]:
+            assert time.monotonic() < deadline, found
+        return found
 
     def check(self, verdict: dict[str, Any], *, strict: bool = False) -> None:
         """Right answers and allowed failures alone. strict: no failures."""
@@ -134,17 +136,19 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
-@pytest.fixture
-def rig(tmp_path: Path, library: Path, served_policy: Path, until: Any) -> Iterator[Callable[..., Rig]]:
-    """rig("server" or "client", scheme, "" or "async"): where something is to fail."""
+@pytest.fixture(scope="module")
+def rig(tmp_path_factory: pytest.TempPathFactory, library: Path, served_policy: Path) -> Iterator[Callable[..., Rig]]:
+    """rig("server" or "client", scheme, "", "short" or "async"): where something is to fail; the same one for those that share a name."""
+    made: dict[tuple[str, ...], Rig] = {}
     with ExitStack() as stack:
 
-        def start(where: str, scheme: str = "unix", kind: str = "") -> Rig:
-            folder = tmp_path / f"{where}-{scheme}"
-            folder.mkdir()
-            made = Rig(folder, library, served_policy, where, scheme, kind, until)
-            stack.callback(made.end)
-            return made
+        def start(where: str, scheme: str = "unix", kind: str = "", *, name: str = "") -> Rig:
+            key = (where, scheme, kind, name)
+            if key not in made:
+                folder = tmp_path_factory.mktemp("rig")
+                made[key] = Rig(folder, library, served_policy, where, scheme, kind)
+                stack.callback(made[key].end)
+            return made[key]
 
         yield start
 
