@@ -28,6 +28,7 @@ class Keeper:
         self._revoked = revoked  # who else is to know
         self._version: object = None
         self._grants: set[Grant] = set()
+        self._told = ""  # what was logged last of what nobody has foreseen
 
     def load(self) -> None:
         """What was granted is let in from now on, and what was revoked is gone."""
@@ -63,17 +64,19 @@ class Keeper:
                 if use is not None:
                     self._core.decide(use[0], self._state.count_use(use[1]))
                 self.load()
-            except (
-                MemoryError,
-                SystemError,
-            ):  # the latter is how open() says it; what was read so far stands, and is looked at again at once
-                if use is not None:
-                    self._core.decide(use[0], False)
             except _FAULTS as error:
                 _log.error("nobody is let in: %s", escaped(str(error)))
                 if use is not None:
                     self._core.decide(use[0], False)
                 self._shut()
+            except (
+                Exception
+            ) as error:  # such as what the interpreter makes of a lack of memory: what was read so far stands
+                if use is not None:
+                    self._core.decide(use[0], False)
+                if self._told != repr(error):
+                    self._told = repr(error)
+                    _log.error("grants are looked at again: %s", escaped(self._told))
 
     def _shut(self) -> None:
         """What cannot be read grants nothing."""

@@ -149,8 +149,8 @@ def test_a_stream_that_is_cut_behind_any_byte_leaves_nothing_behind(
         made.check(verdict)
         assert all("Disconnected" in each for each in verdict["failed"]), (at, verdict)
         if at < total * 0.9:  # when what is freed is told depends on time: sessions differ in length by some bytes
-            assert verdict["failed"], (at, verdict)
-            assert verdict["closed"] or verdict["failed"][0].startswith("connect: "), (at, verdict)
+            failed = verdict["failed"]  # none, when it was noticed between two steps
+            assert verdict["closed"] or (failed and failed[0].startswith("connect: ")), (at, verdict)
     made.is_as_before()
 
 

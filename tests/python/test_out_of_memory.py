@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
-from typing import Any
+from typing import Any, ClassVar
 
 import pynto
 import pytest
-from pynto import deadlines, threads
+from pynto import deadlines, keeper, threads
 
 
 def test_a_thread_that_others_depend_on_goes_on_when_there_is_memory_again() -> None:
@@ -70,3 +70,34 @@ def test_no_descriptor_is_left_when_a_connection_refuses_how_it_is_to_be(site: A
         with pytest.raises((ValueError, KeyError)):
             pynto.connect(site.address, **options)
     until(lambda: len(os.listdir("/proc/self/fd")) <= before, why="the server has closed its ends")
+
+
+def test_who_looks_after_grants_survives_what_nobody_has_foreseen() -> None:
+    """Without it nobody would come in any more, and nobody who was revoked would go."""
+    decided: list[tuple[int, bool]] = []
+    uses = [(1, b"a"), (2, b"b"), None]
+
+    class Door:
+        def next_use(self, seconds: float) -> tuple[int, bytes] | None:
+            if not uses:
+                raise EOFError
+            return uses.pop(0)
+
+    class State:
+        door = Door()
+        faults: ClassVar[list[BaseException]] = [TypeError("stat: path should be string, not PosixPath"), MemoryError()]
+
+        def count_use(self, id: bytes) -> bool:
+            raise self.faults.pop(0)
+
+        def version(self) -> None:
+            return None
+
+    class Core:
+        def decide(self, token: int, is_in: bool) -> None:
+            decided.append((token, is_in))
+
+    core: Any = Core()
+    state: Any = State()
+    keeper.Keeper(core, state, lambda id: None, ())()
+    assert decided == [(1, False), (2, False)]
