@@ -27,11 +27,11 @@ def test_an_allocation_of_the_core_that_fails_fails_one_call_or_one_connection(
 ) -> None:
     made = rig(end, scheme, kind)
     hit = 0
-    for at in some(made.count(MEMORY), 25):
+    for at in some(made.count(MEMORY), 16):
         verdict = made.play(kind=MEMORY, at=at)
         made.check(verdict)
         hit += verdict["hit"]
-    assert hit > 15
+    assert hit > 10
     made.is_as_before()
 
 
@@ -41,11 +41,11 @@ def test_an_allocation_of_the_interpreter_that_fails_fails_one_call_or_one_conne
 ) -> None:
     made = rig(end, scheme, kind, name="interpreter")
     hit = 0
-    for at in some(made.count(PYTHON), 40):
+    for at in some(made.count(PYTHON), 24):
         verdict = made.play(kind=PYTHON, at=at)
         made.check(without_lost_steps(verdict))
         hit += verdict["hit"]
-    assert hit > 20
+    assert hit > 12
     # Between dialling and the connection it is the interpreter that holds the descriptor, and a step of a task that asyncio has taken out of
     # its queue and has no memory for is gone, with the task.
     made.is_as_before(leeway=2, lost=2)
@@ -83,7 +83,7 @@ def test_a_system_call_may_answer_whatever_it_may_answer(rig: Any, some: Any, en
     made = rig(end, scheme)
     for name, (error, functions, is_unseen) in ANSWERS.items():
         fault = {"kind": CALLS, "error": error, "mask": mask(functions)}
-        for at in some(made.count(CALLS, mask=fault["mask"]), 12):
+        for at in some(made.count(CALLS, mask=fault["mask"]), 8):
             verdict = made.play(at=at, **fault)
             try:
                 made.check(verdict, strict=is_unseen)
@@ -144,7 +144,7 @@ def test_a_stream_that_is_cut_behind_any_byte_leaves_nothing_behind(
     made = rig(end, scheme, "short")
     total = made.count(kind)
     assert total > 1500
-    for at in some(total, 40):
+    for at in some(total, 24):
         verdict = made.play(kind=kind, at=at)
         made.check(verdict)
         assert all("Disconnected" in each for each in verdict["failed"]), (at, verdict)
@@ -161,7 +161,7 @@ def test_a_stream_that_is_cut_behind_any_byte_leaves_nothing_behind(
 def test_a_signal_at_any_read_is_nobody_s_concern(rig: Any, some: Any, end: str) -> None:
     """A message so large that it is read to where it stays, too."""
     made = rig(end)
-    step = 1 if len(some(100, 1)) == 100 else 3
+    step = 1 if len(some(100, 1)) == 100 else 6
     fault = {"kind": CALLS, "error": errno.EINTR, "mask": mask(("recv",))}
     for at in range(0, made.count(CALLS, mask=fault["mask"]), step):
         made.check(made.play(at=at, **fault), strict=True)
