@@ -50,9 +50,8 @@ class deadline:
     ) -> None:
         try:
             ends_at.reset(self._tokens[-1])
-        except (
-            MemoryError
-        ):  # the token is used up; a deadline that is left behind would end what has nothing to do with it
+        except MemoryError:
+            # The token is used up. A deadline that is left behind would end what has nothing to do with it.
             old = self._tokens[-1].old_value
             ends_at.set(None if old is Token.MISSING else old)
         finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import sqlite3
 from collections.abc import Callable, Collection
@@ -14,6 +15,8 @@ _log = logging.getLogger("pynto.server")
 
 _LOOK_EVERY = 0.1  # seconds between two looks whether somebody has granted or revoked something
 _FAULTS = (OSError, ValueError, sqlite3.Error)
+_PASSING = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+_PASSING_IN_STORE = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_NOMEM)
 
 
 class Keeper:
@@ -28,7 +31,7 @@ class Keeper:
         self._revoked = revoked  # who else is to know
         self._version: object = None
         self._grants: set[Grant] = set()
-        self._told = ""  # what was logged last of what nobody has foreseen
+        self._told = ""  # what was logged last, until all is well again
 
     def load(self) -> None:
         """What was granted is let in from now on, and what was revoked is gone."""
@@ -64,21 +67,26 @@ class Keeper:
                 if use is not None:
                     self._core.decide(use[0], self._state.count_use(use[1]))
                 self.load()
-            except _FAULTS as error:
-                _log.error("nobody is let in: %s", escaped(str(error)))
+                self._told = ""
+            except Exception as error:
                 if use is not None:
                     self._core.decide(use[0], False)
-                self._shut()
-            except (
-                Exception
-            ) as error:  # such as what the interpreter makes of a lack of memory: what was read so far stands
-                if use is not None:
-                    self._core.decide(use[0], False)
-                if self._told != repr(error):
-                    self._told = repr(error)
-                    _log.error("grants are looked at again: %s", escaped(self._told))
+                self._cope(error)
 
-    def _shut(self) -> None:
-        """What cannot be read grants nothing."""
-        self._version = self._state.version()
-        self._take_back(self._grants, set())
+    def _cope(self, error: Exception) -> None:
+        """What is not as it has to be grants nothing. Where there was nothing to look with, nobody comes in by a count, and what was read stands."""
+        is_shut = isinstance(error, _FAULTS) and not _is_passing(error)
+        if is_shut:
+            self._take_back(self._grants, set())
+            self._version = None
+        told = f"nobody is let in: {error}" if is_shut else f"grants are looked at again: {error!r}"
+        if self._told != told:
+            self._told = told
+            _log.error("%s", escaped(told))
+
+
+def _is_passing(error: Exception) -> bool:
+    """It tells nothing of the files: there was no descriptor or no memory, or somebody writes. The store was looked at before SQLite opens it."""
+    if isinstance(error, sqlite3.Error):
+        return getattr(error, "sqlite_errorcode", 0) & 0xFF in _PASSING_IN_STORE
+    return isinstance(error, OSError) and error.errno in _PASSING

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import resource
 import stat
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -215,6 +217,48 @@ def test_files_of_the_state_that_are_opened_to_others_let_nobody_in_from_then_on
             until(lambda inside=inside: inside.closed or not _goes_on(inside))
             file.chmod(0o600)
             until(lambda url=url: _comes_in(house, url))
+    finally:
+        house.close()
+
+
+def test_a_store_that_is_gone_lets_nobody_in_and_nobody_stay_until_it_is_back(
+    tmp_path: Path, generate: Callable[..., Path], until: Callable[..., Any]
+) -> None:
+    house = House(tmp_path / "state", generate("guarded:Room"))
+    store = tmp_path / "state" / "capabilities.sqlite"
+    try:
+        url = house.url()
+        inside = pynto.connect(url)
+        store.rename(store.with_suffix(".away"))
+        until(lambda: inside.closed or not _goes_on(inside))
+        assert not _comes_in(house, url)
+        store.with_suffix(".away").rename(store)
+        until(lambda: _comes_in(house, url))
+    finally:
+        house.close()
+
+
+def test_who_has_taken_all_descriptors_throws_nobody_out_and_keeps_nobody_in(
+    tmp_path: Path, generate: Callable[..., Path], until: Callable[..., Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nothing can be looked up for a while: what was read stands. What is revoked meanwhile goes as soon as it can be read again."""
+    house = House(tmp_path / "state", generate("guarded:Room"))
+    least, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        stays, goes = pynto.connect(house.url()), pynto.connect(house.url())
+        house.state.revoke(house.id())
+        resource.setrlimit(resource.RLIMIT_NOFILE, (3, most))
+        try:
+            until(lambda: "Too many open files" in caplog.text)
+            said = len(caplog.records)
+            time.sleep(0.5)  # several looks
+            assert len(caplog.records) == said
+            assert _goes_on(stays)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (least, most))
+        until(lambda: not _goes_on(goes))
+        assert _goes_on(stays)
+        assert _comes_in(house, house.url())
     finally:
         house.close()
 
