@@ -27,8 +27,6 @@ from rawpeer import (
     HELLO,
     LANE,
     NEWLINE,
-    PING,
-    PONG,
     RETURN,
     VERSION,
     Mine,
@@ -84,7 +82,6 @@ class Attacker(RawPeer):
         super().__init__(where, timeout=timeout)
         self.raw = b""
         self.seen = bytearray()
-        self.freed: dict[int, int] = {}
 
     def _take(self) -> tuple[Any, bool]:
         before = bytes(self._buffer[: 1 << 16])
@@ -94,18 +91,6 @@ class Attacker(RawPeer):
             self.raw = before[: length - len(self._buffer)]
             self.seen += self.raw
         return message, is_whole
-
-    def recv_message(self, timeout: float | None = None) -> Any:
-        message = super().recv_message(timeout)
-        if isinstance(message, list) and len(message) == 3 and message[0] == FREE:
-            self.freed[message[1]] = self.freed.get(message[1], 0) + message[2]
-        return message
-
-    def fence(self) -> None:
-        """Reads what the server has sent by itself, such as frees."""
-        self.send([PING, 1])
-        while self.recv_message() != [PONG, 1]:
-            pass
 
     def pour(self, data: bytes) -> bool:
         """Writes until all is out or the other end has closed; whether all is out."""

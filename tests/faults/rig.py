@@ -395,6 +395,13 @@ class Player:
     def play(self, order: dict[str, Any]) -> dict[str, Any]:
         verdict: dict[str, Any] = {"failed": [], "wrong": [], "closed": False, "reason": ""}
         self._page.arm(**order["fault"])
+        self._session(verdict)
+        gc.collect()
+        for name, field in (("seen", "seen"), ("hit", "failed"), ("last", "last")):
+            verdict[name] = self._page.get(field)
+        return verdict
+
+    def _session(self, verdict: dict[str, Any]) -> None:
         try:
             connection = pynto.connect(self._address, timeout=PATIENCE)
         except BaseException as error:
@@ -406,9 +413,6 @@ class Player:
             except MemoryError as error:
                 self._note(verdict, "the player", error)
             self._end(connection, verdict)
-        verdict["seen"], verdict["hit"] = self._page.get("seen"), self._page.get("failed")
-        verdict["last"] = self._page.get("last")
-        return verdict
 
     def _note(self, verdict: dict[str, Any], name: str, error: BaseException) -> None:
         told = f"{name}: {type(error).__name__}: {error}"
@@ -457,20 +461,14 @@ class AsyncPlayer(Player):
         self._loop = asyncio.new_event_loop()
         self._loop.set_exception_handler(lambda loop, context: None)
 
-    def play(self, order: dict[str, Any]) -> dict[str, Any]:
-        verdict: dict[str, Any] = {"failed": [], "wrong": [], "closed": False, "reason": ""}
-        self._page.arm(**order["fault"])
+    def _session(self, verdict: dict[str, Any]) -> None:
         try:
-            self._loop.run_until_complete(self._session(verdict))
+            self._loop.run_until_complete(self._in_loop(verdict))
         except BaseException as error:
             self._note(verdict, "session", error)
         self._page.disarm()
-        gc.collect()
-        verdict["seen"], verdict["hit"] = self._page.get("seen"), self._page.get("failed")
-        verdict["last"] = self._page.get("last")
-        return verdict
 
-    async def _session(self, verdict: dict[str, Any]) -> None:
+    async def _in_loop(self, verdict: dict[str, Any]) -> None:
         async with asyncio.timeout(PATIENCE):
             connection = await pynto.aio.connect(self._address)
         try:

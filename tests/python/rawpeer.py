@@ -186,6 +186,7 @@ class RawPeer:
         self.timeout = timeout
         self.root: Any = None
         self.interfaces: dict[int, dict[str, Any]] = {}
+        self.freed: dict[int, int] = {}  # by id: references of ours that were given back
         self.server_hello: list[Any] | None = None
         self.in_lane = 0
         self.out_lane = 0
@@ -266,7 +267,7 @@ class RawPeer:
         return message, True
 
     def recv_message(self, timeout: float | None = None) -> Any:
-        """The next message, whatever it is; None when the stream has ended. Lanes and descriptions are noted in passing."""
+        """The next message, whatever it is; None when the stream has ended. Lanes, descriptions and frees are noted in passing."""
         deadline = time.monotonic() + (self.timeout if timeout is None else timeout)
         while True:
             message, is_whole = self._take()
@@ -280,7 +281,15 @@ class RawPeer:
             self.in_lane = message[1]
         elif isinstance(message, list) and len(message) == 3 and message[0] == DESCRIBE:
             self.interfaces[message[1]] = message[2]
+        elif isinstance(message, list) and len(message) == 3 and message[0] == FREE:
+            self.freed[message[1]] = self.freed.get(message[1], 0) + message[2]
         return message
+
+    def fence(self) -> None:
+        """Everything that the other end has said by now is read."""
+        self.send([PING, 1])
+        while self.recv_message() != [PONG, 1]:
+            pass
 
     def reply(self, timeout: float | None = None) -> Any:
         """The next message that is neither of a lane, nor a description, nor a free; in_lane says where it belongs."""

@@ -25,7 +25,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from rawpeer import CANCEL, ERROR, FREE, GOODBYE, HELLO, LANE, PING, PONG, RETURN, Mine, RawPeer, Yours
+from rawpeer import CANCEL, ERROR, FREE, GOODBYE, HELLO, LANE, RETURN, Mine, RawPeer, Yours
 
 LONG = bool(os.environ.get("PYNTO_TEST_LONG"))
 DENIED = [ERROR, ["Refused", "not permitted", None, None]]
@@ -35,31 +35,11 @@ WHICH = st.integers(0, 1)
 NEVER_GIVEN = (2**63, 2**64 - 1, 1_000_000)
 
 
-class Peer(RawPeer):
-    """Remembers what the server has given back."""
-
-    def __init__(self, where: str) -> None:
-        super().__init__(where, timeout=PATIENCE)
-        self.freed: dict[int, int] = {}
-
-    def recv_message(self, timeout: float | None = None) -> Any:
-        message = super().recv_message(timeout)
-        if isinstance(message, list) and len(message) == 3 and message[0] == FREE:
-            self.freed[message[1]] = self.freed.get(message[1], 0) + message[2]
-        return message
-
-    def fence(self) -> None:
-        """Everything that the server has said by now was read."""
-        self.send([PING, 1])
-        while self.recv_message() != [PONG, 1]:
-            pass
-
-
 @dataclass
 class Model:
     """One connection, as the documents have it."""
 
-    peer: Peer
+    peer: RawPeer
     number: int
     next_id: int = 1
     held: dict[int, int] = field(default_factory=dict)  # how often each id of the server's was received
@@ -100,7 +80,7 @@ class Sessions(RuleBasedStateMachine):
         """That connection, made if it is not there."""
         found = self.models[which]
         if found is None:
-            peer = Peer(self.server.address.removeprefix("unix://"))
+            peer = RawPeer(self.server.address.removeprefix("unix://"), timeout=PATIENCE)
             peer.hello()
             number = max(each["number"] for each in self.server.connections())
             found = self.models[which] = Model(peer, number)
