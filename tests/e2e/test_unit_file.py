@@ -15,7 +15,7 @@ import pytest
 PAGE = (Path(__file__).parents[2] / "docs" / "deploying.md").read_text(encoding="utf-8")
 GENEROUS = 60.0
 
-pytestmark = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not here")
+pytestmark = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not installed: tools/setup --tests installs it")
 
 
 def unit() -> str:
@@ -73,7 +73,7 @@ def allowed() -> set[str]:
     return calls
 
 
-@pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not here")
+@pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed: tools/setup --tests installs it")
 @pytest.mark.parametrize("options", [(), ("--isolate", "connection")], ids=["alone", "isolated"])
 def test_a_server_makes_no_system_call_that_it_does_not_let_through(
     options: tuple[str, ...], chat_policy: Path, tmp_path: Path
