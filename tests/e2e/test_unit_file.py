@@ -15,7 +15,9 @@ import pytest
 PAGE = (Path(__file__).parents[2] / "docs" / "deploying.md").read_text(encoding="utf-8")
 GENEROUS = 60.0
 
-pytestmark = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not installed: tools/setup --tests installs it")
+pytestmark = pytest.mark.skipif(
+    shutil.which("systemd-analyze") is None, reason="systemd is not installed: tools/setup --tests installs it"
+)
 
 
 def unit() -> str:

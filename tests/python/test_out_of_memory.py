@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
+import sqlite3
+from contextlib import closing
+from pathlib import Path
 from typing import Any, ClassVar
 
 import pynto
@@ -101,3 +105,25 @@ def test_who_looks_after_grants_survives_what_nobody_has_foreseen() -> None:
     state: Any = State()
     keeper.Keeper(core, state, lambda id: None, ())()
     assert decided == [(1, False), (2, False)]
+
+
+def test_what_passes_is_told_from_what_is_wrong_with_a_store(tmp_path: Path) -> None:
+    def fault(path: Path, statement: str = "BEGIN IMMEDIATE") -> sqlite3.Error:
+        with pytest.raises(sqlite3.Error) as caught, closing(sqlite3.connect(path, timeout=0)) as store:
+            store.execute(statement)
+        return caught.value
+
+    store = tmp_path / "store"
+    with closing(sqlite3.connect(store, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        busy = fault(store)
+    (tmp_path / "damaged").write_bytes(b"not a database" * 100)
+    for error in (busy, fault(tmp_path / "none" / "store"), OSError(errno.EMFILE, ""), OSError(errno.ENOMEM, "")):
+        assert keeper._is_passing(error), error
+    for error in (
+        fault(tmp_path / "damaged"),
+        fault(store, "SELECT * FROM capabilities"),
+        FileNotFoundError(errno.ENOENT, ""),
+    ):
+        assert not keeper._is_passing(error), error
+    assert not keeper._is_passing(PermissionError("open to others")) and not keeper._is_passing(ValueError("a line"))
