@@ -18,8 +18,7 @@ static bool is_scalar(const struct pyn_item *item)
     if (item->wire == PYN_W_ARRAY || item->wire == PYN_W_MAP) {
         return false;
     }
-    return item->wire != PYN_W_EXT || (item->ext != PYN_EXT_MINE && item->ext != PYN_EXT_YOURS &&
-                                       item->ext != PYN_EXT_TAG && item->ext != PYN_EXT_PROMISE);
+    return item->wire != PYN_W_EXT || (item->ext >= PYN_EXT_INT && item->ext <= PYN_EXT_UUID);
 }
 
 static bool take_scalar(struct pyn_fit *fit, struct pyn_reader *value)

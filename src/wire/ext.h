@@ -8,8 +8,9 @@
 
 enum pyn_ext {
     PYN_EXT_MINE = 16, /* 12 bytes: id (u64), interface (u32, 0 = as declared where it stands): exported by the sender */
-    PYN_EXT_YOURS = 17,   /* 8 bytes: id (u64): exported by the receiver, coming home */
-    PYN_EXT_TAG = 18,     /* 1 byte, enum pyn_tag: first element of an array that is more than a tuple */
+    PYN_EXT_YOURS = 17, /* 8 bytes: id (u64): exported by the receiver, coming home */
+    PYN_EXT_TAG = 18,   /* 1 byte, enum pyn_tag: first element of an array that is more than a tuple */
+    /* INT to UUID, each a value in itself */
     PYN_EXT_INT = 19,     /* 9 to int_max bytes: two's complement, big endian, no shorter form, beyond u64 and i64 */
     PYN_EXT_COMPLEX = 20, /* 16 bytes: two float64, real part first */
     PYN_EXT_DATETIME = 21, /* 11 or 14 bytes: year u16, month, day, hour, minute, second, fold u8, microsecond u24, [offset i24 seconds] */

@@ -302,10 +302,12 @@ static void data_is_every_value_without_references_records_and_enums(void **stat
           {"data", "99 " TAG("08") " 0000010102020303", OK, "key_max"},
           {"data", "9b " TAG("08") " 00000101020203030404", NO, "one above key_max"},
           {"data", "84 00000101 02020303", OK, "key_max"}, {"data", "85 0000010102020303 0404", NO, "one above key_max"},
-          {"data", "92 01", NO, "cut short"}, {"data", "92 " TAG("02"), NO, "cut short"},
-          {"data", "91", NO, "cut short"}, {"data", "81 a1 61", NO, "cut short"},
-          {"data", "df ffffffff", NO, "an announced length"}, {"data", "dd ffffffff", NO, "an announced length"},
-          {"data", "c1", NO, "no msgpack"}, {"data", "", NO, "nothing"});
+          {"data", "92 01", NO, "cut short"}, {"data", "92 " TAG("02"), NO, "cut short"}, {"data", "91", NO, "cut short"},
+          {"data", "81 a1 61", NO, "cut short"}, {"data", "df ffffffff", NO, "an announced length"},
+          {"data", "dd ffffffff", NO, "an announced length"}, {"data", "c1", NO, "no msgpack"},
+          {"data", "", NO, "nothing"}, {"data", "d50006 00", NO, "an ext type of nobody"},
+          {"data", "d6 1b 00000000", NO, "a promise"}, {"data", "d8 1a 000102030405060708090a0b0c0d0e0f", OK, "a uuid"},
+          {"data", "93 " TAG("08") " d50006 00 01", NO, "an ext type of nobody as a key"});
 }
 
 static void nesting_is_bounded_by_the_scanners_cap(void **state)
