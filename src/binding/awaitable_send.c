@@ -40,13 +40,14 @@ static void free_pending(struct pending *pending)
 static int post(struct pyn_awaitable *self, struct pyn_encoder *encoder, bool *was_sent)
 {
     const struct pyn_expect wanted = {.result = self->expect, .end = pyn_op_end(self->op)};
+    const struct pyn_parcel object = pyn_encoder_parcel(encoder);
     struct pending *pending = make_pending(self);
     pyn_status st = PYN_EINTERNAL;
 
     if (pending == NULL) {
         return -1;
     }
-    st = pyn_link_post(self->link, &pending->waiting.pending, pyn_buf_view(&encoder->buf), &wanted, 1);
+    st = pyn_link_post(self->link, &pending->waiting.pending, &object, &wanted, 1);
     if (st != PYN_OK) {
         free_pending(pending);
         (void)pyn_raise(st, st == PYN_EQUOTA ? "output: the peer does not read" : self->link->reason);
@@ -71,6 +72,7 @@ static int send_call(struct pyn_awaitable *self)
         return -1;
     }
     pyn_encoder_init(&encoder, self->link, pyn_netref_book(self->netref), 0);
+    encoder.may_lend = true;
     result = pyn_pack_call(&encoder, self->netref, self->op, ((PyTupleObject *)args)->ob_item, nargs, self->kwnames,
                            until, &self->expect);
     if (result == 0) {

@@ -51,6 +51,7 @@ static void put_off(struct pyn_link *link)
 void pyn_drop_dead(struct pyn_link *link)
 {
     void *object = NULL;
+    void *loan = NULL;
     uint64_t until = 0;
     uint32_t dropped = 0;
 
@@ -67,12 +68,14 @@ void pyn_drop_dead(struct pyn_link *link)
         }
         dropped++;
         pyn_link_lock(link);
+        loan = pyn_session_reap_loan(link->session);
         object = pyn_session_reap(link->session);
         pyn_link_unlock(link);
+        Py_XDECREF((PyObject *)loan);
         if (object != NULL && (link->server == NULL || !pyn_party_is_root(link->host, object))) {
             Py_DECREF((PyObject *)object); /* runs finalizers: no lock is held */
         }
-    } while (object != NULL);
+    } while (object != NULL || loan != NULL);
 }
 
 /* ---- packing ---- */
@@ -357,7 +360,7 @@ static int take_leave(struct pyn_server *server)
 /* A call of ours that is being made. */
 struct asking {
     struct pyn_link *link;
-    struct pyn_view message;
+    const struct pyn_parcel *message;
     const struct pyn_expect *wanted;
     uint64_t until;
     struct patience patience;
@@ -441,8 +444,9 @@ static PyObject *exchange(struct pyn_encoder *encoder, const struct pyn_type *ex
                                       .ahead = read != NULL ? read->ahead : 0,
                                       .op = may_keep ? op : NULL,
                                       .sent_at = may_keep ? pyn_now() : 0};
+    const struct pyn_parcel object = pyn_encoder_parcel(encoder);
     struct asking asking = {.link = link,
-                            .message = pyn_buf_view(&encoder->buf),
+                            .message = &object,
                             .wanted = &wanted,
                             .until = until,
                             .patience = patience_of_call(link, until),
@@ -491,6 +495,7 @@ int pyn_call_all(struct pyn_link *link, struct pyn_view message, const struct py
                  uint64_t until, const struct pyn_taker *taker, bool *was_sent)
 {
     struct pyn_server *server = top_frame != NULL ? top_frame->server : NULL;
+    const struct pyn_parcel object = pyn_parcel_of(message);
     struct pyn_waiter waiter;
     pyn_status st = PYN_EINTERNAL;
     int result = -1;
@@ -501,7 +506,7 @@ int pyn_call_all(struct pyn_link *link, struct pyn_view message, const struct py
         return -1;
     }
     Py_BEGIN_ALLOW_THREADS
-    st = pyn_link_call(link, &waiter, own_lane(link), message, expects, count, until);
+    st = pyn_link_call(link, &waiter, own_lane(link), &object, expects, count, until);
     Py_END_ALLOW_THREADS
     *was_sent = st == PYN_OK;
     if (st == PYN_OK) {
@@ -530,6 +535,7 @@ PyObject *pyn_call_peer(PyObject *netref, const struct pyn_op *op, PyObject *con
         return NULL;
     }
     pyn_encoder_init(&encoder, pyn_netref_link(netref), pyn_netref_book(netref), 0);
+    encoder.may_lend = op->ttl_ns == 0; /* else what it asks is remembered with the answer, byte by byte */
     if (pyn_pack_call(&encoder, netref, op, args, nargs, kwnames, until, &expect) == 0) {
         value = op->ttl_ns != 0 ? pyn_recall(&encoder, op, expect) : NULL;
         if (value == NULL && !PyErr_Occurred()) {

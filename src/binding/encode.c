@@ -98,19 +98,22 @@ void pyn_encoder_fini(struct pyn_encoder *encoder, bool was_sent)
     if (!was_sent) {
         unexport(encoder, 0);
     }
+    pyn_encoder_drop_loans(encoder, 0);
     leave_spare(&encoder->buf);
     pyn_buf_fini(&encoder->buf);
+    PyMem_Free(encoder->loans);
     PyMem_Free(encoder->ids);
 }
 
 struct pyn_mark pyn_encoder_mark(const struct pyn_encoder *encoder)
 {
-    return (struct pyn_mark){pyn_buf_len(&encoder->buf), encoder->element_count, encoder->id_count};
+    return (struct pyn_mark){pyn_buf_len(&encoder->buf), encoder->element_count, encoder->id_count, encoder->loan_count};
 }
 
 void pyn_encoder_rewind(struct pyn_encoder *encoder, struct pyn_mark mark)
 {
     pyn_buf_truncate(&encoder->buf, mark.len);
+    pyn_encoder_drop_loans(encoder, mark.loan_count);
     encoder->element_count = mark.element_count > AROUND_OBJECTS ? mark.element_count : AROUND_OBJECTS;
     if (encoder->draft != NULL) {
         pyn_draft_rewind(encoder->draft, mark.len);

@@ -22,8 +22,19 @@ int pyn_encode_items(const struct pyn_encoder *encoder, size_t count);
 /* id was exported for these bytes: it is taken back unless they are sent. */
 int pyn_encoder_remember_id(struct pyn_encoder *encoder, uint64_t id);
 
-/* encode_scalar.c */
+/* encode_loan.c */
+
+/* len bytes that owner keeps, and that never change: sent from where they are, when they are many and the encoder may lend; else copied. */
+int pyn_encode_kept_bin(struct pyn_encoder *encoder, PyObject *owner, const void *data, size_t len);
+int pyn_encode_kept_str(struct pyn_encoder *encoder, PyObject *owner, const void *data, size_t len);
+/* A snapshot of bytes that may change at any time. */
+int pyn_encode_changing_bin(struct pyn_encoder *encoder, const void *data, size_t len);
+/* Those beyond the first keep are the encoder's no longer. */
+void pyn_encoder_drop_loans(struct pyn_encoder *encoder, uint32_t keep);
+
 int pyn_encode_str(struct pyn_encoder *encoder, PyObject *value);
+
+/* encode_scalar.c */
 int pyn_encode_literal(struct pyn_encoder *encoder, PyObject *value, const struct pyn_type *type);
 /* PYN_T_NEVER: it is no scalar. */
 enum pyn_type_kind pyn_scalar_kind(PyObject *value);

@@ -2,19 +2,30 @@
 #include "../wire/pack.h"
 #include "encode.h"
 
+/* What may change as soon as we look away: it goes as it is now. */
 static int pack_bytes(struct pyn_encoder *encoder, const void *data, Py_ssize_t len)
 {
-    return pyn_packed(encoder, pyn_pack_bin(&encoder->buf, data, (size_t)len));
+    return pyn_encode_changing_bin(encoder, data, (size_t)len);
 }
 
 /* In the order of its items, whatever its strides. */
 static int pack_scattered(struct pyn_encoder *encoder, PyObject *value)
 {
     PyObject *flat = PyBytes_FromObject(value);
-    int result = flat != NULL ? pack_bytes(encoder, PyBytes_AS_STRING(flat), PyBytes_GET_SIZE(flat)) : -1;
+    int result = flat != NULL
+                     ? pyn_encode_kept_bin(encoder, flat, PyBytes_AS_STRING(flat), (size_t)PyBytes_GET_SIZE(flat))
+                     : -1;
 
     Py_XDECREF(flat);
     return result;
+}
+
+/* The bytes that a view of them shows: they stay as they are, and where they are. NULL: it shows something else. Borrowed. */
+static PyObject *bytes_behind(PyObject *value)
+{
+    PyObject *base = PyMemoryView_Check(value) ? PyMemoryView_GET_BASE(value) : value;
+
+    return base != NULL && PyBytes_CheckExact(base) ? base : NULL;
 }
 
 static bool is_flat(const Py_buffer *view)
@@ -36,6 +47,7 @@ static bool takes(PyObject *value, enum pyn_type_kind kind)
 
 int pyn_encode_buffer(struct pyn_encoder *encoder, PyObject *value, enum pyn_type_kind kind)
 {
+    PyObject *kept = NULL;
     Py_buffer view;
     int result = PYN_MISFIT;
 
@@ -50,7 +62,9 @@ int pyn_encode_buffer(struct pyn_encoder *encoder, PyObject *value, enum pyn_typ
                      (Py_ssize_t)view.ndim, view.format != NULL ? view.format : "B");
         result = -1;
     } else if (PyBuffer_IsContiguous(&view, 'C')) {
-        result = pack_bytes(encoder, view.buf, view.len);
+        kept = bytes_behind(value);
+        result = kept != NULL ? pyn_encode_kept_bin(encoder, kept, view.buf, (size_t)view.len)
+                              : pack_bytes(encoder, view.buf, view.len);
     } else {
         result = pack_scattered(encoder, value);
     }

@@ -52,14 +52,6 @@ static int encode_int(struct pyn_encoder *encoder, PyObject *value)
     return encode_big(encoder, value);
 }
 
-int pyn_encode_str(struct pyn_encoder *encoder, PyObject *value)
-{
-    Py_ssize_t len = 0;
-    const char *text = PyUnicode_AsUTF8AndSize(value, &len);
-
-    return text == NULL ? -1 : pyn_packed(encoder, pyn_pack_str(&encoder->buf, text, (size_t)len));
-}
-
 static int encode_complex(struct pyn_encoder *encoder, PyObject *value)
 {
     Py_complex number = PyComplex_AsCComplex(value);
@@ -113,9 +105,9 @@ int pyn_encode_scalar(struct pyn_encoder *encoder, PyObject *value, enum pyn_typ
     case PYN_T_STR:
         return PyUnicode_Check(value) ? pyn_encode_str(encoder, value) : PYN_MISFIT;
     case PYN_T_BYTES:
-        return PyBytes_Check(value) ? pyn_packed(encoder, pyn_pack_bin(&encoder->buf, PyBytes_AS_STRING(value),
-                                                                       (size_t)PyBytes_GET_SIZE(value)))
-                                    : PYN_MISFIT;
+        return PyBytes_Check(value)
+                   ? pyn_encode_kept_bin(encoder, value, PyBytes_AS_STRING(value), (size_t)PyBytes_GET_SIZE(value))
+                   : PYN_MISFIT;
     case PYN_T_RANGE:
         return PyRange_Check(value) ? encode_steps(encoder, value, PYN_TAG_RANGE) : PYN_MISFIT;
     case PYN_T_SLICE:

@@ -385,7 +385,7 @@ static void answer(struct pyn_link *link, struct pyn_call *call, const struct py
         }
     }
     if (is_return) {
-        reply.value = pyn_buf_view(&encoder->buf);
+        reply.value = pyn_encoder_parcel(encoder);
     } else {
         reply.type = view_of_str(failure->type);
         reply.text = view_of_str(failure->text);
@@ -397,7 +397,7 @@ static void answer(struct pyn_link *link, struct pyn_call *call, const struct py
             reply.type = pyn_view_of("RemoteError");
         }
     }
-    if (is_return && reply.value.len <= SMALL_ANSWER && reply.items[0].count == 0 &&
+    if (is_return && reply.value.count == 0 && reply.value.own.len <= SMALL_ANSWER && reply.items[0].count == 0 &&
         pyn_link_try_answer(link, call, &reply)) {
         return;
     }
@@ -460,6 +460,7 @@ static void take_failure(struct pyn_encoder *encoder, const struct pyn_call *cal
     const struct pyn_mark nothing = {0};
 
     pyn_encoder_rewind(encoder, nothing);
+    encoder->may_lend = false; /* details are one piece */
     if (call->is_oneway) {
         pyn_failure_log(call->verdict.op);
     } else {
@@ -490,6 +491,7 @@ void pyn_answer_with(struct pyn_link *link, struct pyn_call *call, PyObject *res
     bool is_return = false;
 
     pyn_encoder_init(&encoder, link, pyn_party_book(link->host, call->iface->policy), RETURN_HEAD);
+    encoder.may_lend = true;
     is_return = result != NULL && encode_answer(&encoder, result, call) == 0;
     if (!is_return) {
         take_failure(&encoder, call, thrown, &failure);
@@ -588,6 +590,7 @@ PyObject *pyn_run_call(struct pyn_link *link, struct pyn_call *call, struct pyn_
     decoder.book = pyn_party_book(party, call->iface->policy);
     atomic_fetch_add(&link->calls, 1);
     pyn_encoder_init(&encoder, link, decoder.book, call->ahead > 0 ? ITEMS_HEAD : RETURN_HEAD);
+    encoder.may_lend = call->ahead == 0;
     pyn_frame_push(&frame);
     begin_watch(&watch, link, call, server);
     pyn_memory_enter(&memory, link);

@@ -60,6 +60,7 @@ static int send(struct pyn_encoder *encoder, uint64_t until)
     struct pyn_frame *frame = pyn_frame_top();
     struct pyn_link *link = encoder->link;
     struct pyn_server *server = frame != NULL && link->server == NULL ? frame->server : NULL;
+    const struct pyn_parcel object = pyn_encoder_parcel(encoder);
     pyn_status st = PYN_EINTERNAL;
 
     if (server != NULL) {
@@ -71,7 +72,7 @@ static int send(struct pyn_encoder *encoder, uint64_t until)
         return -1;
     }
     Py_BEGIN_ALLOW_THREADS
-    st = pyn_link_tell(link, pyn_buf_view(&encoder->buf), until);
+    st = pyn_link_tell(link, &object, until);
     if (server != NULL) {
         pyn_server_resume(server, frame->link);
     }
@@ -96,6 +97,7 @@ static PyObject *oneway_call(PyObject *self, PyObject *const *args, size_t nargs
         return NULL;
     }
     pyn_encoder_init(&encoder, pyn_netref_link(netref), pyn_netref_book(netref), 0);
+    encoder.may_lend = true;
     was_sent = pack(&encoder, netref, of(self)->op, args, PyVectorcall_NARGS(nargsf), kwnames, until) == 0 &&
                send(&encoder, until) == 0;
     pyn_encoder_fini(&encoder, was_sent);

@@ -67,12 +67,13 @@ static void settle(struct pyn_link *link, struct pyn_waiting *waiting);
 
 static bool post(struct sending *self, struct pyn_buf *message)
 {
+    const struct pyn_parcel object = pyn_parcel_of(pyn_buf_view(message));
     uint32_t count = 0;
     const struct pyn_expect *expects = pyn_sending_expects(self->messages, &count);
     pyn_status st = PYN_EINTERNAL;
 
     self->waiting = (struct pyn_waiting){.settle = settle};
-    st = pyn_link_post(self->link, &self->waiting.pending, pyn_buf_view(message), expects, count);
+    st = pyn_link_post(self->link, &self->waiting.pending, &object, expects, count);
     if (st != PYN_OK) {
         (void)pyn_raise(st, st == PYN_EQUOTA ? "output: the peer does not read" : self->link->reason);
         return false;

@@ -2,7 +2,8 @@
  * values.h - between Python's values and the wire, directed by the declared type: one pass both checks and writes.
  *
  * Nothing here calls user code, but for the constructors of records that the policy lists and the fields of their instances.
- * Owns:    an encoder holds its bytes and one export count for each reference in them, until they are sent or rewound.
+ * Owns:    an encoder holds its bytes, one export count for each reference in them, and a reference of each object that lends some, until they are sent
+ *          or rewound.
  * Threads: the interpreter's lock; the link's lock is taken for single steps.
  * Errors:  -1 or NULL with an exception. A value that does not fit its type is PYN_MISFIT, without one.
  */
@@ -43,7 +44,11 @@ struct pyn_encoder {
     size_t key_count; /* of the maps that are open */
     uint32_t depth;
     struct pyn_draft *draft; /* a step of a pipeline, in which promises may stand; else NULL */
-    uint64_t *ids;           /* exported for these bytes */
+    bool may_lend;           /* large bytes are not copied: they are sent from where they are */
+    struct pyn_loan *loans;  /* each with a strong reference, unless it was taken */
+    uint32_t loan_count;
+    uint32_t loan_room;
+    uint64_t *ids; /* exported for these bytes */
     size_t id_count;
     size_t id_room;
 };
@@ -60,7 +65,11 @@ struct pyn_mark {
     size_t len;
     size_t element_count;
     size_t id_count;
+    uint32_t loan_count;
 };
+/* What it holds, with what it lends. Borrowed: what is taken of it is noted in the encoder. */
+struct pyn_parcel pyn_encoder_parcel(const struct pyn_encoder *encoder);
+
 struct pyn_mark pyn_encoder_mark(const struct pyn_encoder *encoder);
 void pyn_encoder_rewind(struct pyn_encoder *encoder, struct pyn_mark mark);
 

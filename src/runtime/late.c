@@ -33,7 +33,7 @@ static pyn_status send(struct pyn_link *link, uint64_t lane, const struct pyn_re
     pyn_status st = send_items(link, lane, reply);
 
     if (st == PYN_OK) {
-        st = reply->type.len == 0 ? pyn_session_send_return(link->session, lane, reply->value)
+        st = reply->type.len == 0 ? pyn_session_send_value(link->session, lane, &reply->value)
                                   : pyn_session_send_failure(link->session, lane, &head, reply->details);
         if (st == PYN_EQUOTA) { /* the answer is too large: the call fails, the link lives */
             st = pyn_session_send_error(link->session, lane, pyn_view_of("QuotaExceeded"), pyn_view_of("message"),
@@ -45,12 +45,12 @@ static pyn_status send(struct pyn_link *link, uint64_t lane, const struct pyn_re
 
 /* ---- those that wait ---- */
 
-enum { PARTS = 8 };
+enum { PARTS = 7 };
 
 static void parts_of(struct pyn_reply *reply, struct pyn_view *parts[PARTS])
 {
-    struct pyn_view *all[PARTS] = {&reply->items[0].rest, &reply->items[1].rest, &reply->value,    &reply->type,
-                                   &reply->text,          &reply->traceback,     &reply->incident, &reply->details};
+    struct pyn_view *all[PARTS] = {&reply->items[0].rest, &reply->items[1].rest, &reply->type,   &reply->text,
+                                   &reply->traceback,     &reply->incident,      &reply->details};
 
     memcpy(parts, all, sizeof all);
 }
@@ -60,7 +60,8 @@ static struct pyn_late *copy(uint64_t lane, const struct pyn_reply *reply)
     struct pyn_reply views = *reply;
     struct pyn_view *parts[PARTS];
     struct pyn_late *late = NULL;
-    size_t size = sizeof *late;
+    const size_t value_len = pyn_parcel_len(&reply->value);
+    size_t size = sizeof *late + value_len;
     uint8_t *at = NULL;
 
     parts_of(&views, parts);
@@ -74,6 +75,9 @@ static struct pyn_late *copy(uint64_t lane, const struct pyn_reply *reply)
     *late = (struct pyn_late){.lane = lane, .size = size, .reply = *reply};
     parts_of(&late->reply, parts);
     at = late->bytes;
+    pyn_parcel_copy(&reply->value, at); /* what was lent stays its lender's */
+    late->reply.value = pyn_parcel_of((struct pyn_view){at, value_len});
+    at += value_len;
     for (int i = 0; i < PARTS; i++) {
         if (parts[i]->len > 0) {
             memcpy(at, parts[i]->data, parts[i]->len);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "clock.h"
@@ -16,6 +17,7 @@
 #include "watch.h"
 
 enum { TEXT_MAX = 159 }; /* characters of a name or a reason */
+enum { PIECES = 8 }; /* that are written at once */
 
 static char unix_peer[] = "unix"; /* there may be thousands of that name */
 
@@ -295,7 +297,7 @@ void pyn_link_end(struct pyn_link *link, pyn_status why, const char *reason)
     pyn_link_flush(link); /* a goodbye that stands there */
     if (link->stack != NULL) {
         /* What the peer will never read has not ended in an orderly way. */
-        pyn_stack_finish(link->stack, pyn_session_output(link->session).len > 0 ? PYN_EFLOOD : link->over);
+        pyn_stack_finish(link->stack, pyn_session_output_len(link->session) > 0 ? PYN_EFLOOD : link->over);
         pyn_link_flush(link);
     }
     atomic_store(&link->is_clogged, false);
@@ -338,13 +340,30 @@ static ssize_t write_pipe(int fd, struct pyn_view bytes)
     return n;
 }
 
-static ssize_t write_some(const struct pyn_link *link, struct pyn_view bytes)
+/* What was lent, with what stands around it, in one system call. */
+static ssize_t send_pieces(int fd, const struct pyn_view *pieces, size_t count)
+{
+    struct iovec parts[PIECES];
+    struct msghdr message = {.msg_iov = parts, .msg_iovlen = count};
+
+    for (size_t i = 0; i < count; i++) {
+        parts[i] = (struct iovec){(void *)(uintptr_t)pieces[i].data, pieces[i].len}; /* it is only read */
+    }
+    return sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+static ssize_t write_some(const struct pyn_link *link, const struct pyn_view *pieces, size_t count)
 {
     ssize_t n = 0;
 
     do {
-        n = link->is_socket ? send(link->out, bytes.data, bytes.len, MSG_DONTWAIT | MSG_NOSIGNAL)
-                            : write_pipe(link->out, bytes);
+        if (!link->is_socket) {
+            n = write_pipe(link->out, pieces[0]);
+        } else if (count > 1) {
+            n = send_pieces(link->out, pieces, count);
+        } else {
+            n = send(link->out, pieces[0].data, pieces[0].len, MSG_DONTWAIT | MSG_NOSIGNAL);
+        }
     } while (n < 0 && errno == EINTR);
     return n;
 }
@@ -358,18 +377,30 @@ static void give_up_writing(struct pyn_link *link, int error)
     }
 }
 
+static size_t len_of(const struct pyn_view *pieces, size_t count)
+{
+    size_t len = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        len += pieces[i].len;
+    }
+    return len;
+}
+
 static void write_all(struct pyn_link *link)
 {
-    struct pyn_view bytes;
+    struct pyn_view pieces[PIECES];
+    size_t count = 0;
 
-    while (pyn_link_output(link, &bytes)) {
-        ssize_t n = link->is_mute ? (ssize_t)bytes.len : write_some(link, bytes); /* nobody will read it */
+    while ((count = pyn_link_output(link, pieces, PIECES)) > 0) {
+        size_t whole = len_of(pieces, count);
+        ssize_t n = link->is_mute ? (ssize_t)whole : write_some(link, pieces, count); /* nobody will read it */
         int error = errno;
         if (n < 0 && (error == EAGAIN || error == EWOULDBLOCK)) {
             return;
         }
         if (n < 0) {
-            pyn_link_written(link, bytes.len);
+            pyn_link_written(link, whole);
             give_up_writing(link, error);
             return;
         }
@@ -383,7 +414,7 @@ static void write_all(struct pyn_link *link)
 static void note_clog(struct pyn_link *link)
 {
     bool was = atomic_load(&link->is_clogged);
-    bool is = link->over == PYN_OK && pyn_session_output(link->session).len > link->quotas->max[PYN_Q_OUTPUT] / 2;
+    bool is = link->over == PYN_OK && pyn_session_output_len(link->session) > link->quotas->max[PYN_Q_OUTPUT] / 2;
 
     if (was != is) {
         atomic_store(&link->is_clogged, is);

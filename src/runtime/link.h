@@ -226,8 +226,9 @@ const char *pyn_link_cut_reason(const struct pyn_link *link);
 /* Does anything stand there that could be written? Before the layers are open the session's does not count. */
 bool pyn_link_has_output(const struct pyn_link *link);
 
-/* The bytes that are to be written to the stream next: false when there are none. Every view is followed by what of it was written, or will never be. */
-bool pyn_link_output(struct pyn_link *link, struct pyn_view *bytes);
+/* The bytes that are to be written to the stream next, in at most max pieces: how many there are. What of them was written, or will never be, is said
+ * before it is asked again. */
+size_t pyn_link_output(struct pyn_link *link, struct pyn_view *pieces, size_t max);
 void pyn_link_written(struct pyn_link *link, size_t len);
 
 /* Are the handshakes of its layers done? */
@@ -242,7 +243,7 @@ void pyn_link_dispatch(struct pyn_link *link);
 /* What answers a call. An error when type is not empty, else a return of value. */
 struct pyn_reply {
     struct pyn_run items[2]; /* ahead of it; those with a count of 0 are none */
-    struct pyn_view value;
+    struct pyn_parcel value;
     struct pyn_view type;
     struct pyn_view text;
     struct pyn_view traceback;
@@ -267,11 +268,12 @@ bool pyn_link_is_late(const struct pyn_link *link, uint64_t lane);
  * A lane in which a call is out that nobody waits for any more is not used: the call has one of its own then.
  * PYN_EQUOTA: nothing was sent. class close: the link is over. On PYN_OK pyn_link_wait() must follow until it has given the last answer or class close.
  */
-pyn_status pyn_link_call(struct pyn_link *link, struct pyn_waiter *waiter, const uint64_t *lane, struct pyn_view object,
-                         const struct pyn_expect *expects, uint32_t count, uint64_t until);
+pyn_status pyn_link_call(struct pyn_link *link, struct pyn_waiter *waiter, const uint64_t *lane,
+                         const struct pyn_parcel *object, const struct pyn_expect *expects, uint32_t count,
+                         uint64_t until);
 
 /* Sends a one-way call. PYN_EQUOTA: nothing was sent. class close: the link is over. */
-pyn_status pyn_link_tell(struct pyn_link *link, struct pyn_view object, uint64_t until);
+pyn_status pyn_link_tell(struct pyn_link *link, const struct pyn_parcel *object, uint64_t until);
 
 /* A client's handshakes: PYN_OK when they are done or the link is over, PYN_EWAIT: a signal came, call it again. Not done at the deadline (0: none): over. */
 pyn_status pyn_link_open(struct pyn_link *link, uint64_t deadline);
@@ -301,8 +303,9 @@ struct pyn_came {
 };
 
 /* Both in one: pyn_link_call() with a count of 1 and, when it has given PYN_OK, the first pyn_link_wait(). until: of sending; deadline: of waiting. */
-pyn_status pyn_link_ask(struct pyn_link *link, struct pyn_waiter *waiter, const uint64_t *lane, struct pyn_view object,
-                        const struct pyn_expect *expect, uint64_t until, uint64_t deadline, struct pyn_came *came);
+pyn_status pyn_link_ask(struct pyn_link *link, struct pyn_waiter *waiter, const uint64_t *lane,
+                        const struct pyn_parcel *object, const struct pyn_expect *expect, uint64_t until,
+                        uint64_t deadline, struct pyn_came *came);
 
 /*
  * On a server's link, by the thread that has the turn: the answer, if it comes within a moment, for which the thread looks itself. False: it goes on to
@@ -353,7 +356,7 @@ pyn_status pyn_link_look(struct pyn_link *link, const struct pyn_iface *from, st
 /* ---- for an event loop; without the lock, and without waiting ---- */
 
 /* Sends a call, or a batch of count of them, in a lane of its own, and enters pending. The same errors as pyn_link_call(). */
-pyn_status pyn_link_post(struct pyn_link *link, struct pyn_pending *pending, struct pyn_view object,
+pyn_status pyn_link_post(struct pyn_link *link, struct pyn_pending *pending, const struct pyn_parcel *object,
                          const struct pyn_expect *expects, uint32_t count);
 
 /* The interface of that name, as pyn_link_look() finds it. PYN_EWAIT: the server was asked; when a ping behind this has been answered, it is here, or never will be. */

@@ -17,7 +17,7 @@ static void write_out(struct pyn_link *link)
     }
 }
 
-pyn_status pyn_link_post(struct pyn_link *link, struct pyn_pending *pending, struct pyn_view object,
+pyn_status pyn_link_post(struct pyn_link *link, struct pyn_pending *pending, const struct pyn_parcel *object,
                          const struct pyn_expect *expects, uint32_t count)
 {
     pyn_status st = PYN_EINTERNAL;
@@ -148,7 +148,7 @@ bool pyn_link_wants_output(struct pyn_link *link, size_t *len)
     pyn_link_lock(link);
     if (link->over == PYN_OK) {
         wants = pyn_link_has_output(link);
-        *len = pyn_session_output(link->session).len;
+        *len = pyn_session_output_len(link->session);
     }
     pyn_link_unlock(link);
     return wants;

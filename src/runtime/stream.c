@@ -134,7 +134,7 @@ bool pyn_link_has_output(const struct pyn_link *link)
     if (link->stack != NULL && pyn_stack_output(link->stack).len > 0) {
         return true;
     }
-    return pyn_link_is_open(link) && pyn_session_output(link->session).len > 0;
+    return pyn_link_is_open(link) && pyn_session_output_len(link->session) > 0;
 }
 
 /* What is wrapped counts as written for the session: it is bounded by the stack from now on. */
@@ -150,17 +150,16 @@ static void wrap(struct pyn_link *link)
     }
 }
 
-bool pyn_link_output(struct pyn_link *link, struct pyn_view *bytes)
+size_t pyn_link_output(struct pyn_link *link, struct pyn_view *pieces, size_t max)
 {
     if (link->stack == NULL) {
-        *bytes = pyn_session_output(link->session);
-        return bytes->len > 0;
+        return pyn_session_output_pieces(link->session, pieces, max);
     }
     if (pyn_stack_output(link->stack).len == 0) {
         wrap(link);
     }
-    *bytes = pyn_stack_output(link->stack);
-    return bytes->len > 0;
+    pieces[0] = pyn_stack_output(link->stack);
+    return pieces[0].len > 0 ? 1 : 0;
 }
 
 void pyn_link_written(struct pyn_link *link, size_t len)

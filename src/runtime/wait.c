@@ -268,8 +268,8 @@ static void write_out(struct pyn_link *link, uint64_t until)
 /* ---- calling ---- */
 
 /* With the lock held. */
-static pyn_status call(struct pyn_link *link, struct pyn_waiter *waiter, const uint64_t *lane, struct pyn_view object,
-                       const struct pyn_expect *expects, uint32_t count, uint64_t until)
+static pyn_status call(struct pyn_link *link, struct pyn_waiter *waiter, const uint64_t *lane,
+                       const struct pyn_parcel *object, const struct pyn_expect *expects, uint32_t count, uint64_t until)
 {
     pyn_status st = link->over;
     uint64_t number = 0;
@@ -286,8 +286,9 @@ static pyn_status call(struct pyn_link *link, struct pyn_waiter *waiter, const u
     return st;
 }
 
-pyn_status pyn_link_call(struct pyn_link *link, struct pyn_waiter *waiter, const uint64_t *lane, struct pyn_view object,
-                         const struct pyn_expect *expects, uint32_t count, uint64_t until)
+pyn_status pyn_link_call(struct pyn_link *link, struct pyn_waiter *waiter, const uint64_t *lane,
+                         const struct pyn_parcel *object, const struct pyn_expect *expects, uint32_t count,
+                         uint64_t until)
 {
     pyn_status st = PYN_EINTERNAL;
 
@@ -297,7 +298,7 @@ pyn_status pyn_link_call(struct pyn_link *link, struct pyn_waiter *waiter, const
     return st;
 }
 
-pyn_status pyn_link_tell(struct pyn_link *link, struct pyn_view object, uint64_t until)
+pyn_status pyn_link_tell(struct pyn_link *link, const struct pyn_parcel *object, uint64_t until)
 {
     pyn_status st = PYN_EINTERNAL;
 
@@ -489,8 +490,9 @@ struct pyn_answer *pyn_link_take_answers(struct pyn_link *link, struct pyn_waite
     return answers;
 }
 
-pyn_status pyn_link_ask(struct pyn_link *link, struct pyn_waiter *waiter, const uint64_t *lane, struct pyn_view object,
-                        const struct pyn_expect *expect, uint64_t until, uint64_t deadline, struct pyn_came *came)
+pyn_status pyn_link_ask(struct pyn_link *link, struct pyn_waiter *waiter, const uint64_t *lane,
+                        const struct pyn_parcel *object, const struct pyn_expect *expect, uint64_t until,
+                        uint64_t deadline, struct pyn_came *came)
 {
     pyn_status st = PYN_EINTERNAL;
 
@@ -522,7 +524,7 @@ void pyn_link_leave(struct pyn_link *link, struct pyn_waiter *waiter)
 static bool is_followed(const struct pyn_link *link, uint64_t lane)
 {
     return link->server != NULL && pyn_session_is_in_batch(link->session, lane) &&
-           pyn_session_output(link->session).len < ANSWERS_AT_ONCE;
+           pyn_session_output_len(link->session) < ANSWERS_AT_ONCE;
 }
 
 /* With the lock held. */

@@ -13,13 +13,13 @@ struct block {
 
 /* ---- sending ---- */
 
-static pyn_status write_call(struct pyn_session *session, uint64_t lane, struct pyn_view object)
+static pyn_status write_call(struct pyn_session *session, uint64_t lane, const struct pyn_parcel *object)
 {
     struct pyn_writing writing;
     pyn_status st = pyn_out_begin(session, &lane, &writing);
 
     if (st == PYN_OK) {
-        st = pyn_buf_append(&session->out, object.data, object.len);
+        st = pyn_out_parcel(session, object);
     }
     if (st == PYN_OK) {
         st = pyn_pack_newline(&session->out);
@@ -34,7 +34,7 @@ bool pyn_session_may_call(const struct pyn_session *session, uint64_t number)
     return lane == NULL ? pyn_lanes_is_ours(&session->lanes, number) : lane->top->is_running && !lane->top->is_oneway;
 }
 
-pyn_status pyn_session_tell(struct pyn_session *session, uint64_t lane, struct pyn_view object)
+pyn_status pyn_session_tell(struct pyn_session *session, uint64_t lane, const struct pyn_parcel *object)
 {
     pyn_status st = session->state;
 
@@ -45,7 +45,7 @@ pyn_status pyn_session_tell(struct pyn_session *session, uint64_t lane, struct p
         !pyn_lanes_is_ours(&session->lanes, lane)) {
         return PYN_EINTERNAL;
     }
-    if (object.len > session->quotas->limits.message_max) {
+    if (pyn_parcel_len(object) > session->quotas->limits.message_max) {
         return PYN_EQUOTA;
     }
     st = write_call(session, lane, object);
@@ -66,8 +66,9 @@ pyn_status pyn_session_send_call(struct pyn_session *session, uint64_t lane, str
                                  const struct pyn_expect *expect)
 {
     static const struct pyn_expect any_data;
+    const struct pyn_parcel parcel = pyn_parcel_of(object);
 
-    return pyn_session_send_batch(session, lane, object, expect != NULL ? expect : &any_data, 1);
+    return pyn_session_send_batch(session, lane, &parcel, expect != NULL ? expect : &any_data, 1);
 }
 
 static pyn_status expect_all(struct pyn_session *session, struct pyn_frame *frame, const struct pyn_expect *expects,
@@ -86,7 +87,7 @@ static pyn_status expect_all(struct pyn_session *session, struct pyn_frame *fram
     return PYN_OK;
 }
 
-pyn_status pyn_session_send_batch(struct pyn_session *session, uint64_t lane, struct pyn_view object,
+pyn_status pyn_session_send_batch(struct pyn_session *session, uint64_t lane, const struct pyn_parcel *object,
                                   const struct pyn_expect *expects, uint32_t count)
 {
     struct pyn_frame *frame = NULL;
@@ -98,7 +99,7 @@ pyn_status pyn_session_send_batch(struct pyn_session *session, uint64_t lane, st
     if (session->phase != PYN_PHASE_READY || !pyn_session_may_call(session, lane)) {
         return PYN_EINTERNAL;
     }
-    if (object.len > session->quotas->limits.message_max) {
+    if (pyn_parcel_len(object) > session->quotas->limits.message_max) {
         return PYN_EQUOTA;
     }
     st = pyn_lanes_push(&session->lanes, lane, false, &frame);

@@ -1,6 +1,8 @@
 /* output.c - messages to bytes: the lane that they belong to, the frees ahead of them, their charge, and the end of it all. */
 #include "session_state.h"
 
+#include <assert.h>
+
 enum { GOODBYE_ROOM = 64 }; /* bytes that are always there for the last message, its reason not counted */
 
 const uint8_t pyn_return_head[2] = {0x92, 0xff};
@@ -10,10 +12,14 @@ const uint8_t pyn_return_head[2] = {0x92, 0xff};
 static pyn_status charge_from(struct pyn_session *session, size_t before, pyn_status st)
 {
     if (st == PYN_OK) {
-        st = pyn_ledger_charge(&session->ledger, PYN_Q_OUTPUT, pyn_buf_len(&session->out) - before);
+        st = pyn_ledger_charge(&session->ledger, PYN_Q_OUTPUT,
+                               pyn_buf_len(&session->out) - before + session->loans.staged_len);
     }
     if (st != PYN_OK) {
         pyn_buf_truncate(&session->out, before);
+        pyn_loans_unstage(&session->loans);
+    } else if (session->loans.staged != NULL) {
+        pyn_loans_take(&session->loans);
     }
     return st == PYN_ESIZE ? PYN_EQUOTA : st;
 }
@@ -43,6 +49,16 @@ pyn_status pyn_out_begin(struct pyn_session *session, const uint64_t *lane, stru
         session->out_lane = *lane;
     }
     return st;
+}
+
+pyn_status pyn_out_parcel(struct pyn_session *session, const struct pyn_parcel *parcel)
+{
+    pyn_status st = PYN_OK;
+
+    if (parcel->count > 0) {
+        st = pyn_loans_stage(&session->loans, parcel, pyn_buf_len(&session->out));
+    }
+    return st == PYN_OK ? pyn_buf_append(&session->out, parcel->own.data, parcel->own.len) : st;
 }
 
 pyn_status pyn_out_end(struct pyn_session *session, const struct pyn_writing *writing, pyn_status st)
@@ -133,15 +149,56 @@ pyn_status pyn_session_flush_frees(struct pyn_session *session)
 
 struct pyn_view pyn_session_output(const struct pyn_session *session)
 {
-    return pyn_buf_view(&session->out);
+    bool is_loan = false;
+
+    return pyn_loans_next(&session->loans, pyn_buf_view(&session->out), &is_loan);
+}
+
+size_t pyn_session_output_pieces(const struct pyn_session *session, struct pyn_view *pieces, size_t max)
+{
+    return pyn_loans_pieces(&session->loans, pyn_buf_view(&session->out), pieces, max);
+}
+
+size_t pyn_session_output_len(const struct pyn_session *session)
+{
+    return pyn_buf_len(&session->out) + session->loans.len;
+}
+
+/* len bytes of the first piece, or all of it. Returns how many. */
+static size_t pass(struct pyn_session *session, size_t len)
+{
+    bool is_loan = false;
+    struct pyn_view piece = pyn_loans_next(&session->loans, pyn_buf_view(&session->out), &is_loan);
+
+    len = len < piece.len ? len : piece.len;
+    if (is_loan) {
+        pyn_loans_written(&session->loans, len);
+    } else {
+        pyn_buf_consume(&session->out, len);
+        session->loans.passed += len;
+    }
+    return len;
 }
 
 void pyn_session_written(struct pyn_session *session, size_t len)
 {
     uint64_t charged = session->ledger.used[PYN_Q_OUTPUT]; /* a goodbye is not */
 
-    pyn_buf_consume(&session->out, len);
     pyn_ledger_refund(&session->ledger, PYN_Q_OUTPUT, len < charged ? len : charged);
+    while (len > 0) {
+        assert(pyn_session_output_len(session) > 0);
+        len -= pass(session, len);
+    }
+}
+
+void pyn_out_cut(struct pyn_session *session)
+{
+    const struct pyn_lent *first = session->loans.first;
+
+    if (first != NULL) {
+        pyn_buf_truncate(&session->out, (size_t)(first->at - session->loans.passed));
+        pyn_loans_return_all(&session->loans);
+    }
 }
 
 /* ---- the end ---- */

@@ -86,27 +86,43 @@ static enum pyn_writes writes_of(const struct pyn_message *message)
     return is_write(message) ? PYN_WRITES_ONE : PYN_WRITES_NOTHING;
 }
 
+/* What a call that lends bytes begins with: it is not to be read any further. */
+static bool read_start(struct pyn_view own, struct pyn_message *message)
+{
+    struct pyn_reader rd = pyn_reader_of(own);
+    uint32_t parts = 0;
+
+    *message = (struct pyn_message){.kind = PYN_M_CALL};
+    return pyn_reader_array(&rd, &parts) == PYN_OK && (parts == 4 || pyn_reader_skip(&rd) == PYN_OK) &&
+           pyn_reader_uint(&rd, &message->id) == PYN_OK && pyn_reader_str(&rd, &message->name) == PYN_OK;
+}
+
+static bool read_sent(const struct pyn_parcel *object, struct pyn_message *message)
+{
+    return object->count > 0 ? read_start(object->own, message) : pyn_message_parse(object->own, message) == PYN_OK;
+}
+
 /* Who writes an attribute sees what it has written, and so does every other thread: until the answer, what comes may be from before. */
-void pyn_recall_sent(struct pyn_session *session, struct pyn_frame *frame, struct pyn_view object)
+void pyn_recall_sent(struct pyn_session *session, struct pyn_frame *frame, const struct pyn_parcel *object)
 {
     const struct pyn_op *op = frame->expect.op;
     struct pyn_message message;
 
-    if (op != NULL && op->ttl_ns != 0) {
-        const struct pyn_question question = {op, object, frame->expect.sent_at};
+    if (op != NULL && op->ttl_ns != 0 && object->count == 0) {
+        const struct pyn_question question = {op, object->own, frame->expect.sent_at};
         frame->asking = pyn_cache_ask(session->cache, &question);
-    } else if (may_write(object) && pyn_message_parse(object, &message) == PYN_OK) {
+    } else if (may_write(object->own) && read_sent(object, &message)) {
         frame->writes = writes_of(&message);
         frame->written = message.id;
         forget_written(session, frame);
     }
 }
 
-void pyn_recall_told(struct pyn_session *session, struct pyn_view object)
+void pyn_recall_told(struct pyn_session *session, const struct pyn_parcel *object)
 {
     struct pyn_message message;
 
-    if (may_write(object) && pyn_message_parse(object, &message) == PYN_OK && is_write(&message)) {
+    if (may_write(object->own) && read_sent(object, &message) && is_write(&message)) {
         pyn_cache_forget(session->cache, message.id, (struct pyn_view){NULL, 0});
     }
 }

@@ -110,6 +110,11 @@ void *pyn_session_reap(struct pyn_session *session)
     return pyn_exports_reap(&session->exports);
 }
 
+void *pyn_session_reap_loan(struct pyn_session *session)
+{
+    return pyn_loans_reap(&session->loans);
+}
+
 /* ---- theirs ---- */
 
 static pyn_status import(struct pyn_session *session, uint64_t id, const struct pyn_iface *iface, void **proxy)
@@ -206,5 +211,5 @@ void pyn_session_discard(struct pyn_session *session, struct pyn_view value)
 
 bool pyn_session_has_dead(const struct pyn_session *session)
 {
-    return session->exports.dead != NULL;
+    return session->exports.dead != NULL || session->loans.returned != NULL;
 }

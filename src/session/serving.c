@@ -215,7 +215,7 @@ void pyn_serving_drop_all(struct pyn_session *session)
 
 /* ---- answering ---- */
 
-static pyn_status write_return(struct pyn_session *session, uint64_t lane, struct pyn_view value)
+static pyn_status write_return(struct pyn_session *session, uint64_t lane, const struct pyn_parcel *value)
 {
     struct pyn_buf *out = &session->out;
     struct pyn_writing writing;
@@ -225,7 +225,7 @@ static pyn_status write_return(struct pyn_session *session, uint64_t lane, struc
         st = pyn_buf_append(out, pyn_return_head, sizeof pyn_return_head);
     }
     if (st == PYN_OK) {
-        st = pyn_buf_append(out, value.data, value.len);
+        st = pyn_out_parcel(session, value);
     }
     if (st == PYN_OK) {
         st = pyn_pack_newline(out);
@@ -263,8 +263,40 @@ static pyn_status answered(struct pyn_session *session, struct pyn_lane *lane, p
     return pyn_status_class(st) == PYN_CLASS_CLOSE ? pyn_session_fail(session, st) : st;
 }
 
+/* A step whose result others may be waiting for: it is remembered in one piece. */
+static pyn_status return_step(struct pyn_session *session, const struct pyn_lane *lane, const struct pyn_parcel *value)
+{
+    const size_t len = pyn_parcel_len(value);
+    struct pyn_parcel whole = *value;
+    uint8_t *copy = NULL;
+    pyn_status st = PYN_OK;
+
+    if (value->count > 0) {
+        copy = pyn_mem_resize(session->mem, NULL, 1, len);
+        if (copy == NULL) {
+            return PYN_ENOMEM;
+        }
+        pyn_parcel_copy(value, copy);
+        whole = pyn_parcel_of((struct pyn_view){copy, len});
+    }
+    st = pyn_batch_note_value(session, lane->top->batch, lane->top->step, whole.own);
+    if (st == PYN_OK) {
+        st = write_return(session, lane->node.id, &whole);
+    }
+    pyn_mem_free(session->mem, copy);
+    return st;
+}
+
 pyn_status pyn_session_send_return(struct pyn_session *session, uint64_t lane, struct pyn_view value)
 {
+    const struct pyn_parcel parcel = pyn_parcel_of(value);
+
+    return pyn_session_send_value(session, lane, &parcel);
+}
+
+pyn_status pyn_session_send_value(struct pyn_session *session, uint64_t lane, const struct pyn_parcel *value)
+{
+    const size_t len = pyn_parcel_len(value);
     struct pyn_lane *found = NULL;
     pyn_status st = find_running(session, lane, &found);
 
@@ -274,13 +306,10 @@ pyn_status pyn_session_send_return(struct pyn_session *session, uint64_t lane, s
     if (found->top->is_oneway) {
         return answered(session, found, PYN_OK);
     }
-    if (value.len + sizeof pyn_return_head > session->quotas->limits.message_max) {
+    if (len > SIZE_MAX - sizeof pyn_return_head || len + sizeof pyn_return_head > session->quotas->limits.message_max) {
         return PYN_EQUOTA; /* still to be answered: by an error */
     }
-    st = pyn_batch_note_value(session, found->top->batch, found->top->step, value);
-    if (st == PYN_OK) {
-        st = write_return(session, lane, value);
-    }
+    st = found->top->batch != NULL ? return_step(session, found, value) : write_return(session, lane, value);
     return answered(session, found, st);
 }
 

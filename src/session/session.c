@@ -36,6 +36,7 @@ static void init(struct pyn_session *session, const struct pyn_session_config *c
     pyn_ledger_init(&session->ledger, config->quotas, config->now);
     pyn_buf_init(&session->in, config->mem, SIZE_MAX);
     pyn_buf_init(&session->out, config->mem, (size_t)config->quotas->max[PYN_Q_OUTPUT]);
+    pyn_loans_init(&session->loans, config->mem);
     pyn_lanes_init(&session->lanes, config->mem, is_client ? 0 : 1, is_client ? CLIENT_FIRST : SERVER_FIRST);
     pyn_pool_init(&session->blocks, config->mem, PYN_SMALL_BLOCK, BLOCKS_KEPT);
     pyn_references_init(session);
@@ -99,6 +100,7 @@ void pyn_session_abandon(struct pyn_session *session)
     }
     session->taken = session->whole = session->stalled = 0;
     pyn_buf_fini(&session->in);
+    pyn_out_cut(session);
     pyn_serving_drop_all(session);
     pyn_cache_fini(session->cache); /* no frame is left that has a note there */
     pyn_exports_drop_all(&session->exports);
@@ -115,7 +117,7 @@ void pyn_session_free(struct pyn_session *session)
     }
     pyn_session_abandon(session);
     assert(session->turns == 0 && session->batches == 0);
-    assert(session->exports.dead == NULL);
+    assert(session->exports.dead == NULL && session->loans.returned == NULL);
     assert(pyn_ledger_is_clear(&session->ledger));
     pyn_lanes_fini(&session->lanes);
     pyn_pool_fini(&session->blocks);

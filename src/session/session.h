@@ -19,6 +19,7 @@
 #include "../../policy/policy.h"
 #include "../quota/quota.h"
 #include "../wire/message.h"
+#include "../wire/parcel.h"
 
 struct pyn_session;
 
@@ -83,8 +84,11 @@ uint64_t pyn_session_unfinished_since(const struct pyn_session *session, size_t 
 /* False while the peer has sent or left unread so much that no more should be read from it (and no lane waits for its answer). */
 bool pyn_session_wants_input(const struct pyn_session *session);
 
-/* What is to be written, and that it was. */
+/* What is to be written next, and that it was. Without loans that is all there is. */
 struct pyn_view pyn_session_output(const struct pyn_session *session);
+/* The first pieces of it, max of them at most: how many there are. */
+size_t pyn_session_output_pieces(const struct pyn_session *session, struct pyn_view *pieces, size_t max);
+size_t pyn_session_output_len(const struct pyn_session *session);
 void pyn_session_written(struct pyn_session *session, size_t len);
 
 /* ---- events ---- */
@@ -150,7 +154,12 @@ pyn_status pyn_session_next(struct pyn_session *session, uint64_t now, struct py
 void pyn_session_call_free(struct pyn_session *session, struct pyn_call *call);
 void pyn_session_answer_free(struct pyn_session *session, struct pyn_answer *answer);
 
-/* ---- sending ---- */
+/*
+ * ---- sending ----
+ *
+ * What is sent as a parcel may lend bytes: on PYN_OK their owners are the session's, unless they are still to be seen in the parcel (what was not needed, or
+ * had to be copied, was not taken).
+ */
 
 /* SERVER, once, after PYN_EV_HELLO: our hello, the root's description and the root, which is reference 0. The session holds object, unless it
  * fails: then the connection is over. */
@@ -186,14 +195,14 @@ pyn_status pyn_session_send_call(struct pyn_session *session, uint64_t lane, str
  * Several calls in one message, the object being [-12, [step, ...], {...}] with count steps, 1 to PYN_STEPS_MAX of them. Each is answered by itself, in
  * their order. expects: one for each step.
  */
-pyn_status pyn_session_send_batch(struct pyn_session *session, uint64_t lane, struct pyn_view object,
+pyn_status pyn_session_send_batch(struct pyn_session *session, uint64_t lane, const struct pyn_parcel *object,
                                   const struct pyn_expect *expects, uint32_t count);
 
 /*
  * A call of ours that is not answered: the object is a whole message [-11, ..., {"oneway": true}]. The lane must be idle and ours, and is so afterwards:
  * calls that follow in it are served behind this one. The same errors.
  */
-pyn_status pyn_session_tell(struct pyn_session *session, uint64_t lane, struct pyn_view object);
+pyn_status pyn_session_tell(struct pyn_session *session, uint64_t lane, const struct pyn_parcel *object);
 
 /*
  * CLIENT: the answer to such a call that is kept: a packed value, good until the next call that is not const. object: as it would be sent. False: there
@@ -209,6 +218,7 @@ bool pyn_session_is_in_batch(const struct pyn_session *session, uint64_t lane);
  * PYN_EQUOTA: value is too large for a message, PYN_ENOMEM: either way the call is still to be answered. Unread output beyond its quota ends
  * the connection with PYN_EFLOOD. */
 pyn_status pyn_session_send_return(struct pyn_session *session, uint64_t lane, struct pyn_view value);
+pyn_status pyn_session_send_value(struct pyn_session *session, uint64_t lane, const struct pyn_parcel *value);
 pyn_status pyn_session_send_error(struct pyn_session *session, uint64_t lane, struct pyn_view type,
                                   struct pyn_view text, struct pyn_view traceback, struct pyn_view incident);
 
@@ -288,7 +298,10 @@ void *pyn_session_reap(struct pyn_session *session);
 /* Nothing has happened for a while: what is kept to be quick is given back. It comes again when it is needed. */
 void pyn_session_rest(struct pyn_session *session);
 
-/* Would pyn_session_reap() give one? */
+/* The owner of bytes that were lent, and that the output needs no longer; NULL when there is none. The host lets go of it. */
+void *pyn_session_reap_loan(struct pyn_session *session);
+
+/* Would one of these give one? */
 bool pyn_session_has_dead(const struct pyn_session *session);
 
 /* The end: every export is put up for reaping, whatever is queued is dropped. Calls that are out stay the host's to free. */

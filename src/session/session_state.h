@@ -21,6 +21,7 @@
 #include "exports.h"
 #include "imports.h"
 #include "lanes.h"
+#include "loans.h"
 #include "pool.h"
 #include "session.h"
 #include "turn.h"
@@ -62,6 +63,7 @@ struct pyn_session {
 
     /* output */
     struct pyn_buf out;
+    struct pyn_loans loans; /* that stand between its bytes */
     uint64_t out_lane;
 
     struct pyn_lanes lanes;
@@ -103,6 +105,9 @@ struct pyn_writing {
 /* What stands ahead of the value of a return: an array of two, -1. */
 extern const uint8_t pyn_return_head[2];
 
+/* The bytes of a parcel, those that it lends in their place: they are taken when pyn_out_end() says PYN_OK. */
+pyn_status pyn_out_parcel(struct pyn_session *session, const struct pyn_parcel *parcel);
+
 /* lane: NULL for a message that belongs to none. */
 pyn_status pyn_out_begin(struct pyn_session *session, const uint64_t *lane, struct pyn_writing *writing);
 
@@ -112,6 +117,8 @@ pyn_status pyn_out_end(struct pyn_session *session, const struct pyn_writing *wr
 /* A reply has no caller who could be refused: unread output beyond the quota is PYN_EFLOOD. */
 pyn_status pyn_out_error(struct pyn_session *session, uint64_t lane, const struct pyn_error_head *head,
                          struct pyn_view details);
+/* What would be written from the first loan on is not: the loans are returned. */
+void pyn_out_cut(struct pyn_session *session);
 pyn_status pyn_out_reply_status(pyn_status st);
 pyn_status pyn_out_pong(struct pyn_session *session, uint64_t token);
 pyn_status pyn_out_free(struct pyn_session *session, uint64_t id, uint64_t count);
@@ -180,10 +187,10 @@ pyn_status pyn_answer_take(struct pyn_session *session, const struct pyn_message
 pyn_status pyn_items_take(struct pyn_session *session, const struct pyn_message *message, struct pyn_event *event);
 
 /* ---- recall.c ---- */
-/* A call of ours stands in the output, and its frame waits. */
-void pyn_recall_sent(struct pyn_session *session, struct pyn_frame *frame, struct pyn_view object);
+/* A call of ours stands in the output, and its frame waits. One whose answer may be kept lends nothing. */
+void pyn_recall_sent(struct pyn_session *session, struct pyn_frame *frame, const struct pyn_parcel *object);
 /* One stands there that will not be answered. */
-void pyn_recall_told(struct pyn_session *session, struct pyn_view object);
+void pyn_recall_told(struct pyn_session *session, const struct pyn_parcel *object);
 /* Its next answer has come. */
 void pyn_recall_answered(struct pyn_session *session, struct pyn_frame *frame, const struct pyn_answer *answer);
 pyn_status pyn_stale_take(struct pyn_session *session, const struct pyn_message *message, struct pyn_event *event);

@@ -91,7 +91,7 @@ static pyn_status append_body(struct sink *sink, const void *data, size_t len)
     return sink->st == PYN_OK ? pyn_buf_append(sink->buf, data, len) : sink->st;
 }
 
-pyn_status pyn_pack_str(struct pyn_buf *buf, const void *text, size_t len)
+pyn_status pyn_pack_str_head(struct pyn_buf *buf, size_t len)
 {
     struct sink sink = {buf, PYN_EINTERNAL};
     msgpack_packer pk = packer_of(&sink);
@@ -100,14 +100,13 @@ pyn_status pyn_pack_str(struct pyn_buf *buf, const void *text, size_t len)
         return PYN_ESIZE;
     }
     if (len < FIXSTR_END) {
-        sink.st = put_byte(buf, FIXSTR | len);
-        return append_body(&sink, text, len);
+        return put_byte(buf, FIXSTR | len);
     }
     (void)msgpack_pack_str(&pk, len);
-    return append_body(&sink, text, len);
+    return sink.st;
 }
 
-pyn_status pyn_pack_bin(struct pyn_buf *buf, const void *data, size_t len)
+pyn_status pyn_pack_bin_head(struct pyn_buf *buf, size_t len)
 {
     struct sink sink = {buf, PYN_EINTERNAL};
     msgpack_packer pk = packer_of(&sink);
@@ -116,7 +115,21 @@ pyn_status pyn_pack_bin(struct pyn_buf *buf, const void *data, size_t len)
         return PYN_ESIZE;
     }
     (void)msgpack_pack_bin(&pk, len);
-    return append_body(&sink, data, len);
+    return sink.st;
+}
+
+pyn_status pyn_pack_str(struct pyn_buf *buf, const void *text, size_t len)
+{
+    pyn_status st = pyn_pack_str_head(buf, len);
+
+    return st == PYN_OK ? pyn_buf_append(buf, text, len) : st;
+}
+
+pyn_status pyn_pack_bin(struct pyn_buf *buf, const void *data, size_t len)
+{
+    pyn_status st = pyn_pack_bin_head(buf, len);
+
+    return st == PYN_OK ? pyn_buf_append(buf, data, len) : st;
 }
 
 pyn_status pyn_pack_array(struct pyn_buf *buf, size_t count)

@@ -18,6 +18,9 @@ pyn_status pyn_pack_int(struct pyn_buf *buf, int64_t value);
 pyn_status pyn_pack_float(struct pyn_buf *buf, double value); /* always float64 */
 pyn_status pyn_pack_str(struct pyn_buf *buf, const void *text, size_t len);
 pyn_status pyn_pack_bin(struct pyn_buf *buf, const void *data, size_t len);
+/* What stands ahead of so many bytes: 4 GiB - 1 at the most, PYN_ESIZE beyond. */
+pyn_status pyn_pack_str_head(struct pyn_buf *buf, size_t len);
+pyn_status pyn_pack_bin_head(struct pyn_buf *buf, size_t len);
 pyn_status pyn_pack_array(struct pyn_buf *buf, size_t count);
 pyn_status pyn_pack_map(struct pyn_buf *buf, size_t count);
 pyn_status pyn_pack_ext(struct pyn_buf *buf, int8_t code, const void *data, size_t len);

@@ -110,6 +110,7 @@ struct world {
     struct pyn_call *running[RUNNING];
     char objects[OBJECTS];
     size_t held[OBJECTS]; /* times that the session holds it */
+    size_t lent;          /* parcels whose bytes it has to give back */
     uint64_t last_id;
     struct {
         uint64_t id;
@@ -301,7 +302,8 @@ static void check_invariants(struct world *w)
     CHECK(s->imports.released <= s->imports.map.count);
     CHECK(s->turns > 0 || s->batches > 0 || ledger->used[PYN_Q_QUEUED] == 0);
     if (s->state == PYN_OK) {
-        CHECK(ledger->used[PYN_Q_OUTPUT] == pyn_buf_len(&s->out));
+        CHECK(ledger->used[PYN_Q_OUTPUT] == pyn_session_output_len(s));
+        CHECK(s->loans.staged == NULL);
         CHECK(ledger->used[PYN_Q_INTERFACES] == s->described.count);
     }
     count_lanes(s->lanes.map.top, &waiting, &serving);
@@ -768,6 +770,18 @@ static const struct pyn_type *expect_of(struct world *w, uint8_t choice)
     return choice % 3 == 1 ? &an_int : NULL;
 }
 
+/* The second half stands elsewhere, with its owner. */
+static struct pyn_parcel lend_half(struct pyn_view object, struct pyn_loan *loan)
+{
+    const size_t own = object.len - object.len / 2;
+    uint8_t *copy = malloc(object.len / 2);
+
+    CHECK(copy != NULL);
+    memcpy(copy, object.data + own, object.len / 2);
+    *loan = (struct pyn_loan){.at = own, .bytes = {copy, object.len / 2}, .owner = copy};
+    return (struct pyn_parcel){{object.data, own}, loan, 1};
+}
+
 static void step_call(struct world *w)
 {
     uint8_t choice = take(w);
@@ -785,7 +799,17 @@ static void step_call(struct world *w)
     const struct pyn_expect expect = {.result = expect_of(w, choice / 16),
                                       .end = choice % 2 != 0 ? expect_of(w, choice / 8) : NULL,
                                       .ahead = choice % 5 == 0 ? choice / 64 : 0};
-    pyn_status st = pyn_session_send_call(w->session, lane, pyn_buf_view(&buf), &expect);
+    struct pyn_loan loan = {0};
+    const struct pyn_parcel object = choice % 3 == 1 ? lend_half(pyn_buf_view(&buf), &loan)
+                                                     : pyn_parcel_of(pyn_buf_view(&buf));
+    pyn_status st = pyn_session_send_batch(w->session, lane, &object, &expect, 1);
+    if (loan.owner != NULL) {
+        CHECK(st != PYN_OK);
+        free(loan.owner);
+    } else if (object.count > 0) {
+        CHECK(st == PYN_OK);
+        w->lent++;
+    }
     CHECK(st == PYN_OK || st == PYN_EINTERNAL || st == PYN_ENOMEM || st == PYN_EQUOTA ||
           st == pyn_session_state(w->session));
     pyn_buf_fini(&buf);
@@ -835,18 +859,26 @@ static void reap(struct world *w)
 {
     char *object = NULL;
 
+    void *loan = NULL;
+
     while ((object = pyn_session_reap(w->session)) != NULL) {
         CHECK(w->held[object - w->objects] > 0);
         w->held[object - w->objects]--;
+    }
+    while ((loan = pyn_session_reap_loan(w->session)) != NULL) {
+        CHECK(w->lent > 0);
+        w->lent--;
+        free(loan);
     }
 }
 
 static void read_output(struct world *w, size_t max)
 {
-    struct pyn_view out = pyn_session_output(w->session);
+    struct pyn_view out = {NULL, 0};
 
-    out.len = out.len < max ? out.len : max;
-    if (out.len > 0) {
+    while (max > 0 && (out = pyn_session_output(w->session)).len > 0) {
+        out.len = out.len < max ? out.len : max;
+        max -= out.len;
         watch_bytes(w, &w->out, out, true);
         for (size_t i = 0; i < out.len; i++) {
             w->log = (w->log ^ out.data[i]) * UINT64_C(1099511628211);
@@ -957,6 +989,7 @@ static void end(struct world *w)
     for (size_t i = 0; i < OBJECTS; i++) {
         CHECK(w->held[i] == 0);
     }
+    CHECK(w->lent == 0);
     CHECK(pyn_ledger_is_clear(pyn_session_ledger(w->session)));
     pyn_session_free(w->session);
     CHECK(w->memory.live == 0);

@@ -755,7 +755,8 @@ static void answers_of_a_batch_are_checked_each_against_its_own_type(void **stat
         put_step(&buf, 0, "add", 2, "01 02");
     }
     (void)pyn_pack_map(&buf, 0);
-    assert_int_equal(pyn_session_send_batch(p.client, 0, pyn_buf_view(&buf), expects, 3), PYN_OK);
+    const struct pyn_parcel object = pyn_parcel_of(pyn_buf_view(&buf));
+    assert_int_equal(pyn_session_send_batch(p.client, 0, &object, expects, 3), PYN_OK);
     pyn_buf_fini(&buf);
     peers_pump(&p, p.client, p.server);
     for (size_t i = 0; i < 3; i++) {

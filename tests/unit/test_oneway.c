@@ -240,16 +240,17 @@ static void a_oneway_call_of_ours_leaves_its_lane_idle(void **state)
     struct peers p;
     struct pyn_call *call = NULL;
     struct pyn_answer *answer = NULL;
+    struct pyn_parcel nil = pyn_parcel_of((struct pyn_view){(const uint8_t *)"\xc0", 1});
+    struct pyn_parcel object = {0};
 
     (void)state;
     peers_init(&p, pyn_mem_default());
     peers_meet(&p);
-    assert_int_equal(pyn_session_tell(p.client, 1, support_bytes("c0")), PYN_EINTERNAL);
-    assert_int_equal(
-        pyn_session_tell(p.client, 2, support_bytes("96 f5 00 a3 61 64 64 92 01 02 80 81 a6 6f 6e 65 77 61 79 c3")),
-        PYN_OK);
+    assert_int_equal(pyn_session_tell(p.client, 1, &nil), PYN_EINTERNAL);
+    object = pyn_parcel_of(support_bytes("96 f5 00 a3 61 64 64 92 01 02 80 81 a6 6f 6e 65 77 61 79 c3"));
+    assert_int_equal(pyn_session_tell(p.client, 2, &object), PYN_OK);
     assert_int_equal(peers_call(p.client, 2, 0, "add", 2, "01 02"), PYN_OK);
-    assert_int_equal(pyn_session_tell(p.client, 2, support_bytes("c0")), PYN_EINTERNAL);
+    assert_int_equal(pyn_session_tell(p.client, 2, &nil), PYN_EINTERNAL);
     peers_pump(&p, p.client, p.server);
     call = peers_expect_call(&p, p.server);
     assert_true(call->is_oneway);

@@ -1,0 +1,115 @@
+/* encode_loan.c - large bytes and texts leave from where they are: the encoder lends them, and keeps their owner until they were written. */
+#include "../wire/pack.h"
+#include "encode.h"
+
+enum { LEND_MIN = 64 * 1024 }; /* bytes: fewer are copied sooner than they are written by themselves */
+
+void pyn_encoder_drop_loans(struct pyn_encoder *encoder, uint32_t keep)
+{
+    while (encoder->loan_count > keep) {
+        struct pyn_loan *loan = &encoder->loans[--encoder->loan_count];
+        encoder->buf.max += loan->bytes.len;
+        Py_XDECREF((PyObject *)loan->owner); /* bytes or str, of no subclass: it runs nothing */
+    }
+}
+
+struct pyn_parcel pyn_encoder_parcel(const struct pyn_encoder *encoder)
+{
+    return (struct pyn_parcel){pyn_buf_view(&encoder->buf), encoder->loans, encoder->loan_count};
+}
+
+static int make_room(struct pyn_encoder *encoder)
+{
+    uint32_t room = encoder->loan_room == 0 ? 4 : encoder->loan_room * 2;
+    struct pyn_loan *grown = NULL;
+
+    if (encoder->loan_count < encoder->loan_room) {
+        return 0;
+    }
+    grown = PyMem_Realloc(encoder->loans, room * sizeof *grown);
+    if (grown == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    encoder->loans = grown;
+    encoder->loan_room = room;
+    return 0;
+}
+
+/* The head stands in the buffer. */
+static int lend(struct pyn_encoder *encoder, PyObject *owner, struct pyn_view bytes)
+{
+    if (bytes.len > encoder->buf.max - pyn_buf_len(&encoder->buf)) {
+        return pyn_packed(encoder, PYN_ESIZE);
+    }
+    if (make_room(encoder) != 0) {
+        return -1;
+    }
+    encoder->loans[encoder->loan_count++] = (struct pyn_loan){
+        .at = pyn_buf_len(&encoder->buf), .bytes = bytes, .owner = Py_NewRef(owner)};
+    encoder->buf.max -= bytes.len; /* it is one message all the same */
+    return 0;
+}
+
+static bool is_lent(const struct pyn_encoder *encoder, PyObject *owner, size_t len)
+{
+    return encoder->may_lend && len >= LEND_MIN && (PyBytes_CheckExact(owner) || PyUnicode_CheckExact(owner));
+}
+
+int pyn_encode_kept_bin(struct pyn_encoder *encoder, PyObject *owner, const void *data, size_t len)
+{
+    if (!is_lent(encoder, owner, len)) {
+        return pyn_packed(encoder, pyn_pack_bin(&encoder->buf, data, len));
+    }
+    if (pyn_packed(encoder, pyn_pack_bin_head(&encoder->buf, len)) != 0) {
+        return -1;
+    }
+    return lend(encoder, owner, (struct pyn_view){data, len});
+}
+
+int pyn_encode_kept_str(struct pyn_encoder *encoder, PyObject *owner, const void *data, size_t len)
+{
+    if (!is_lent(encoder, owner, len)) {
+        return pyn_packed(encoder, pyn_pack_str(&encoder->buf, data, len));
+    }
+    if (pyn_packed(encoder, pyn_pack_str_head(&encoder->buf, len)) != 0) {
+        return -1;
+    }
+    return lend(encoder, owner, (struct pyn_view){data, len});
+}
+
+int pyn_encode_changing_bin(struct pyn_encoder *encoder, const void *data, size_t len)
+{
+    PyObject *copy = NULL;
+    int result = -1;
+
+    if (!encoder->may_lend || len < LEND_MIN || len > encoder->message_max) {
+        return pyn_packed(encoder, pyn_pack_bin(&encoder->buf, data, len));
+    }
+    copy = PyBytes_FromStringAndSize(data, (Py_ssize_t)len);
+    if (copy != NULL) {
+        result = pyn_encode_kept_bin(encoder, copy, PyBytes_AS_STRING(copy), len);
+        Py_DECREF(copy);
+    }
+    return result;
+}
+
+/* A text that is not ASCII has no UTF-8 of its own: Python would make one, and keep it as long as the text. */
+int pyn_encode_str(struct pyn_encoder *encoder, PyObject *value)
+{
+    Py_ssize_t len = 0;
+    const char *text = NULL;
+    PyObject *bytes = NULL;
+    int result = -1;
+
+    if (PyUnicode_GetLength(value) < LEND_MIN || PyUnicode_IS_ASCII(value)) {
+        text = PyUnicode_AsUTF8AndSize(value, &len);
+        return text == NULL ? -1 : pyn_encode_kept_str(encoder, value, text, (size_t)len);
+    }
+    bytes = PyUnicode_AsUTF8String(value);
+    if (bytes != NULL) {
+        result = pyn_encode_kept_str(encoder, bytes, PyBytes_AS_STRING(bytes), (size_t)PyBytes_GET_SIZE(bytes));
+        Py_DECREF(bytes);
+    }
+    return result;
+}

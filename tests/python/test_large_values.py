@@ -1,0 +1,180 @@
+"""Do large values arrive as what was sent, out of one object into one object, and is every byte that was lent let go of?"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cargo
+import pynto
+import pytest
+from rawpeer import HELLO, RawPeer, pack
+
+KIB = 1024
+MIB = 1024 * KIB
+LEND_MIN = 64 * KIB
+
+
+@pytest.fixture(scope="module")
+def file(generate: Callable[..., Path]) -> Path:
+    return generate("cargo:Hold")
+
+
+@pytest.fixture
+def hold(serve: Callable[..., Any], file: Path) -> Any:
+    return serve(cargo.Hold(), policy=pynto.Policy.load(file))
+
+
+@pytest.fixture
+def root(hold: Any) -> Any:
+    return hold.connect().root
+
+
+def sample(length: int) -> bytes:
+    return (bytes(range(251)) * (length // 251 + 1))[:length]
+
+
+# ---- what is sent is what arrives ----
+
+
+@pytest.mark.parametrize("length", [LEND_MIN - 1, LEND_MIN, LEND_MIN + 1, MIB, 5 * MIB + 3])
+def test_bytes_and_texts_of_any_length_come_back(root: Any, length: int) -> None:
+    data = sample(length)
+    assert root.echo(data) == data
+    assert root.echo_text("a" * length) == "a" * length
+    wide = ("\u00e9\u4e2d\U0001f600x" * (length // 10 + 1))[: length // 3]
+    assert root.echo_text(wide) == wide
+    assert root.echo_all(data, wide, last=data) == (data, wide, data)
+    assert bytes(root.back(memoryview(data)[1:])) == data[1:]
+    assert root.array(bytearray(data)) == data
+
+
+def test_small_calls_and_large_ones_keep_their_order(root: Any) -> None:
+    data = sample(300 * KIB)
+    for i in range(20):
+        assert root.length(data[i:]) == len(data) - i
+        assert root.length(b"x") == 1
+
+
+def test_callbacks_take_and_give_large_values(root: Any) -> None:
+    assert root.twice(lambda data: data + data) == 4 * 256 * KIB
+
+
+# ---- what was lent ----
+
+
+def test_no_reference_of_what_was_sent_is_left(hold: Any) -> None:
+    root = hold.connect().root
+    data, text = sample(MIB), "t" * MIB
+    before = sys.getrefcount(data), sys.getrefcount(text)
+    for _ in range(5):
+        root.length(data)
+        root.echo_text(text)
+        with pytest.raises(ValueError):
+            root.fail(data)
+        pynto.oneway(root.length)(data)
+    root.length(b"")
+    assert (sys.getrefcount(data), sys.getrefcount(text)) == before
+
+
+def test_no_reference_of_what_was_returned_is_left(hold: Any, until: Callable[..., Any]) -> None:
+    same = hold.target.same()
+    before = sys.getrefcount(same)
+    root = hold.connect().root
+    for _ in range(5):
+        assert root.same() == same
+    until(lambda: sys.getrefcount(same) == before)
+
+
+@pytest.mark.parametrize("read", [False, True])
+def test_a_peer_that_goes_while_it_is_sent_to_leaves_nothing_lent(
+    hold: Any, until: Callable[..., Any], read: bool
+) -> None:
+    same = hold.target.same()
+    before = sys.getrefcount(same)
+    with RawPeer(hold.address.removeprefix("unix://")) as peer:
+        peer.hello()
+        for lane in range(0, 16, 2):
+            peer.send([0, "same", [], {}], lane=lane)
+        until(lambda: sys.getrefcount(same) > before)
+        if read:
+            peer.recv_message()
+    until(lambda: sys.getrefcount(same) == before)
+    assert hold.connect().root.length(b"abc") == 3
+
+
+def test_a_client_whose_server_does_not_read_lets_go_when_it_ends(
+    tmp_path: Path, in_thread: Callable[..., Any]
+) -> None:
+    data = sample(8 * MIB)
+    before = sys.getrefcount(data)
+    path = str(tmp_path / "mute.sock")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        listener.listen()
+        connecting = in_thread(lambda: pynto.connect(f"unix://{path}", timeout=10))
+        sock, _ = listener.accept()
+        described = {"interfaces": {"m:Root": {"methods": {"put": "(data: bytes) -> int"}}}}
+        with sock:
+            sock.recv(4096)
+            sock.sendall(pack([HELLO, "pynto", 1, None, {}]) + b"\n" + pack([-5, 1, described]) + b"\n")
+            sock.sendall(bytes.fromhex("92ffc70c10000000000000000000000001") + b"\n")
+            connection = connecting.result()
+            call = in_thread(lambda: connection.root.put(data))
+            sock.recv(4096)
+        with pytest.raises(pynto.Disconnected):
+            call.result()
+        connection.close()
+    del call, connecting
+    assert sys.getrefcount(data) == before
+
+
+def test_what_may_change_goes_as_it_was(hold: Any) -> None:
+    async def main() -> None:
+        async with await pynto.aio.connect(hold.address) as connection:
+            data = bytearray(sample(4 * MIB))
+            expected = bytes(data)
+            call = asyncio.ensure_future(connection.root.array(data))
+            await asyncio.sleep(0)
+            data[:] = bytes(len(data))
+            data.append(1)  # nothing holds it fast
+            assert await call == expected
+
+    asyncio.run(main())
+    root = hold.connect().root
+    first, second = root.changing(), root.changing()
+    assert first[0] != second[0] and first[1:] == second[1:]
+
+
+def test_an_event_loop_lends_and_lets_go(hold: Any) -> None:
+    data = sample(4 * MIB)
+    before = sys.getrefcount(data)
+
+    async def main() -> None:
+        async with await pynto.aio.connect(hold.address) as connection:
+            assert await connection.root.length(data) == len(data)
+            given_up = asyncio.ensure_future(connection.root.length(data))
+            await asyncio.sleep(0)
+            given_up.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await given_up
+            assert await connection.root.echo(data) == data
+
+    asyncio.run(main())
+    assert sys.getrefcount(data) == before
+
+
+class Labelled(bytes):
+    """Of a subclass, which may run code when it dies: it is copied."""
+
+
+def test_a_subclass_travels_as_what_it_is_declared(root: Any) -> None:
+    data = Labelled(sample(MIB))
+    before = sys.getrefcount(data)
+    came = root.echo(data)
+    assert type(came) is bytes and came == data
+    assert sys.getrefcount(data) == before
