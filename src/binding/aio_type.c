@@ -1,6 +1,7 @@
 /* aio_type.c - pynto._core.AsyncConnection: a client's end that an event loop drives, on the descriptors themselves and without a thread. */
 #include "again.h"
 #include "endings.h"
+#include "large.h"
 #include "layers.h"
 #include "loop.h"
 #include "pipeline.h"
@@ -321,7 +322,8 @@ static int open_link(struct connection *connection, const struct opening *openin
         PyErr_SetFromErrno(PyExc_OSError);
         return -1;
     }
-    connection->link = pyn_link_client(&limits, opening->root_name, opening->in, opening->out, opening->peer);
+    connection->link = pyn_link_client(&limits, pyn_large_place(), opening->root_name, opening->in, opening->out,
+                                       opening->peer);
     if (connection->link == NULL) {
         PyErr_NoMemory();
         return -1;

@@ -273,7 +273,12 @@ static struct pyn_answer *wait_for_answer(struct pyn_link *link, struct pyn_wait
 static PyObject *value_of(struct pyn_link *link, const struct pyn_answer *answer, const struct pyn_type *type,
                           struct pyn_book *book)
 {
-    struct pyn_decoder decoder = {.link = link, .party = link->host, .book = book, .reader = pyn_reader_of(answer->value)};
+    struct pyn_decoder decoder = {.link = link,
+                                  .party = link->host,
+                                  .book = book,
+                                  .reader = pyn_reader_of(answer->value),
+                                  .is_paged = answer->is_paged,
+                                  .is_narrow = answer->is_narrow};
     PyObject *value = NULL;
 
     if (answer->status != PYN_OK) {

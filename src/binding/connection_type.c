@@ -6,6 +6,7 @@
 #include "ahead.h"
 #include "deadline.h"
 #include "endings.h"
+#include "large.h"
 #include "layers.h"
 #include "pipeline.h"
 #include "quotas.h"
@@ -139,7 +140,8 @@ static int open_link(struct connection *connection, const struct opening *openin
     if (pyn_quotas_from(quotas, PYN_ROLE_CLIENT, &limits) != 0) {
         return -1;
     }
-    connection->link = pyn_link_client(&limits, opening->root_name, opening->in, opening->out, opening->peer);
+    connection->link = pyn_link_client(&limits, pyn_large_place(), opening->root_name, opening->in, opening->out,
+                                       opening->peer);
     if (connection->link == NULL) {
         PyErr_NoMemory();
         return -1;

@@ -1,6 +1,7 @@
 /* decode.c - a value that was found to fit its type becomes an object. */
 #include "decode.h"
 
+#include "large.h"
 #include "netref.h"
 #include "values.h"
 
@@ -296,9 +297,9 @@ static PyObject *decode_item(struct pyn_decoder *decoder, const struct pyn_type 
     case PYN_W_FLOAT:
         return PyFloat_FromDouble(item.real);
     case PYN_W_STR:
-        return pyn_str(item.bytes);
+        return pyn_large_str(decoder, item.bytes);
     case PYN_W_BIN:
-        return pyn_decode_bin(item.bytes, type);
+        return pyn_decode_bin(decoder, item.bytes, type);
     case PYN_W_ARRAY:
         return decode_array(decoder, type, item.count);
     case PYN_W_MAP:

@@ -13,7 +13,7 @@
 PyObject *pyn_arrays_call(const char *name, PyObject *first, PyObject *second);
 
 /* bytes, or what the type makes of them. */
-PyObject *pyn_decode_bin(struct pyn_view bytes, const struct pyn_type *type);
+PyObject *pyn_decode_bin(const struct pyn_decoder *decoder, struct pyn_view bytes, const struct pyn_type *type);
 
 /* Behind the tag, count items. */
 PyObject *pyn_decode_ndarray(struct pyn_decoder *decoder, uint32_t count);

@@ -1,5 +1,6 @@
 /* decode_buffer.c - bytes and arrays of numbers, out of a message that was found to fit: each becomes one object, copied once. */
 #include "decode.h"
+#include "large.h"
 
 /* pynto.arrays is looked up when it is first needed: NumPy may not be there. */
 PyObject *pyn_arrays_call(const char *name, PyObject *first, PyObject *second)
@@ -13,16 +14,14 @@ PyObject *pyn_arrays_call(const char *name, PyObject *first, PyObject *second)
     return result;
 }
 
-PyObject *pyn_decode_bin(struct pyn_view bytes, const struct pyn_type *type)
+PyObject *pyn_decode_bin(const struct pyn_decoder *decoder, struct pyn_view bytes, const struct pyn_type *type)
 {
-    const char *data = (const char *)bytes.data;
-    Py_ssize_t len = (Py_ssize_t)bytes.len;
     PyObject *value = NULL;
 
     if (type != NULL && type->kind == PYN_T_BYTEARRAY) {
-        return PyByteArray_FromStringAndSize(data, len);
+        return pyn_large_bytearray(decoder, bytes);
     }
-    value = PyBytes_FromStringAndSize(data, len);
+    value = pyn_large_bytes(decoder, bytes);
     if (value != NULL && type != NULL && type->kind == PYN_T_MEMORYVIEW) {
         Py_SETREF(value, PyMemoryView_FromObject(value));
     }
@@ -45,7 +44,7 @@ static PyObject *read_shape(struct pyn_reader *rd, uint32_t dimensions)
     return shape;
 }
 
-static int fill(PyObject *array, struct pyn_view bytes)
+static int fill(const struct pyn_decoder *decoder, PyObject *array, struct pyn_view bytes)
 {
     Py_buffer view;
     int result = 0;
@@ -57,7 +56,7 @@ static int fill(PyObject *array, struct pyn_view bytes)
         PyErr_SetString(PyExc_RuntimeError, "an array of another size was made");
         result = -1;
     } else if (bytes.len > 0) {
-        memcpy(view.buf, bytes.data, bytes.len);
+        result = pyn_large_fill(decoder, view.buf, bytes);
     }
     PyBuffer_Release(&view);
     return result;
@@ -81,7 +80,7 @@ PyObject *pyn_decode_ndarray(struct pyn_decoder *decoder, uint32_t count)
     if (dtype != NULL && shape != NULL) {
         array = pyn_arrays_call("made", dtype, shape);
     }
-    if (array != NULL && fill(array, items.bytes) != 0) {
+    if (array != NULL && fill(decoder, array, items.bytes) != 0) {
         Py_CLEAR(array);
     }
     Py_XDECREF(dtype);

@@ -575,7 +575,11 @@ PyObject *pyn_run_call(struct pyn_link *link, struct pyn_call *call, struct pyn_
 {
     struct pyn_frame frame = {.link = link, .lane = call->lane, .is_oneway = call->is_oneway, .server = server};
     struct pyn_party *party = link->host;
-    struct pyn_decoder decoder = {.link = link, .party = party, .reader = pyn_reader_of(call->body)};
+    struct pyn_decoder decoder = {.link = link,
+                                  .party = party,
+                                  .reader = pyn_reader_of(call->body),
+                                  .is_paged = call->is_paged,
+                                  .is_narrow = call->is_narrow};
     struct pyn_encoder encoder;
     struct pyn_reading reading = {0};
     struct pyn_failure failure = {0};

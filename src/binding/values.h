@@ -90,6 +90,8 @@ struct pyn_decoder {
     struct pyn_party *party;
     struct pyn_book *book;
     struct pyn_reader reader;
+    bool is_paged;  /* as of struct pyn_call */
+    bool is_narrow; /* as of struct pyn_call */
 };
 
 /* The next value, which pyn_type_fit() has accepted. type NULL: data. */

@@ -78,6 +78,7 @@ static struct pyn_link *make_link(struct pyn_server *server, int in, int out, co
     }
     link->classes = pyn_classes_ref(server->config.classes);
     config.quotas = link->quotas;
+    config.large = server->config.large;
     config.costs = server->config.costs;
     if (server->config.trail != NULL) {
         config.witness = (struct pyn_witness){saw, link};

@@ -188,10 +188,11 @@ static struct pyn_quotas *copy_quotas(const struct pyn_quotas *quotas)
     return copy;
 }
 
-struct pyn_link *pyn_link_client(const struct pyn_quotas *quotas, struct pyn_view root_name, int in, int out,
-                                 const char *peer)
+struct pyn_link *pyn_link_client(const struct pyn_quotas *quotas, const struct pyn_large *large,
+                                 struct pyn_view root_name, int in, int out, const char *peer)
 {
-    struct pyn_session_config config = {.role = PYN_ROLE_CLIENT, .root_name = root_name, .now = pyn_now()};
+    struct pyn_session_config config = {
+        .role = PYN_ROLE_CLIENT, .large = large, .root_name = root_name, .now = pyn_now()};
     struct pyn_session *session = NULL;
     struct pyn_link *link = NULL;
     int wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

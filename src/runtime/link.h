@@ -163,8 +163,8 @@ struct pyn_link *pyn_link_ref(struct pyn_link *link);
 void pyn_link_unref(struct pyn_link *link);
 
 /* A client's: its session says hello to the server; lane 0 waits for the root. NULL: out of memory; the descriptors are left alone. */
-struct pyn_link *pyn_link_client(const struct pyn_quotas *quotas, struct pyn_view root_name, int in, int out,
-                                 const char *peer);
+struct pyn_link *pyn_link_client(const struct pyn_quotas *quotas, const struct pyn_large *large,
+                                 struct pyn_view root_name, int in, int out, const char *peer);
 
 /* In a child of a fork a link of the parent's is over, without a word to anybody, its lock is nobody's, and its session is not to be looked at:
  * another thread of the parent's may have been in the middle of it. */

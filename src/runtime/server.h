@@ -43,6 +43,7 @@ struct pyn_server_root {
 struct pyn_server_config {
     struct pyn_host host;
     struct pyn_classes *classes;         /* borrowed; each link holds them as well */
+    const struct pyn_large *large;       /* borrowed; NULL: large messages are received as all others */
     const struct pyn_server_root *roots; /* borrowed */
     uint32_t root_count;
     const uint32_t *costs; /* of operations, by slot; borrowed; NULL: 1 each */

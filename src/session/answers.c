@@ -5,7 +5,7 @@
 struct block {
     struct pyn_answer answer; /* first: the host's pointer is a pointer to the block */
     bool is_small;
-    void *message;           /* owned: the message in which the value stands; NULL: it stands in bytes */
+    struct pyn_owned message; /* owned: in which the value stands; none: it stands in bytes */
     struct pyn_items *items; /* that came ahead of it */
     struct pyn_holds holds;  /* what the value names of ours */
     uint8_t bytes[];
@@ -150,7 +150,7 @@ void pyn_session_answer_free(struct pyn_session *session, struct pyn_answer *ans
     }
     pyn_holds_drop(&session->exports, &block->holds);
     pyn_mem_free(session->mem, block->items);
-    pyn_mem_free(session->mem, block->message);
+    pyn_owned_free(&block->message);
     if (block->is_small) {
         pyn_pool_give(&session->blocks, block);
     } else {
@@ -194,17 +194,20 @@ static struct pyn_answer *new_error(struct pyn_session *session, pyn_status fit,
 
 static struct pyn_answer *new_return(struct pyn_session *session, pyn_status fit, struct pyn_view value)
 {
-    void *message = pyn_in_take(session, value);
-    struct block *block = take_block(session, message != NULL ? 0 : value.len);
+    struct pyn_owned message = pyn_in_take(session, value);
+    struct block *block = take_block(session, message.data != NULL ? 0 : value.len);
     uint8_t *at = NULL;
 
     if (block == NULL) {
-        pyn_mem_free(session->mem, message);
+        pyn_owned_free(&message);
         return NULL;
     }
     at = block->bytes;
     block->message = message;
-    block->answer = (struct pyn_answer){.status = fit, .value = message != NULL ? value : copy(&at, value)};
+    block->answer = (struct pyn_answer){.status = fit,
+                                        .value = message.data != NULL ? value : copy(&at, value),
+                                        .is_paged = pyn_owned_is_paged(session, &message),
+                                        .is_narrow = session->scan.is_narrow};
     if (fit == PYN_OK && session->seen.count > 0) {
         pyn_holds_take(&session->seen, &block->holds);
     }

@@ -263,15 +263,15 @@ static struct pyn_turn *take_block(struct pyn_session *session, size_t len, bool
     return *is_small ? pyn_pool_take(&session->blocks) : pyn_mem_resize(session->mem, NULL, 1, size);
 }
 
-/* block: the turn's from now on, body stands there; NULL: body is copied. */
-static struct pyn_turn *new_turn(struct pyn_session *session, uint64_t lane, struct pyn_view body, void *block,
-                                 const struct decision *decision)
+/* block: the turn's from now on, body stands there; none: body is copied. */
+static struct pyn_turn *new_turn(struct pyn_session *session, uint64_t lane, struct pyn_view body,
+                                 struct pyn_owned block, const struct decision *decision)
 {
     bool is_small = false;
-    struct pyn_turn *turn = take_block(session, block != NULL ? 0 : body.len, &is_small);
+    struct pyn_turn *turn = take_block(session, block.data != NULL ? 0 : body.len, &is_small);
 
     if (turn == NULL) {
-        pyn_mem_free(session->mem, block);
+        pyn_owned_free(&block);
         return NULL;
     }
     *turn = (struct pyn_turn){
@@ -290,7 +290,8 @@ static struct pyn_turn *new_turn(struct pyn_session *session, uint64_t lane, str
         return turn;
     }
     turn->call.body = body;
-    if (block == NULL) {
+    turn->call.is_paged = pyn_owned_is_paged(session, &block);
+    if (block.data == NULL) {
         memcpy(turn + 1, body.data, body.len);
         turn->call.body.data = (uint8_t *)(turn + 1);
     }
@@ -310,7 +311,8 @@ static pyn_status arrive(struct pyn_session *session, const struct pyn_arrival *
                          const struct decision *decision, struct pyn_turn **out)
 {
     struct pyn_view body = copied(arrival, decision);
-    void *block = arrival->step == NULL ? pyn_in_take(session, body) : NULL;
+    const struct pyn_owned none = {NULL, NULL};
+    const struct pyn_owned block = arrival->step == NULL ? pyn_in_take(session, body) : none;
     struct pyn_turn *turn = new_turn(session, session->in_lane, body, block, decision);
 
     *out = turn;
@@ -319,6 +321,7 @@ static pyn_status arrive(struct pyn_session *session, const struct pyn_arrival *
         return PYN_ENOMEM;
     }
     turn->call.ends_at = arrival->ends_at;
+    turn->call.is_narrow = session->scan.is_narrow;
     turn->batch = pyn_batch_ref(arrival->batch);
     turn->step = arrival->index;
     return PYN_OK;
@@ -413,7 +416,8 @@ static pyn_status replace_turn(struct pyn_session *session, struct pyn_view body
                                struct pyn_turn **at)
 {
     struct pyn_turn *old = *at;
-    struct pyn_turn *turn = new_turn(session, old->call.lane, body, NULL, decision);
+    const struct pyn_owned none = {NULL, NULL};
+    struct pyn_turn *turn = new_turn(session, old->call.lane, body, none, decision);
 
     if (turn == NULL) {
         pyn_ledger_refund(&session->ledger, PYN_Q_QUEUED, decision->charged);

@@ -48,6 +48,24 @@ static size_t wanted(const struct pyn_session *session, size_t held)
     return want > SPACE ? want : SPACE;
 }
 
+/*
+ * So much of a message is here, and so much of it is to come, that it goes where large ones are received. The bytes that it waits for come to stand where an
+ * object would have them: pages that are alike need not be copied. Without memory for it everything stays as it is.
+ */
+static void settle(struct pyn_session *session, size_t held)
+{
+    const struct pyn_large *large = session->large;
+    bool is_text = false;
+    size_t at = 0;
+
+    if (large == NULL || session->in.mem == large->mem || held < LARGE || session->missing < LARGE ||
+        session->missing < large->min - held ||
+        !pyn_scan_awaits(&session->scan, pyn_buf_view(&session->in), &is_text, &at)) {
+        return;
+    }
+    (void)pyn_buf_settle(&session->in, large->mem, at, is_text ? large->text_at : large->bin_at, large->page);
+}
+
 pyn_status pyn_session_space(struct pyn_session *session, uint8_t **out, size_t *room)
 {
     struct pyn_buf *in = &session->in;
@@ -60,7 +78,13 @@ pyn_status pyn_session_space(struct pyn_session *session, uint8_t **out, size_t 
         return st;
     }
     drop_taken(session);
+    if (in->block == NULL) {
+        in->mem = session->mem;
+    }
     held = pyn_buf_len(in);
+    if (held < in_max(session)) {
+        settle(session, held);
+    }
     if (held >= in_max(session)) {
         return PYN_EWAIT; /* pyn_session_wants_input() has said so */
     }
@@ -120,18 +144,23 @@ bool pyn_session_is_large(const struct pyn_session *session)
     return session->missing >= LARGE && pyn_buf_len(&session->in) >= LARGE;
 }
 
-void *pyn_in_take(struct pyn_session *session, struct pyn_view part)
+struct pyn_owned pyn_in_take(struct pyn_session *session, struct pyn_view part)
 {
     struct pyn_buf *in = &session->in;
-    void *block = in->block;
-    bool is_inside = block != NULL && (uintptr_t)part.data - (uintptr_t)in->block < in->room;
+    struct pyn_owned block = {in->block, in->mem};
+    bool is_inside = in->block != NULL && (uintptr_t)part.data - (uintptr_t)in->block < in->room;
 
     if (part.len < LARGE || !is_inside || session->whole != pyn_buf_len(in)) {
-        return NULL;
+        return (struct pyn_owned){NULL, NULL};
     }
-    pyn_buf_init(in, in->mem, in->max);
+    pyn_buf_init(in, session->mem, in->max);
     session->whole = 0;
     return block;
+}
+
+bool pyn_owned_is_paged(const struct pyn_session *session, const struct pyn_owned *block)
+{
+    return session->large != NULL && block->data != NULL && block->mem == session->large->mem;
 }
 
 /* No more is taken from a peer that has sent or left unread so much, unless a lane waits for its answer. */

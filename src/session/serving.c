@@ -16,7 +16,7 @@ void pyn_turn_free(struct pyn_session *session, struct pyn_turn *turn)
     pyn_batch_drop(session, &turn->batch);
     pyn_ledger_refund(&session->ledger, PYN_Q_QUEUED, turn->charged);
     session->turns--;
-    pyn_mem_free(session->mem, turn->block);
+    pyn_owned_free(&turn->block);
     if (turn->is_small) {
         pyn_pool_give(&session->blocks, turn);
     } else {

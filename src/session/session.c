@@ -27,6 +27,7 @@ static void init(struct pyn_session *session, const struct pyn_session_config *c
 
     session->mem = config->mem;
     session->quotas = config->quotas;
+    session->large = config->large;
     session->costs = config->costs;
     session->peer_limits = (struct pyn_limits){SIZE_MAX, UINT32_MAX, SIZE_MAX, SIZE_MAX, SIZE_MAX};
     session->role = config->role;

@@ -7,7 +7,7 @@
  *
  * Owns:     its buffers, tables and the policies that the peer described. Objects and proxies are opaque host pointers: an object is held from
  *           pyn_session_export() until pyn_session_reap() hands it back; a proxy is never held, only remembered.
- * Borrows:  mem and quotas, for its life. It holds one reference of the policy.
+ * Borrows:  mem, large and quotas, for its life. It holds one reference of the policy.
  * Units:    bytes; nanoseconds of a monotonic clock that is passed in.
  * Errors:   class refuse: the host answers or raises; class close: final, a goodbye stands in the output, every later call returns the same.
  * Threads:  one at a time: the runtime holds the link's lock around every call.
@@ -41,12 +41,22 @@ struct pyn_witness {
     void *ctx;
 };
 
+/* Where large messages are received. */
+struct pyn_large {
+    const struct pyn_mem *mem; /* its blocks keep their place within a page when they grow */
+    size_t page;               /* bytes */
+    size_t min;                /* bytes of a message that is large */
+    size_t bin_at;             /* where in a page the bytes of a bin are to stand, and those of a text: where an object has them that is made of it */
+    size_t text_at;
+};
+
 struct pyn_session_config {
     const struct pyn_mem *mem;
     enum pyn_role role;
     const struct pyn_quotas *quotas;
     const uint32_t *costs; /* SERVER: what a call of each operation costs, by its slot in the policy; borrowed; NULL: 1 each */
-    struct pyn_view root_name; /* CLIENT: which root; empty for the only one */
+    const struct pyn_large *large; /* NULL: as all others */
+    struct pyn_view root_name;     /* CLIENT: which root; empty for the only one */
     struct pyn_witness witness;
     uint64_t now;
 };
@@ -102,6 +112,8 @@ struct pyn_call {
     void *object; /* the host's; held until the call is freed, even if the peer frees the reference meanwhile */
     struct pyn_verdict verdict;
     struct pyn_view body; /* args and kwargs, a copy */
+    bool is_paged;        /* body stands in a block of the session's large->mem, which is this call's own: pages may be moved out of it */
+    bool is_narrow;       /* every text in it is ASCII */
     uint64_t ends_at;     /* the instant until which its answer is wanted; 0: no matter when */
     bool is_oneway;       /* it is to be answered by a return of nil, of which nothing is sent */
     uint32_t ahead; /* not 0: it is a step of an iterator, to be run at most so often; pyn_session_send_items() takes the results */
@@ -116,6 +128,8 @@ struct pyn_answer {
     pyn_status status; /* PYN_OK: a return that fits; PYN_EMISFIT or PYN_EDENIED: one that does not: value is not to be used */
     bool is_error;
     struct pyn_view value; /* return: the value, a copy */
+    bool is_paged;         /* as of a call: of value */
+    bool is_narrow;
     struct pyn_view type;  /* error */
     struct pyn_view text;
     struct pyn_view traceback;

@@ -37,6 +37,7 @@ enum { PYN_SMALL_BLOCK = 512 }; /* of a call or an answer, with its copy */
 struct pyn_session {
     const struct pyn_mem *mem;
     const struct pyn_quotas *quotas;
+    const struct pyn_large *large;
     const uint32_t *costs; /* by slot of the operation; NULL: 1 each */
     struct pyn_witness witness;
     enum pyn_role role;
@@ -89,10 +90,12 @@ struct pyn_session {
 /* ---- input.c ---- */
 
 /*
- * The block in which part of the message at the front stands, when that is large and nothing is behind the message: the caller's from now on, to be
- * freed with session->mem; the message stays where it is. NULL: part has to be copied.
+ * The block in which part of the message at the front stands, when that is large and nothing is behind the message: the caller's from now on; the message
+ * stays where it is. None: part has to be copied.
  */
-void *pyn_in_take(struct pyn_session *session, struct pyn_view part);
+struct pyn_owned pyn_in_take(struct pyn_session *session, struct pyn_view part);
+/* Is it one for large messages? */
+bool pyn_owned_is_paged(const struct pyn_session *session, const struct pyn_owned *block);
 
 /* ---- output.c ---- */
 

@@ -30,7 +30,7 @@ struct pyn_turn {
     uint64_t repeat;           /* calls that are answered so; 1 unless PYN_EQUOTA */
     uint64_t cancels;          /* how many of them were cancelled */
     size_t charged;            /* bytes */
-    void *block;               /* owned: the message in which call.body stands; NULL: it stands behind the turn */
+    struct pyn_owned block;    /* owned: the message in which call.body stands; none: it stands behind the turn */
     struct pyn_batch *batch;   /* counted; NULL when it came alone, and when it runs: its frame has it then */
     uint32_t step;             /* its place in the batch */
     bool is_open; /* it names promises and is not decided yet: call.body is the whole step, call.object and call.iface are not set */

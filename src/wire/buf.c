@@ -22,7 +22,7 @@ static void give_block_back(struct pyn_buf *buf)
 {
     pyn_mem_free(buf->mem, buf->block);
     buf->block = NULL;
-    buf->start = buf->end = buf->room = 0;
+    buf->start = buf->end = buf->room = buf->lead = 0;
 }
 
 void pyn_buf_fini(struct pyn_buf *buf)
@@ -44,11 +44,11 @@ static void move_to_front(struct pyn_buf *buf)
 {
     size_t held = pyn_buf_len(buf);
 
-    if (buf->start > 0 && held > 0) {
-        memmove(buf->block, buf->block + buf->start, held);
+    if (buf->start > buf->lead && held > 0) {
+        memmove(buf->block + buf->lead, buf->block + buf->start, held);
     }
-    buf->start = 0;
-    buf->end = held;
+    buf->start = buf->lead;
+    buf->end = buf->lead + held;
 }
 
 /* How large a block for len bytes is: half of them more, so that the next growth is far away. */
@@ -63,12 +63,12 @@ static size_t room_for(size_t len)
 static pyn_status resize(struct pyn_buf *buf, size_t room)
 {
     move_to_front(buf);
-    uint8_t *block = pyn_mem_resize(buf->mem, buf->block, room, 1);
+    uint8_t *block = room > SIZE_MAX - buf->lead ? NULL : pyn_mem_resize(buf->mem, buf->block, buf->lead + room, 1);
     if (block == NULL) {
         return PYN_ENOMEM;
     }
     buf->block = block;
-    buf->room = room;
+    buf->room = buf->lead + room;
     return PYN_OK;
 }
 
@@ -82,14 +82,43 @@ pyn_status pyn_buf_reserve(struct pyn_buf *buf, size_t len, uint8_t **out)
     }
     if (len > buf->room - buf->end) {
         size_t want = held == 0 && len >= ROOM_MIN ? len : room_for(held + len);
-        bool fits = held + len <= buf->room;
-        if (fits && (buf->start >= held || want <= buf->room)) {
+        size_t room = buf->room - buf->lead;
+        bool fits = held + len <= room;
+        if (fits && (buf->start - buf->lead >= held || want <= room)) {
             move_to_front(buf);
         } else if (resize(buf, want) != PYN_OK) {
             return PYN_ENOMEM;
         }
     }
     *out = buf->block == NULL ? NULL : buf->block + buf->end;
+    return PYN_OK;
+}
+
+pyn_status pyn_buf_settle(struct pyn_buf *buf, const struct pyn_mem *mem, size_t at, size_t offset, size_t page)
+{
+    const size_t held = pyn_buf_len(buf);
+    size_t room = 0;
+    uint8_t *block = NULL;
+
+    assert(page > 0 && at <= held);
+    if (held > SIZE_MAX / 2 - page) {
+        return PYN_ENOMEM;
+    }
+    room = page + room_for(held);
+    block = pyn_mem_resize(mem, NULL, room, 1);
+    if (block == NULL) {
+        return PYN_ENOMEM;
+    }
+    size_t lead = (offset % page + page - (size_t)((uintptr_t)block + at) % page) % page;
+    if (held > 0) {
+        memcpy(block + lead, buf->block + buf->start, held);
+    }
+    give_block_back(buf);
+    buf->mem = mem;
+    buf->block = block;
+    buf->room = room;
+    buf->start = buf->lead = lead;
+    buf->end = lead + held;
     return PYN_OK;
 }
 
@@ -118,7 +147,7 @@ static void trim(struct pyn_buf *buf)
     size_t held = pyn_buf_len(buf);
 
     if (held == 0) {
-        buf->start = buf->end = 0;
+        buf->start = buf->end = buf->lead;
     }
     if (buf->room <= ROOM_KEPT || held > buf->room / 2) {
         return;

@@ -25,6 +25,7 @@ struct pyn_buf {
     size_t end;   /* one behind the last byte */
     size_t room;  /* size of block */
     size_t max;   /* how many bytes may be held */
+    size_t lead;  /* bytes of the block that stay free ahead of the first */
 };
 
 void pyn_buf_init(struct pyn_buf *buf, const struct pyn_mem *mem, size_t max);
@@ -60,6 +61,12 @@ static inline pyn_status pyn_buf_append(struct pyn_buf *buf, const void *data, s
     buf->end += len;
     return PYN_OK;
 }
+
+/*
+ * What is held moves to a block of another allocator, whose blocks keep their place within a page: byte at comes to stand offset bytes behind the
+ * beginning of a page. PYN_ENOMEM: it stays where it was.
+ */
+pyn_status pyn_buf_settle(struct pyn_buf *buf, const struct pyn_mem *mem, size_t at, size_t offset, size_t page);
 
 void pyn_buf_consume(struct pyn_buf *buf, size_t len);
 

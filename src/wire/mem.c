@@ -46,3 +46,11 @@ void pyn_mem_free(const struct pyn_mem *mem, void *block)
         (void)mem->realloc(mem->ctx, block, 0);
     }
 }
+
+void pyn_owned_free(struct pyn_owned *block)
+{
+    if (block->data != NULL) {
+        pyn_mem_free(block->mem, block->data);
+    }
+    *block = (struct pyn_owned){NULL, NULL};
+}

@@ -28,4 +28,12 @@ void *pyn_mem_resize(const struct pyn_mem *mem, void *block, size_t count, size_
 /* Accepts NULL. */
 void pyn_mem_free(const struct pyn_mem *mem, void *block);
 
+/* A block that knows where it came from; zeroed: none. */
+struct pyn_owned {
+    void *data;
+    const struct pyn_mem *mem;
+};
+
+void pyn_owned_free(struct pyn_owned *block);
+
 #endif

@@ -11,6 +11,8 @@
 #include "keys.h"
 #include "utf8.h"
 
+enum { TEXT_LARGE = 64 * 1024 }; /* bytes: a longer text is looked at as it comes */
+
 /* One call's work: the place is a copy, so that it can live in registers. */
 struct walk {
     const struct pyn_limits *limits;
@@ -137,13 +139,23 @@ static pyn_status check_tag(const struct walk *walk, const struct object *object
     return keys <= walk->limits->key_max ? PYN_OK : PYN_ESIZE;
 }
 
+/* A large text is looked at as it comes, so that nobody waits for it when it has. Returns how much of it is valid. */
+static size_t check_text(struct walk *walk, struct pyn_view text)
+{
+    bool is_ascii = true;
+
+    walk->place.text_len = pyn_utf8_valid_len(text, walk->place.text_len, &is_ascii);
+    walk->place.is_wide = walk->place.is_wide || !is_ascii;
+    return walk->place.text_len;
+}
+
 /* The bytes of a str or an ext, which are whole. */
-static pyn_status check_body(const struct walk *walk, const struct object *object)
+static pyn_status check_body(struct walk *walk, const struct object *object)
 {
     struct pyn_view body = {object->body, object->head.size};
 
     if (object->head.wire == PYN_W_STR) {
-        return pyn_utf8_is_valid(body) ? PYN_OK : PYN_EUTF8;
+        return check_text(walk, body) == body.len ? PYN_OK : PYN_EUTF8;
     }
     if (object->head.wire != PYN_W_EXT) {
         return PYN_OK;
@@ -193,6 +205,7 @@ static void accept(struct walk *walk, const struct object *object)
     const struct pyn_head *head = &object->head;
     struct pyn_scan_place *place = &walk->place;
 
+    place->text_len = 0;
     place->pending--;
     place->spare -= head->len - 1 + (size_t)behind_head(head);
     object->top->left--;
@@ -248,6 +261,9 @@ static pyn_status scan_one(struct walk *walk, struct pyn_view message, size_t *n
     if (!pyn_head_is_container(&object.head)) {
         if (object.head.size > left - object.head.len) {
             *need = object.head.size - (left - object.head.len);
+            if (object.head.wire == PYN_W_STR && left > TEXT_LARGE) {
+                (void)check_text(walk, (struct pyn_view){object.body, left - object.head.len});
+            }
             return PYN_EWAIT;
         }
         st = check_body(walk, &object);
@@ -313,10 +329,24 @@ pyn_status pyn_scan_feed(struct pyn_scan *scan, struct pyn_view message, size_t 
     if (st == PYN_OK) {
         *len = scan->place.at;
         scan->has_promise = scan->place.has_promise;
+        scan->is_narrow = !scan->place.is_wide;
         start_message(scan);
     } else if (st != PYN_EWAIT) {
         *need = 0;
         scan->end = st;
     }
     return st;
+}
+
+bool pyn_scan_awaits(const struct pyn_scan *scan, struct pyn_view message, bool *is_text, size_t *at)
+{
+    struct pyn_head head;
+
+    if (scan->is_whole || scan->end != PYN_OK || message.len <= scan->place.at ||
+        !pyn_head_read(message.data + scan->place.at, message.len - scan->place.at, &head)) {
+        return false;
+    }
+    *is_text = head.wire == PYN_W_STR;
+    *at = scan->place.at + head.len;
+    return head.wire == PYN_W_STR || head.wire == PYN_W_BIN;
 }

@@ -42,6 +42,8 @@ struct pyn_scan_place {
     uint32_t keys;    /* keys that may still be announced, of maps that are open at once */
     uint32_t depth;   /* containers that are open */
     bool has_promise; /* one has come */
+    bool is_wide;     /* a text was not ASCII */
+    size_t text_len;  /* bytes of the text at that are there and valid */
 };
 
 /* For the scanner alone. */
@@ -49,10 +51,14 @@ struct pyn_scan {
     const struct pyn_limits *limits;
     pyn_status end; /* PYN_OK, or the status that closed it */
     bool is_whole;  /* the object is whole and accepted, its newline is awaited */
+    bool is_narrow;   /* every text is ASCII in the message that was accepted last */
     bool has_promise; /* a PYN_EXT_PROMISE stands in the message that was accepted last: whoever takes it has to ask whether it may */
     struct pyn_scan_place place;
     struct pyn_scan_open open[1 + PYN_DEPTH_CAP]; /* at the bottom the stream, as if it were an array of the one message */
 };
+
+/* After PYN_EWAIT: is it the bytes of a str or a bin that are awaited? *at: where in the message they begin. */
+bool pyn_scan_awaits(const struct pyn_scan *scan, struct pyn_view message, bool *is_text, size_t *at);
 
 void pyn_scan_init(struct pyn_scan *scan, const struct pyn_limits *limits);
 /* Other limits: what is counted holds from the next message on. */

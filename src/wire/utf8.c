@@ -73,20 +73,26 @@ static size_t ascii_len(const uint8_t *p, size_t left)
     return at;
 }
 
-bool pyn_utf8_is_valid(struct pyn_view text)
+size_t pyn_utf8_valid_len(struct pyn_view text, size_t at, bool *is_ascii)
 {
-    size_t at = 0;
-
     while (at < text.len) {
         at += ascii_len(text.data + at, text.len - at);
         if (at == text.len) {
             break;
         }
         size_t len = sequence_at(text.data + at, text.len - at);
+        *is_ascii = false;
         if (len == 0) {
-            return false;
+            break;
         }
         at += len;
     }
-    return true;
+    return at;
+}
+
+bool pyn_utf8_is_valid(struct pyn_view text)
+{
+    bool is_ascii = true;
+
+    return pyn_utf8_valid_len(text, 0, &is_ascii) == text.len;
 }

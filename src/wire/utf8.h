@@ -10,4 +10,10 @@
 
 bool pyn_utf8_is_valid(struct pyn_view text);
 
+/*
+ * The same for a text that comes bit by bit: from byte at on, which is where a sequence begins, how far it is valid and whole. *is_ascii is false afterwards if
+ * anything else was there.
+ */
+size_t pyn_utf8_valid_len(struct pyn_view text, size_t at, bool *is_ascii);
+
 #endif

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pathlib
 from collections.abc import Callable
 
 
@@ -43,3 +44,42 @@ class Hold:
 
     def zeros(self, count: int) -> bytes:
         return bytes(count)
+
+    def text(self, count: int) -> str:
+        return "x" * count
+
+    def length_of_text(self, text: str) -> int:
+        return len(text)
+
+    def peak(self) -> int:
+        return peak()
+
+    def reset(self) -> None:
+        pathlib.Path("/proc/self/clear_refs").write_text("5")  # the highest from now on
+
+
+def peak() -> int:
+    """The most bytes that this process has had in memory at once."""
+    with open("/proc/self/status", encoding="ascii") as status:
+        return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM"))
+
+
+def measure(address: str, length: int) -> None:
+    """In a process of its own: how much more than the value each end has held while one went there, or came from there."""
+    import pynto
+
+    root = pynto.connect(address, quotas={"message": length + 1024}).root
+    data, text = b"x" * length, "x" * length
+    root.length(data[:1000])
+    steps: dict[str, Callable[[], int]] = {
+        "length": lambda: root.length(data),
+        "length_of_text": lambda: root.length_of_text(text),
+        "zeros": lambda: len(root.zeros(length)),
+        "text": lambda: len(root.text(length)),
+    }
+    for name, step in steps.items():
+        pathlib.Path("/proc/self/clear_refs").write_text("5")
+        root.reset()
+        here, there = peak(), root.peak()
+        assert step() == length
+        print(name, peak() - here, root.peak() - there, flush=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 import cargo
 import pynto
 import pytest
+from tests.conftest import environment
 from rawpeer import HELLO, RawPeer, pack
 
 KIB = 1024
@@ -62,6 +64,72 @@ def test_small_calls_and_large_ones_keep_their_order(root: Any) -> None:
 
 def test_callbacks_take_and_give_large_values(root: Any) -> None:
     assert root.twice(lambda data: data + data) == 4 * 256 * KIB
+
+
+# ---- many megabytes: pages move ----
+
+PAGED = 33 * MIB  # a message of 32 MiB or more is received into pages of its own
+
+
+@pytest.fixture
+def wide_root(serve: Callable[..., Any], file: Path) -> Any:
+    site = serve(cargo.Hold(), policy=pynto.Policy.load(file), quotas={"message": 256 * MIB})
+    return site.connect(quotas={"message": 256 * MIB}).root
+
+
+@pytest.mark.parametrize("length", [32 * MIB - 64, 32 * MIB, PAGED + 4095])
+def test_values_of_many_megabytes_come_back(wide_root: Any, length: int) -> None:
+    data = sample(length)
+    assert wide_root.echo(data) == data
+    text = data.translate(bytes(range(128)) * 2).decode("ascii")
+    assert wide_root.echo_text(text) == text
+    assert wide_root.array(bytearray(data)) == data
+    assert wide_root.length(data) == length  # the connection goes on, and so do small calls
+    assert wide_root.echo(b"small") == b"small"
+
+
+def test_a_large_text_that_is_not_ascii_is_none(wide_root: Any) -> None:
+    text = "x" * PAGED + "\u00e9"
+    assert wide_root.echo_text(text) == text
+    text = "\u4e2d" * (PAGED // 3)
+    assert wide_root.echo_text(text) == text
+    assert wide_root.length_of_text(text) == len(text)
+
+
+def test_several_large_values_in_one_message_are_each_what_was_sent(wide_root: Any) -> None:
+    data, other, text = sample(PAGED), sample(PAGED + 7)[7:], "t" * PAGED
+    assert wide_root.echo_all(data, text, last=other) == (data, text, other)
+    assert wide_root.echo_all(b"", text) == (b"", text, b"")
+    assert wide_root.echo_all(b"a" * 5000, "\u00e9" + text, last=data) == (b"a" * 5000, "\u00e9" + text, data)
+
+
+def test_each_end_holds_one_copy(file: Path) -> None:
+    length = 96 * MIB
+    server = subprocess.Popen(
+        [sys.executable, "-m", "pynto", "serve", "cargo:Hold", "--policy", str(file)]
+        + ["--listen", f"unix://{file.parent}/one.sock", "--quota", f"message={length + 1024}"],
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        assert server.stdout is not None
+        assert "serving" in server.stdout.readline()
+        script = f"import cargo; cargo.measure('unix://{file.parent}/one.sock', {length})"
+        done = subprocess.run(
+            [sys.executable, "-c", script], env=environment(), capture_output=True, text=True, timeout=100
+        )
+        assert done.returncode == 0, done.stderr
+    finally:
+        server.terminate()
+        server.communicate(timeout=20)
+    most = {line.split()[0]: [int(word) / length for word in line.split()[1:]] for line in done.stdout.splitlines()}
+    assert set(most) == {"length", "length_of_text", "zeros", "text"}
+    for name, (here, there) in most.items():
+        sent, received = (here, there) if name.startswith("length") else (there, here)
+        assert received < 1.1, most
+        assert sent < (0.1 if name.startswith("length") else 1.1), most  # the caller had it already
 
 
 # ---- what was lent ----

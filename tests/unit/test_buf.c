@@ -244,6 +244,53 @@ static void any_order_of_calls_keeps_every_byte_in_order(void **state)
     pyn_buf_fini(&buf);
 }
 
+static void settling_moves_what_is_held_to_its_place_in_a_page_where_it_stays(void **state)
+{
+    enum { PAGE = 4096, OFFSET = 48, AT = 3, LEN = 100 * KIB };
+    struct pyn_buf buf;
+    uint8_t *room = NULL;
+
+    (void)state;
+    pyn_buf_init(&buf, pyn_mem_default(), SIZE_MAX);
+    assert_int_equal(pyn_buf_append(&buf, "xxabcdef", 8), PYN_OK);
+    pyn_buf_consume(&buf, 2);
+    assert_int_equal(pyn_buf_settle(&buf, pyn_mem_default(), AT, OFFSET, PAGE), PYN_OK);
+    assert_holds(&buf, "abcdef");
+    assert_int_equal((uintptr_t)(pyn_buf_view(&buf).data + AT) % PAGE, OFFSET);
+    size_t lead = buf.lead;
+    for (size_t i = 0; i < LEN; i += KIB) { /* it keeps its place in the block, whatever becomes of that */
+        assert_int_equal(pyn_buf_reserve(&buf, KIB, &room), PYN_OK);
+        memset(room, 'y', KIB);
+        pyn_buf_commit(&buf, KIB);
+        assert_ptr_equal(pyn_buf_view(&buf).data, buf.block + lead);
+    }
+    assert_memory_equal(pyn_buf_view(&buf).data, "abcdefyyy", 9);
+    pyn_buf_consume(&buf, 6 + LEN - 5);
+    assert_holds(&buf, "yyyyy");
+    assert_int_equal(pyn_buf_append(&buf, "z", 1), PYN_OK);
+    assert_holds(&buf, "yyyyyz");
+    pyn_buf_consume(&buf, 6);
+    assert_int_equal(pyn_buf_append(&buf, "new", 3), PYN_OK);
+    assert_holds(&buf, "new");
+    pyn_buf_fini(&buf);
+}
+
+static void without_memory_nothing_is_settled(void **state)
+{
+    struct support_mem m;
+    struct pyn_buf buf;
+
+    (void)state;
+    support_mem_init(&m, 0);
+    pyn_buf_init(&buf, pyn_mem_default(), SIZE_MAX);
+    assert_int_equal(pyn_buf_append(&buf, "abc", 3), PYN_OK);
+    m.fail_at = m.calls + 1;
+    assert_int_equal(pyn_buf_settle(&buf, &m.mem, 0, 0, 4096), PYN_ENOMEM);
+    assert_holds(&buf, "abc");
+    assert_ptr_equal(buf.mem, pyn_mem_default());
+    pyn_buf_fini(&buf);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -258,6 +305,8 @@ int main(void)
         cmocka_unit_test(memory_is_at_most_twice_what_is_held),
         cmocka_unit_test(a_byte_is_moved_a_constant_number_of_times),
         cmocka_unit_test(any_order_of_calls_keeps_every_byte_in_order),
+        cmocka_unit_test(settling_moves_what_is_held_to_its_place_in_a_page_where_it_stays),
+        cmocka_unit_test(without_memory_nothing_is_settled),
     };
     return cmocka_run_group_tests_name("buf", tests, NULL, NULL);
 }

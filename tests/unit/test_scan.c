@@ -319,6 +319,63 @@ static void a_damaged_message_has_one_verdict_for_any_split(void **state)
     }
 }
 
+/* [text], a newline behind it; sequences of two bytes from wide on, and one that is cut short at bad. */
+static void make_text(struct pyn_buf *buf, size_t len, size_t wide, size_t bad)
+{
+    pyn_buf_init(buf, pyn_mem_default(), SIZE_MAX);
+    (void)pyn_pack_array(buf, 1);
+    (void)pyn_pack_str_head(buf, len);
+    for (size_t i = 0; i < len; i += 2) {
+        (void)pyn_buf_append(buf, i >= wide ? "\xc3\xa9" : "ab", 2);
+        if (i == bad) {
+            pyn_buf_patch(buf, pyn_buf_len(buf) - 1, 'x');
+        }
+    }
+    (void)pyn_pack_newline(buf);
+}
+
+static void a_large_text_has_one_verdict_for_any_split_and_says_whether_it_is_ascii(void **state)
+{
+    enum { LEN = 200000, NEVER = 1 << 30, HEAD = 6 };
+    static const struct {
+        size_t wide;
+        size_t bad;
+    } kinds[] = {{NEVER, NEVER}, {0, NEVER}, {LEN - 2, NEVER}, {100, 100}, {70000, 70002}, {0, LEN - 2}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        pyn_status expected = kinds[i].bad < LEN ? PYN_EUTF8 : PYN_OK;
+        struct pyn_buf buf;
+        make_text(&buf, LEN, kinds[i].wide, kinds[i].bad);
+        for (size_t step = 1; step < 3 * LEN; step = step * 7 + 65521) {
+            struct pyn_scan scan;
+            struct pyn_view view = pyn_buf_view(&buf);
+            const size_t whole = view.len;
+            size_t len = 0;
+            size_t need = 0;
+            pyn_status st = PYN_EWAIT;
+            bool is_text = false;
+            size_t at = 0;
+            pyn_scan_init(&scan, &limits);
+            for (view.len = 0; st == PYN_EWAIT; view.len = whole - view.len < step ? whole : view.len + step) {
+                st = pyn_scan_feed(&scan, view, &len, &need);
+                assert_true(st != PYN_EWAIT || view.len < whole);
+                if (st == PYN_EWAIT && view.len > HEAD && view.len < whole - 1) {
+                    assert_true(pyn_scan_awaits(&scan, view, &is_text, &at));
+                    assert_true(is_text && at == HEAD);
+                }
+            }
+            assert_int_equal(st, expected);
+            assert_false(pyn_scan_awaits(&scan, view, &is_text, &at));
+            if (st == PYN_OK) {
+                assert_int_equal(len, whole - 1);
+                assert_int_equal(scan.is_narrow, kinds[i].wide == NEVER);
+            }
+        }
+        pyn_buf_fini(&buf);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -331,6 +388,7 @@ int main(void)
         cmocka_unit_test(a_scanner_may_be_copied_between_two_feeds),
         cmocka_unit_test(random_messages_are_accepted_for_any_split_and_read_to_their_end),
         cmocka_unit_test(a_damaged_message_has_one_verdict_for_any_split),
+        cmocka_unit_test(a_large_text_has_one_verdict_for_any_split_and_says_whether_it_is_ascii),
     };
     limits = PYN_LIMITS_DEFAULT;
     return cmocka_run_group_tests_name("scan", tests, NULL, NULL);

@@ -121,12 +121,44 @@ static void no_other_bytes_are_valid(void **state)
     assert_int_equal(threes, ones * ones * ones + 2 * ones * pairs + triples);
 }
 
+/* One that comes in two parts is looked at in two parts, and its verdict is that of the whole. */
+static void a_text_that_comes_bit_by_bit_has_the_same_verdict(void **state)
+{
+    static const struct {
+        const char *text;
+        size_t valid;
+        bool is_ascii;
+    } kinds[] = {
+        {"plain", 5, true},
+        {"", 0, true},
+        {"caf\xc3\xa9", 5, false},
+        {"\xf0\x9f\x98\x80 and \xe4\xb8\xad", 12, false},
+        {"ab\xff" "cd", 2, false},
+        {"ab\xed\xa0\x80", 2, false},
+        {"ab\xe4\xb8", 2, false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        struct pyn_view text = pyn_view_of(kinds[i].text);
+        for (size_t cut = 0; cut <= text.len; cut++) {
+            bool is_ascii = true;
+            size_t at = pyn_utf8_valid_len((struct pyn_view){text.data, cut}, 0, &is_ascii);
+            assert_true(at <= cut && at <= kinds[i].valid);
+            assert_int_equal(pyn_utf8_valid_len(text, at, &is_ascii), kinds[i].valid);
+            assert_int_equal(is_ascii, kinds[i].is_ascii);
+            assert_int_equal(pyn_utf8_is_valid(text), kinds[i].valid == text.len);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_case_is_seen_at_every_offset),
         cmocka_unit_test(every_code_point_but_the_surrogates_is_valid),
         cmocka_unit_test(no_other_bytes_are_valid),
+        cmocka_unit_test(a_text_that_comes_bit_by_bit_has_the_same_verdict),
     };
     return cmocka_run_group_tests_name("utf8", tests, NULL, NULL);
 }
