@@ -18,6 +18,17 @@ struct pyn_parcel pyn_encoder_parcel(const struct pyn_encoder *encoder)
     return (struct pyn_parcel){pyn_buf_view(&encoder->buf), encoder->loans, encoder->loan_count};
 }
 
+/* msgpack has no longer ones. -1 with an exception. */
+static int check_length(const struct pyn_encoder *encoder, size_t len)
+{
+    if (len <= UINT32_MAX || len > encoder->message_max) { /* beyond the message's own limit it is that which counts */
+        return 0;
+    }
+    PyErr_Format(pyn_core.quota_exceeded, "value: %lu bytes of bytes or text, this has %zu: send it in pieces",
+                 (unsigned long)UINT32_MAX, len);
+    return -1;
+}
+
 static int make_room(struct pyn_encoder *encoder)
 {
     uint32_t room = encoder->loan_room == 0 ? 4 : encoder->loan_room * 2;
@@ -58,6 +69,9 @@ static bool is_lent(const struct pyn_encoder *encoder, PyObject *owner, size_t l
 
 int pyn_encode_kept_bin(struct pyn_encoder *encoder, PyObject *owner, const void *data, size_t len)
 {
+    if (check_length(encoder, len) != 0) {
+        return -1;
+    }
     if (!is_lent(encoder, owner, len)) {
         return pyn_packed(encoder, pyn_pack_bin(&encoder->buf, data, len));
     }
@@ -69,6 +83,9 @@ int pyn_encode_kept_bin(struct pyn_encoder *encoder, PyObject *owner, const void
 
 int pyn_encode_kept_str(struct pyn_encoder *encoder, PyObject *owner, const void *data, size_t len)
 {
+    if (check_length(encoder, len) != 0) {
+        return -1;
+    }
     if (!is_lent(encoder, owner, len)) {
         return pyn_packed(encoder, pyn_pack_str(&encoder->buf, data, len));
     }
@@ -83,6 +100,9 @@ int pyn_encode_changing_bin(struct pyn_encoder *encoder, const void *data, size_
     PyObject *copy = NULL;
     int result = -1;
 
+    if (check_length(encoder, len) != 0) {
+        return -1;
+    }
     if (!encoder->may_lend || len < LEND_MIN || len > encoder->message_max) {
         return pyn_packed(encoder, pyn_pack_bin(&encoder->buf, data, len));
     }

@@ -329,8 +329,8 @@ static int core_exec(PyObject *module)
     if (look_up_all() != 0 || look_up_main_thread() != 0 || pyn_values_init() != 0 || pyn_errors_init() != 0 ||
         pyn_policy_type_init(module) != 0 || pyn_netref_type_init(module) != 0 ||
         pyn_connection_type_init(module) != 0 || pyn_server_type_init(module) != 0 || pyn_peer_type_init(module) != 0 ||
-        pyn_key_type_init(module) != 0 || pyn_door_type_init(module) != 0 || pyn_oneway_init() != 0 || pyn_large_init() != 0 ||
-        pyn_pipeline_init(module) != 0 || pyn_task_init() != 0 || pyn_sending_init() != 0 ||
+        pyn_key_type_init(module) != 0 || pyn_door_type_init(module) != 0 || pyn_oneway_init() != 0 ||
+        pyn_large_init() != 0 || pyn_pipeline_init(module) != 0 || pyn_task_init() != 0 || pyn_sending_init() != 0 ||
         pyn_awaitable_init(module) != 0 || pyn_aio_type_init(module) != 0 || pyn_endings_init(module) != 0) {
         return -1;
     }

@@ -31,12 +31,13 @@ struct row {
  * A row more is a limit more: --quota, pynto.toml, its schema, docs/quotas.md, metrics and usage() are made from this table (tools/quotas writes what
  * is a file). The name; what is counted, in which unit; the default, the least and the most that it can be set to; what happens beyond it; where it is kept.
  *
+ * The largest bytes or text that msgpack has is 4 GiB - 1, which a "message" may hold with what stands around it.
  * "queued" holds a call of the greatest size and its bookkeeping; "output" holds two replies of the greatest size and what is said beside them.
  */
 /* A table reads by its columns: */
 /* clang-format off */
 static const struct row rows[] = {
-    {{"message", PYN_UNIT_BYTES, "bytes of one message", 16 * MIB, 1 * KIB, 1 * GIB,
+    {{"message", PYN_UNIT_BYTES, "bytes of one message", 16 * MIB, 1 * KIB, 4 * GIB + 1 * MIB,
       "in: goodbye, at the header that announces it. Out: the call fails"}, WIDTH_SIZE, LIMIT(message_max)},
     {{"depth", PYN_UNIT_COUNT, "arrays and maps inside each other", 32, 4, PYN_DEPTH_CAP,
       "goodbye"}, WIDTH_U32, LIMIT(depth_max)},
@@ -183,6 +184,9 @@ static bool is_within(const struct row *row, double value)
         return true;
     }
     if (!(value >= row->told.least && value <= row->told.most)) { /* so that not-a-number is out of range */
+        return false;
+    }
+    if (row->width == WIDTH_SIZE && sizeof(size_t) < sizeof(uint64_t) && value > UINT32_MAX) {
         return false;
     }
     return row->width == WIDTH_SECONDS || row->width == WIDTH_REAL || value == (double)(uint64_t)value;

@@ -13,11 +13,14 @@
 
 #include "clock.h"
 #include "parting.h"
-#include "server.h"
+#include "server_state.h"
 #include "watch.h"
 
-enum { TEXT_MAX = 159 }; /* characters of a name or a reason */
-enum { PIECES = 8 }; /* that are written at once */
+enum {
+    TEXT_MAX = 159,            /* characters of a name or a reason */
+    PIECES = 8,                /* that are written at once */
+    WRITTEN_AT_ONCE = 4 << 20, /* bytes: then others have their turn, whoever reads so fast */
+};
 
 static char unix_peer[] = "unix"; /* there may be thousands of that name */
 
@@ -191,8 +194,7 @@ static struct pyn_quotas *copy_quotas(const struct pyn_quotas *quotas)
 struct pyn_link *pyn_link_client(const struct pyn_quotas *quotas, const struct pyn_large *large,
                                  struct pyn_view root_name, int in, int out, const char *peer)
 {
-    struct pyn_session_config config = {
-        .role = PYN_ROLE_CLIENT, .large = large, .root_name = root_name, .now = pyn_now()};
+    struct pyn_session_config config = {.role = PYN_ROLE_CLIENT, .large = large, .root_name = root_name, .now = pyn_now()};
     struct pyn_session *session = NULL;
     struct pyn_link *link = NULL;
     int wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -391,6 +393,7 @@ static size_t len_of(const struct pyn_view *pieces, size_t count)
 static void write_all(struct pyn_link *link)
 {
     struct pyn_view pieces[PIECES];
+    size_t written = 0;
     size_t count = 0;
 
     while ((count = pyn_link_output(link, pieces, PIECES)) > 0) {
@@ -408,6 +411,13 @@ static void write_all(struct pyn_link *link)
         pyn_link_written(link, (size_t)n);
         link->counts.bytes_out += link->is_mute ? 0 : (uint64_t)n;
         link->moved_at = pyn_now();
+        written += (size_t)n;
+        if (written >= WRITTEN_AT_ONCE && pyn_link_has_output(link)) {
+            if (link->server != NULL) { /* a client writes on by itself */
+                pyn_server_writes_on(link);
+            }
+            return;
+        }
     }
 }
 

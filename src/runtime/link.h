@@ -146,6 +146,7 @@ struct pyn_link {
     struct pyn_counts harvested; /* what the server's tally has of it, and of how often quotas had no room */
     uint32_t reached[PYN_Q_ALL];
     bool read_again;        /* something came while another thread was reading */
+    bool writes_on;         /* more is to be written when others have had their turn */
     bool is_paused;         /* not reading: the peer has to wait */
     bool is_dropped;        /* over, and let go of: its descriptors are to be closed */
     atomic_bool was_paused; /* and what came meanwhile has not been read yet; written with the lock held */

@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 enum {
-    HEAD = 64,            /* bytes ahead of a block: how much was mapped */
-    HUGE_MIN = 4 << 20,   /* bytes: fewer are not worth large pages */
+    HEAD = 64,              /* bytes ahead of a block: how much was mapped */
+    HUGE_MIN = 4 << 20,     /* bytes: fewer are not worth large pages */
     COPY_AT_ONCE = 2 << 20, /* bytes that may be there twice */
 };
 

@@ -200,6 +200,20 @@ static void tell_again(const struct pyn_link *link)
     struct epoll_event event = {.events = events_of(link) | EPOLLET, .data.u64 = token_of(link)};
 
     (void)epoll_ctl(link->server->epoll, EPOLL_CTL_MOD, link->in, &event);
+    if (link->in != link->out) {
+        event.events = EPOLLOUT | EPOLLET;
+        (void)epoll_ctl(link->server->epoll, EPOLL_CTL_MOD, link->out, &event);
+    }
+}
+
+/* Whoever reads it says so when it has done: else another thread would come for nothing. */
+void pyn_server_writes_on(struct pyn_link *link)
+{
+    if (link->is_reading) {
+        link->writes_on = true;
+    } else {
+        tell_again(link);
+    }
 }
 
 struct pyn_link *pyn_server_find(struct pyn_server *server, uint64_t token)
@@ -376,9 +390,10 @@ static bool serve_link(struct pyn_link *link, bool is_hung_up)
         }
     } while (!is_more && link->read_again && link->over == PYN_OK && !link->is_paused);
     link->is_reading = false;
-    if (is_more && link->over == PYN_OK) {
+    if ((is_more || link->writes_on) && link->over == PYN_OK) {
         tell_again(link); /* others first */
     }
+    link->writes_on = false;
     if (link->is_dropped) {
         pyn_link_close(link);
     }

@@ -121,6 +121,8 @@ void pyn_server_tick(struct pyn_server *server);
 /* Runs what is ready as long as the turn is free, for a moment: then the network is to be looked at again. */
 void pyn_server_take_turns(struct pyn_server *server);
 void pyn_server_take_all_turns(struct pyn_server *server);
+/* More is to be written than was, when others have had their turn: as if the network told of it then. The link's lock is held. */
+void pyn_server_writes_on(struct pyn_link *link);
 void pyn_server_unpause(struct pyn_link *link);
 void pyn_server_drop(struct pyn_server *server, struct pyn_link *link);
 void pyn_server_close_all(struct pyn_server *server);

@@ -6,8 +6,8 @@ struct block {
     struct pyn_answer answer; /* first: the host's pointer is a pointer to the block */
     bool is_small;
     struct pyn_owned message; /* owned: in which the value stands; none: it stands in bytes */
-    struct pyn_items *items; /* that came ahead of it */
-    struct pyn_holds holds;  /* what the value names of ours */
+    struct pyn_items *items;  /* that came ahead of it */
+    struct pyn_holds holds;   /* what the value names of ours */
     uint8_t bytes[];
 };
 
@@ -207,7 +207,7 @@ static struct pyn_answer *new_return(struct pyn_session *session, pyn_status fit
     block->answer = (struct pyn_answer){.status = fit,
                                         .value = message.data != NULL ? value : copy(&at, value),
                                         .is_paged = pyn_owned_is_paged(session, &message),
-                                        .is_narrow = session->scan.is_narrow};
+                                        .is_narrow = session->scan->is_narrow};
     if (fit == PYN_OK && session->seen.count > 0) {
         pyn_holds_take(&session->seen, &block->holds);
     }

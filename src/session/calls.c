@@ -321,7 +321,7 @@ static pyn_status arrive(struct pyn_session *session, const struct pyn_arrival *
         return PYN_ENOMEM;
     }
     turn->call.ends_at = arrival->ends_at;
-    turn->call.is_narrow = session->scan.is_narrow;
+    turn->call.is_narrow = session->scan->is_narrow;
     turn->batch = pyn_batch_ref(arrival->batch);
     turn->step = arrival->index;
     return PYN_OK;

@@ -59,8 +59,8 @@ static void settle(struct pyn_session *session, size_t held)
     size_t at = 0;
 
     if (large == NULL || session->in.mem == large->mem || held < LARGE || session->missing < LARGE ||
-        session->missing < large->min - held ||
-        !pyn_scan_awaits(&session->scan, pyn_buf_view(&session->in), &is_text, &at)) {
+        session->missing < large->min - held || session->scan == NULL ||
+        !pyn_scan_awaits(session->scan, pyn_buf_view(&session->in), &is_text, &at)) {
         return;
     }
     (void)pyn_buf_settle(&session->in, large->mem, at, is_text ? large->text_at : large->bin_at, large->page);

@@ -46,7 +46,7 @@ struct pyn_large {
     const struct pyn_mem *mem; /* its blocks keep their place within a page when they grow */
     size_t page;               /* bytes */
     size_t min;                /* bytes of a message that is large */
-    size_t bin_at;             /* where in a page the bytes of a bin are to stand, and those of a text: where an object has them that is made of it */
+    size_t bin_at; /* where in a page the bytes of a bin are to stand, and those of a text: where an object has them that is made of it */
     size_t text_at;
 };
 
@@ -112,10 +112,10 @@ struct pyn_call {
     void *object; /* the host's; held until the call is freed, even if the peer frees the reference meanwhile */
     struct pyn_verdict verdict;
     struct pyn_view body; /* args and kwargs, a copy */
-    bool is_paged;        /* body stands in a block of the session's large->mem, which is this call's own: pages may be moved out of it */
-    bool is_narrow;       /* every text in it is ASCII */
-    uint64_t ends_at;     /* the instant until which its answer is wanted; 0: no matter when */
-    bool is_oneway;       /* it is to be answered by a return of nil, of which nothing is sent */
+    bool is_paged; /* body stands in a block of the session's large->mem, which is this call's own: pages may be moved out of it */
+    bool is_narrow;   /* every text in it is ASCII */
+    uint64_t ends_at; /* the instant until which its answer is wanted; 0: no matter when */
+    bool is_oneway;   /* it is to be answered by a return of nil, of which nothing is sent */
     uint32_t ahead; /* not 0: it is a step of an iterator, to be run at most so often; pyn_session_send_items() takes the results */
     bool is_cancelled;  /* the host's, for a call that it has not begun */
     uint64_t queued_at; /* the host's: when it was admitted */
@@ -130,7 +130,7 @@ struct pyn_answer {
     struct pyn_view value; /* return: the value, a copy */
     bool is_paged;         /* as of a call: of value */
     bool is_narrow;
-    struct pyn_view type;  /* error */
+    struct pyn_view type; /* error */
     struct pyn_view text;
     struct pyn_view traceback;
     struct pyn_view incident;

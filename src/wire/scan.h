@@ -51,7 +51,7 @@ struct pyn_scan {
     const struct pyn_limits *limits;
     pyn_status end; /* PYN_OK, or the status that closed it */
     bool is_whole;  /* the object is whole and accepted, its newline is awaited */
-    bool is_narrow;   /* every text is ASCII in the message that was accepted last */
+    bool is_narrow; /* every text is ASCII in the message that was accepted last */
     bool has_promise; /* a PYN_EXT_PROMISE stands in the message that was accepted last: whoever takes it has to ask whether it may */
     struct pyn_scan_place place;
     struct pyn_scan_open open[1 + PYN_DEPTH_CAP]; /* at the bottom the stream, as if it were an array of the one message */

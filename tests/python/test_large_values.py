@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import subprocess
 import sys
@@ -13,8 +14,9 @@ from typing import Any
 import cargo
 import pynto
 import pytest
-from tests.conftest import environment
 from rawpeer import HELLO, RawPeer, pack
+
+from tests.conftest import environment
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -105,9 +107,10 @@ def test_several_large_values_in_one_message_are_each_what_was_sent(wide_root: A
 
 def test_each_end_holds_one_copy(file: Path) -> None:
     length = 96 * MIB
+    address = f"unix://{file.parent}/one.sock"
+    command = [sys.executable, "-m", "pynto", "serve", "cargo:Hold", "--policy", str(file)]
     server = subprocess.Popen(
-        [sys.executable, "-m", "pynto", "serve", "cargo:Hold", "--policy", str(file)]
-        + ["--listen", f"unix://{file.parent}/one.sock", "--quota", f"message={length + 1024}"],
+        [*command, "--listen", address, "--quota", f"message={length + 1024}"],
         env=environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -116,7 +119,7 @@ def test_each_end_holds_one_copy(file: Path) -> None:
     try:
         assert server.stdout is not None
         assert "serving" in server.stdout.readline()
-        script = f"import cargo; cargo.measure('unix://{file.parent}/one.sock', {length})"
+        script = f"import cargo; cargo.measure({address!r}, {length})"
         done = subprocess.run(
             [sys.executable, "-c", script], env=environment(), capture_output=True, text=True, timeout=100
         )
@@ -130,6 +133,45 @@ def test_each_end_holds_one_copy(file: Path) -> None:
         sent, received = (here, there) if name.startswith("length") else (there, here)
         assert received < 1.1, most
         assert sent < (0.1 if name.startswith("length") else 1.1), most  # the caller had it already
+
+
+# ---- the largest ----
+
+GIB = 1024 * MIB
+LONGEST = 4 * GIB - 1  # of what msgpack can tell the length
+
+
+@pytest.fixture
+def endless_root(serve: Callable[..., Any], file: Path) -> Any:
+    quotas = {"message": 4 * GIB + MIB}
+    site = serve(
+        cargo.Hold(), policy=pynto.Policy.load(file), quotas={**quotas, "call_seconds": 600, "cpu_seconds": 600}
+    )
+    return site.connect(quotas=quotas).root
+
+
+def test_what_is_longer_than_four_gibibytes_but_one_is_not_sent(endless_root: Any) -> None:
+    data = bytes(LONGEST + 1)  # pages that were never written cost nothing
+    for send in (
+        lambda: endless_root.length(data),
+        lambda: endless_root.back(memoryview(data)),
+        lambda: pynto.oneway(endless_root.length)(data),
+    ):
+        with pytest.raises(pynto.QuotaExceeded, match="4294967295 bytes of bytes or text, this has 4294967296"):
+            send()
+    assert endless_root.length(b"abc") == 3
+    with pytest.raises(pynto.QuotaExceeded):
+        endless_root.zeros(LONGEST + 1)
+    assert endless_root.length(b"abc") == 3
+
+
+@pytest.mark.parametrize("length", [2 * GIB - 1, 2 * GIB + 1, LONGEST])
+def test_values_up_to_four_gibibytes_but_one_arrive(endless_root: Any, length: int) -> None:
+    if "PYNTO_TEST_HUGE" not in os.environ:
+        pytest.skip("it takes up to 8 GiB of memory: PYNTO_TEST_HUGE is not set")
+    assert endless_root.length(bytes(length)) == length
+    assert len(endless_root.zeros(length)) == length
+    assert endless_root.length_of_text(bytes(length).decode("ascii")) == length
 
 
 # ---- what was lent ----

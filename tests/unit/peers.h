@@ -39,6 +39,7 @@ enum { PEERS_OBJECTS = 64 };
 struct peers {
     const struct pyn_mem *mem;
     struct pyn_quotas quotas;
+    const struct pyn_large *large;
     struct pyn_policy *policy;
     const struct pyn_iface *root;
     const struct pyn_iface *child;
@@ -76,7 +77,8 @@ static inline void peers_init(struct peers *p, const struct pyn_mem *mem)
 
 static inline pyn_status peers_new_server(struct peers *p)
 {
-    struct pyn_session_config config = {.mem = p->mem, .role = PYN_ROLE_SERVER, .quotas = &p->quotas, .now = p->now};
+    struct pyn_session_config config = {
+        .mem = p->mem, .role = PYN_ROLE_SERVER, .quotas = &p->quotas, .large = p->large, .now = p->now};
 
     return pyn_session_new(&config, &p->server);
 }

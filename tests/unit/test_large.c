@@ -5,13 +5,14 @@
 
 #include "../../src/wire/pack.h"
 
-enum { LARGE = 64 * 1024, TURN_MAX = 1024 };
+enum { LARGE = 64 * 1024, TURN_MAX = 1024, PAGE = 4096 };
 
 /* The C library's allocator, which remembers the largest block that was asked for. */
 struct gauge {
     struct pyn_mem mem;
     size_t largest;
     size_t live;
+    size_t held; /* bytes of the one block, of pages */
 };
 
 static void *resize(void *ctx, void *block, size_t size)
@@ -36,6 +37,31 @@ static void *resize(void *ctx, void *block, size_t size)
 static void gauge_init(struct gauge *gauge)
 {
     *gauge = (struct gauge){.mem = {resize, gauge}};
+}
+
+/* The same, of one block at most, which is as large as its pages: it keeps its place in them wherever it goes. */
+static void *resize_paged(void *ctx, void *block, size_t size)
+{
+    struct gauge *gauge = ctx;
+    void *resized = NULL;
+
+    if (size > 0) {
+        resized = aligned_alloc(PAGE, (size + PAGE - 1) / PAGE * PAGE);
+        assert_non_null(resized);
+        if (block != NULL) {
+            memcpy(resized, block, size < gauge->held ? size : gauge->held);
+        }
+    }
+    free(block);
+    gauge->largest = size > gauge->largest ? size : gauge->largest;
+    gauge->held = size;
+    gauge->live = size > 0 ? 1 : 0;
+    return resized;
+}
+
+static void gauge_init_paged(struct gauge *gauge)
+{
+    *gauge = (struct gauge){.mem = {resize_paged, gauge}};
 }
 
 /* [0, "blob", [size bytes], {}], a newline behind it, whose bytes are 0, 1, 2 ... */
@@ -215,6 +241,122 @@ static void room_grows_with_what_has_come_and_ends_where_the_message_does(void *
     peers_fini(&p);
 }
 
+enum { BIN_AT = 48, TEXT_AT = 56, PAGED_MIN = 3 * LARGE };
+
+/* A call in pieces, each looked at as it comes, and its last byte by itself. */
+static void put_in_pieces(struct peers *p, const struct pyn_buf *call)
+{
+    struct pyn_view bytes = pyn_buf_view(call);
+
+    for (size_t put = 0; put < bytes.len - 1;) {
+        struct pyn_view part = {bytes.data + put, bytes.len - 1 - put < 1000 ? bytes.len - 1 - put : 1000};
+        assert_int_equal(peers_put(p, p->server, part), PYN_OK);
+        peers_expect_none(p, p->server);
+        put += part.len;
+    }
+    assert_int_equal(peers_put(p, p->server, (struct pyn_view){bytes.data + bytes.len - 1, 1}), PYN_OK);
+}
+
+static void the_bytes_of_a_large_message_stand_where_an_object_has_them(void **state)
+{
+    for (size_t size = PAGED_MIN - 2 * LARGE; size <= PAGED_MIN + LARGE; size += LARGE) {
+        struct peers p;
+        struct gauge ordinary;
+        struct gauge paged;
+        struct pyn_buf call;
+        struct pyn_call *event = NULL;
+        gauge_init(&ordinary);
+        gauge_init_paged(&paged);
+        const struct pyn_large place = {&paged.mem, PAGE, PAGED_MIN, BIN_AT, TEXT_AT};
+        make_call(&call, size);
+        peers_init(&p, &ordinary.mem);
+        p.large = &place;
+        peers_meet_raw(&p);
+        put_in_pieces(&p, &call);
+        event = peers_expect_call(&p, p.server);
+        assert_int_equal(event->is_paged, size >= PAGED_MIN);
+        assert_true(event->is_narrow);
+        if (event->is_paged) {
+            assert_int_equal((uintptr_t)(event->body.data + BODY_HEAD) % PAGE, BIN_AT);
+        }
+        assert_int_equal(paged.live, event->is_paged);
+        expect_bytes(event->body, BODY_HEAD, size);
+        /* What follows has a place like anything else, even while the large one is held. */
+        assert_int_equal(peers_put(&p, p.server, support_bytes("92 fc 02 0a 94 00 a3 61 64 64 92 01 02 80 0a")), PYN_OK);
+        struct pyn_call *small = peers_expect_call(&p, p.server);
+        assert_false(small->is_paged);
+        assert_int_equal(paged.live, event->is_paged);
+        pyn_session_call_free(p.server, event);
+        assert_int_equal(paged.live, 0);
+        pyn_session_call_free(p.server, small);
+        pyn_buf_fini(&call);
+        peers_fini(&p);
+        assert_int_equal(ordinary.live, 0);
+    }
+}
+
+static void a_large_message_with_another_behind_it_is_copied_and_leaves_no_pages(void **state)
+{
+    struct peers p;
+    struct gauge paged;
+    struct pyn_buf call;
+
+    gauge_init_paged(&paged);
+    const struct pyn_large place = {&paged.mem, PAGE, PAGED_MIN, BIN_AT, TEXT_AT};
+    make_call(&call, PAGED_MIN);
+    peers_init(&p, pyn_mem_default());
+    p.large = &place;
+    peers_meet_raw(&p);
+    const struct pyn_view bytes = pyn_buf_view(&call);
+    assert_int_equal(peers_put(&p, p.server, (struct pyn_view){bytes.data, 2 * LARGE}), PYN_OK);
+    peers_expect_none(&p, p.server);
+    assert_int_equal(peers_put(&p, p.server, (struct pyn_view){bytes.data + 2 * LARGE, bytes.len - 2 * LARGE}), PYN_OK);
+    assert_int_equal(paged.live, 1);
+    assert_int_equal(peers_put(&p, p.server, support_bytes("92 f7 01 0a")), PYN_OK);
+    struct pyn_call *event = peers_expect_call(&p, p.server);
+    assert_false(event->is_paged);
+    expect_bytes(event->body, BODY_HEAD, PAGED_MIN);
+    peers_expect_none(&p, p.server);
+    assert_int_equal(paged.live, 0);
+    pyn_session_call_free(p.server, event);
+    pyn_buf_fini(&call);
+    peers_fini(&p);
+}
+
+/* 4 GiB - 1 are announced, and let in: what is taken follows what comes. */
+static void an_announcement_takes_nothing(void **state)
+{
+    enum { COME = 8 * LARGE };
+    static const uint8_t head[] = {0x94, 0x00, 0xa4, 'b', 'l', 'o', 'b', 0x91, 0xc6, 0xff, 0xff, 0xff, 0xff};
+    struct peers p;
+    struct gauge ordinary;
+    struct gauge paged;
+    uint8_t *bytes = calloc(1, COME);
+
+    assert_non_null(bytes);
+    gauge_init(&ordinary);
+    gauge_init_paged(&paged);
+    const struct pyn_large place = {&paged.mem, PAGE, PAGED_MIN, BIN_AT, TEXT_AT};
+    peers_init(&p, &ordinary.mem);
+    p.quotas.limits.message_max = (size_t)UINT32_MAX + 1000;
+    p.large = &place;
+    peers_meet_raw(&p);
+    ordinary.largest = 0;
+    assert_int_equal(peers_put(&p, p.server, (struct pyn_view){head, sizeof head}), PYN_OK);
+    peers_expect_none(&p, p.server);
+    assert_true(ordinary.largest <= 16 * 1024 && paged.largest == 0);
+    for (size_t put = 0; put < COME; put += LARGE) {
+        assert_int_equal(peers_put(&p, p.server, (struct pyn_view){bytes + put, LARGE}), PYN_OK);
+        peers_expect_none(&p, p.server);
+        assert_true(ordinary.largest <= 3 * (put + LARGE) && paged.largest <= 3 * (put + LARGE));
+    }
+    assert_true(paged.largest > 0);
+    peers_fini(&p);
+    assert_int_equal(paged.live, 0);
+    assert_int_equal(ordinary.live, 0);
+    free(bytes);
+}
+
 static void each_allocation_may_fail(void **state)
 {
     struct pyn_buf call;
@@ -251,6 +393,9 @@ int main(void)
         cmocka_unit_test(a_call_with_another_behind_it_is_copied),
         cmocka_unit_test(a_large_answer_stays_where_it_has_come),
         cmocka_unit_test(room_grows_with_what_has_come_and_ends_where_the_message_does),
+        cmocka_unit_test(the_bytes_of_a_large_message_stand_where_an_object_has_them),
+        cmocka_unit_test(a_large_message_with_another_behind_it_is_copied_and_leaves_no_pages),
+        cmocka_unit_test(an_announcement_takes_nothing),
         cmocka_unit_test(each_allocation_may_fail),
     };
 

@@ -80,7 +80,7 @@ static void what_is_out_of_range_is_refused_and_changes_nothing(void **state)
         const char *why;
     } bad[] = {
         {"message", 1023, "below the least"},
-        {"message", 1024.0 * 1024 * 1024 + 1, "above the most"},
+        {"message", 4097.0 * 1024 * 1024 + 1, "above the most"},
         {"depth", 65, "higher than the scanner's stack"},
         {"depth", 8.5, "not whole"},
         {"keys", 4097, "above the cap"},

@@ -313,6 +313,35 @@ static void no_limits_at_all_are_safe(void **state)
     splits_check(pyn_buf_view(&buf), &limits, PYN_EWAIT, "64 arrays of 2**32 - 1");
 }
 
+/* The largest that msgpack has: what is announced is known to the byte, and nothing of it has to come for that. */
+static void four_gibibytes_but_one_are_awaited_when_the_limit_lets_them(void **state)
+{
+    enum { AROUND = 1 + 5 }; /* an array of one, the head of the bin */
+    static const struct {
+        uint8_t head[6];
+        uint32_t len;
+    } kinds[] = {
+        {{0x91, 0xc6, 0xff, 0xff, 0xff, 0xff}, UINT32_MAX},
+        {{0x91, 0xdb, 0xff, 0xff, 0xff, 0xff}, UINT32_MAX},
+        {{0x91, 0xc6, 0x80, 0x00, 0x00, 0x00}, UINT32_C(1) << 31},
+        {{0x91, 0xc6, 0x7f, 0xff, 0xff, 0xff}, INT32_MAX},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        for (int over = -1; over <= 1; over++) {
+            struct pyn_scan scan;
+            size_t len = 0;
+            size_t need = 0;
+            limits.message_max = (size_t)((int64_t)kinds[i].len + AROUND - over);
+            pyn_scan_init(&scan, &limits);
+            assert_int_equal(pyn_scan_feed(&scan, (struct pyn_view){kinds[i].head, AROUND}, &len, &need),
+                             over > 0 ? PYN_ESIZE : PYN_EWAIT);
+            assert_int_equal(need, over > 0 ? 0 : kinds[i].len);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -331,6 +360,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(key_max_is_never_more_than_the_cap, start, finish),
         cmocka_unit_test_setup_teardown(an_integer_has_int_max_bytes, start, finish),
         cmocka_unit_test_setup_teardown(no_limits_at_all_are_safe, start, finish),
+        cmocka_unit_test_setup_teardown(four_gibibytes_but_one_are_awaited_when_the_limit_lets_them, start, finish),
     };
     return cmocka_run_group_tests_name("scan_limits", tests, NULL, NULL);
 }

@@ -133,7 +133,9 @@ static void a_text_that_comes_bit_by_bit_has_the_same_verdict(void **state)
         {"", 0, true},
         {"caf\xc3\xa9", 5, false},
         {"\xf0\x9f\x98\x80 and \xe4\xb8\xad", 12, false},
-        {"ab\xff" "cd", 2, false},
+        {"ab\xff"
+         "cd",
+         2, false},
         {"ab\xed\xa0\x80", 2, false},
         {"ab\xe4\xb8", 2, false},
     };
