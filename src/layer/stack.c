@@ -170,6 +170,12 @@ void pyn_stack_used(struct pyn_stack *stack)
     pyn_buf_fini(&stack->up[1]);
 }
 
+void pyn_stack_used_some(struct pyn_stack *stack)
+{
+    pyn_buf_clear(&stack->up[0]);
+    pyn_buf_clear(&stack->up[1]);
+}
+
 /* Layer at reads what came to it; what it wants to say goes down at once, ahead of anything that is sent later. */
 static pyn_status receive_at(struct pyn_stack *stack, uint32_t at, struct pyn_view bytes)
 {
@@ -209,14 +215,14 @@ static pyn_status go_up(struct pyn_stack *stack, struct pyn_view bytes, struct p
     uint32_t ended = stack->count; /* the highest that has */
 
     *plain = (struct pyn_view){NULL, 0};
-    pyn_stack_used(stack);
+    pyn_stack_used_some(stack);
     if (st != PYN_OK || stack->is_finished) {
         return st;
     }
     /* A layer that fails has still passed up what came before: the layers above read that, and no more. */
     for (uint32_t at = 0; at < stack->begun && (is_resumed || bytes.len > 0); at++) {
         pyn_status failed = receive_at(stack, at, bytes);
-        pyn_buf_fini(&stack->up[(at + 1) % 2]);
+        pyn_buf_clear(&stack->up[(at + 1) % 2]);
         if (failed != PYN_OK) {
             st = failed;
             ended = at;
@@ -260,7 +266,8 @@ pyn_status pyn_stack_send(struct pyn_stack *stack, struct pyn_view plain, size_t
     if (st != PYN_OK || stack->is_finished || !pyn_stack_is_open(stack) || pyn_buf_len(&stack->out) > 0) {
         return st;
     }
-    if (plain.len > PYN_LAYER_CHUNK) {
+    stack->is_amid = plain.len > PYN_LAYER_CHUNK;
+    if (stack->is_amid) {
         plain.len = PYN_LAYER_CHUNK;
     }
     st = layer->ops->send(layer, plain, below(stack, top));
@@ -273,8 +280,11 @@ pyn_status pyn_stack_send(struct pyn_stack *stack, struct pyn_view plain, size_t
 
 void pyn_stack_written(struct pyn_stack *stack, size_t len)
 {
-    pyn_buf_consume(&stack->out, len);
-    if (pyn_buf_len(&stack->out) == 0) {
+    if (len < pyn_buf_len(&stack->out)) {
+        pyn_buf_consume(&stack->out, len);
+    } else if (stack->is_amid) {
+        pyn_buf_clear(&stack->out);
+    } else {
         pyn_buf_fini(&stack->out);
     }
 }

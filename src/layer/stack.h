@@ -3,7 +3,7 @@
  *
  * Each layer begins when the one below it is open. The stack is open when all are: until then nothing of the session's is taken.
  *
- * Owns:     its layers and buffers. An idle stack holds no buffer, and a busy one never more than PYN_STACK_UP_MAX and PYN_STACK_OUT_MAX bytes
+ * Owns:     its layers and buffers. An idle stack holds no buffer, one in the middle of much keeps those that it has, and a busy one never more than PYN_STACK_UP_MAX and PYN_STACK_OUT_MAX bytes
  *           for each layer, whatever the peer does; a peer that makes us answer more than that without reading it is a flood.
  * Borrows:  mem, for its life. Views that it hands out are good until the next call that is not const.
  * Errors:   as of layer.h, final; pyn_stack_reason() says why. PYN_EFLOOD: the answers do not fit.
@@ -66,8 +66,9 @@ const char *pyn_stack_reason(const struct pyn_stack *stack);
 pyn_status pyn_stack_receive(struct pyn_stack *stack, struct pyn_view bytes, struct pyn_view *plain);
 /* The same after a layer has been told what it waited for: what it kept goes up. */
 pyn_status pyn_stack_resume(struct pyn_stack *stack, struct pyn_view *plain);
-/* *plain was used: its buffer goes. */
+/* *plain was used: its buffer goes; or it stays, because much more of the same is coming. */
 void pyn_stack_used(struct pyn_stack *stack);
+void pyn_stack_used_some(struct pyn_stack *stack);
 
 /* Wraps the front of the session's bytes, *taken of them: 0 while it is not open, or while output waits. */
 pyn_status pyn_stack_send(struct pyn_stack *stack, struct pyn_view plain, size_t *taken);

@@ -17,6 +17,7 @@ struct pyn_stack {
     pyn_status over; /* PYN_OK as long as it lives */
     const char *reason;
     bool is_finished;
+    bool is_amid; /* what was wrapped last is the front of more */
 };
 
 /* One without layers; NULL: out of memory. */

@@ -35,13 +35,20 @@ void pyn_link_feed_plain(struct pyn_link *link, struct pyn_view plain)
 /* What has come out of the layers. */
 static void take_plain(struct pyn_link *link, struct pyn_view plain, pyn_status st)
 {
+    bool is_amid = false;
+
     if (st == PYN_OK) {
         pyn_shaking_look(link);
     }
     if (!pyn_parting_takes(link, plain)) {
         feed_session(link, plain);
+        is_amid = link->over == PYN_OK && pyn_session_is_large(link->session);
     }
-    pyn_stack_used(link->stack);
+    if (is_amid) {
+        pyn_stack_used_some(link->stack);
+    } else {
+        pyn_stack_used(link->stack);
+    }
     if (st != PYN_OK) {
         pyn_link_end(link, st, pyn_stack_reason(link->stack));
     }

@@ -68,6 +68,12 @@ static inline pyn_status pyn_buf_append(struct pyn_buf *buf, const void *data, s
  */
 pyn_status pyn_buf_settle(struct pyn_buf *buf, const struct pyn_mem *mem, size_t at, size_t offset, size_t page);
 
+/* Nothing is held, but the block is kept whatever its size: more is about to come. */
+static inline void pyn_buf_clear(struct pyn_buf *buf)
+{
+    buf->start = buf->end = buf->lead;
+}
+
 void pyn_buf_consume(struct pyn_buf *buf, size_t len);
 
 /* Puts another byte in the place of one that is held. */
