@@ -48,7 +48,8 @@ int pyn_large_fill(const struct pyn_decoder *decoder, void *to, struct pyn_view 
         return 0;
     }
     Py_BEGIN_ALLOW_THREADS
-    is_there = pyn_mapped_move(to, (uint8_t *)(uintptr_t)bytes.data, bytes.len); /* the call's own: nobody reads them again */
+    is_there = pyn_mapped_move(to, (uint8_t *)(uintptr_t)bytes.data,
+                               bytes.len); /* the call's own: nobody reads them again */
     Py_END_ALLOW_THREADS
     if (!is_there) {
         PyErr_NoMemory();

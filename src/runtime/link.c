@@ -19,7 +19,7 @@
 enum {
     TEXT_MAX = 159,            /* characters of a name or a reason */
     PIECES = 8,                /* that are written at once */
-    WRITTEN_AT_ONCE = 4 << 20, /* bytes: then others have their turn, whoever reads so fast */
+    WRITTEN_AT_ONCE = 1 << 20, /* bytes: then others have their turn, whoever reads so fast */
 };
 
 static char unix_peer[] = "unix"; /* there may be thousands of that name */

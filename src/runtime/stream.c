@@ -8,7 +8,7 @@
 #include "parting.h"
 #include "shaking.h"
 
-enum { LARGE_READ = 4 << 20 }; /* bytes that are read in a row while the lock is held */
+enum { LARGE_READ = 1 << 20 }; /* bytes that are read in a row while the lock is held */
 
 /* ---- in ---- */
 

@@ -58,8 +58,8 @@ static void settle(struct pyn_session *session, size_t held)
     bool is_text = false;
     size_t at = 0;
 
-    if (large == NULL || session->in.mem == large->mem || held < LARGE || session->missing < LARGE ||
-        session->missing < large->min - held || session->scan == NULL ||
+    if (large == NULL || session->in.mem == large->mem || session->scan == NULL || held < LARGE ||
+        session->missing < held || held + session->missing < large->min ||
         !pyn_scan_awaits(session->scan, pyn_buf_view(&session->in), &is_text, &at)) {
         return;
     }

@@ -308,9 +308,10 @@ static void a_large_message_with_another_behind_it_is_copied_and_leaves_no_pages
     p.large = &place;
     peers_meet_raw(&p);
     const struct pyn_view bytes = pyn_buf_view(&call);
-    assert_int_equal(peers_put(&p, p.server, (struct pyn_view){bytes.data, 2 * LARGE}), PYN_OK);
+    assert_int_equal(peers_put(&p, p.server, (struct pyn_view){bytes.data, LARGE + 1000}), PYN_OK);
     peers_expect_none(&p, p.server);
-    assert_int_equal(peers_put(&p, p.server, (struct pyn_view){bytes.data + 2 * LARGE, bytes.len - 2 * LARGE}), PYN_OK);
+    assert_int_equal(peers_put(&p, p.server, (struct pyn_view){bytes.data + LARGE + 1000, bytes.len - LARGE - 1000}),
+                     PYN_OK);
     assert_int_equal(paged.live, 1);
     assert_int_equal(peers_put(&p, p.server, support_bytes("92 f7 01 0a")), PYN_OK);
     struct pyn_call *event = peers_expect_call(&p, p.server);
