@@ -322,7 +322,7 @@ static int open_link(struct connection *connection, const struct opening *openin
         PyErr_SetFromErrno(PyExc_OSError);
         return -1;
     }
-    connection->link = pyn_link_client(&limits, pyn_large_place(), opening->root_name, opening->in, opening->out,
+    connection->link = pyn_link_client(&limits, pyn_large_place(false), opening->root_name, opening->in, opening->out,
                                        opening->peer);
     if (connection->link == NULL) {
         PyErr_NoMemory();

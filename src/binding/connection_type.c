@@ -140,7 +140,7 @@ static int open_link(struct connection *connection, const struct opening *openin
     if (pyn_quotas_from(quotas, PYN_ROLE_CLIENT, &limits) != 0) {
         return -1;
     }
-    connection->link = pyn_link_client(&limits, pyn_large_place(), opening->root_name, opening->in, opening->out,
+    connection->link = pyn_link_client(&limits, pyn_large_place(false), opening->root_name, opening->in, opening->out,
                                        opening->peer);
     if (connection->link == NULL) {
         PyErr_NoMemory();

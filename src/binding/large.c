@@ -1,6 +1,8 @@
 /* large.c - values of many megabytes: received where their object will be, or moved there without a copy. */
 #include "large.h"
 
+#include <stdatomic.h>
+
 #include "../runtime/mapped.h"
 
 enum {
@@ -8,34 +10,47 @@ enum {
     MOVE_MIN = 1 << 20,   /* bytes of a value that are not just copied */
 };
 
-static struct pyn_large large;
+/* Where the bytes of large objects stand in their page. It is so for all that one allocator makes, and was seen at the last of them. */
+struct places {
+    atomic_size_t of_bin;
+    atomic_size_t of_text;
+};
 
-static size_t place_of(const void *data)
+static struct places places[2]; /* in calls of a server's, what is allocated is counted, and stands elsewhere */
+static struct pyn_large larges[2];
+
+static size_t place(void *ctx, bool is_text)
 {
-    return (size_t)((uintptr_t)data % pyn_page_size());
+    struct places *seen = ctx;
+
+    return atomic_load_explicit(is_text ? &seen->of_text : &seen->of_bin, memory_order_relaxed);
 }
 
-/* Where the bytes of large objects stand in their page: it is so for all of them, and where it is not, they are copied. */
+static void see(struct places *seen, const void *data, bool is_text)
+{
+    atomic_store_explicit(is_text ? &seen->of_text : &seen->of_bin, (uintptr_t)data % pyn_page_size(),
+                          memory_order_relaxed);
+}
+
 int pyn_large_init(void)
 {
     PyObject *bytes = PyBytes_FromStringAndSize(NULL, 2 * PAGED_MIN);
     PyObject *text = bytes != NULL ? PyUnicode_New(2 * PAGED_MIN, 127) : NULL;
 
-    if (text != NULL) {
-        large = (struct pyn_large){.mem = pyn_mapped_mem(),
-                                   .page = pyn_page_size(),
-                                   .min = PAGED_MIN,
-                                   .bin_at = place_of(PyBytes_AS_STRING(bytes)),
-                                   .text_at = place_of(PyUnicode_1BYTE_DATA(text))};
+    for (int i = 0; text != NULL && i < 2; i++) {
+        see(&places[i], PyBytes_AS_STRING(bytes), false);
+        see(&places[i], PyUnicode_1BYTE_DATA(text), true);
+        larges[i] = (struct pyn_large){
+            .mem = pyn_mapped_mem(), .page = pyn_page_size(), .min = PAGED_MIN, .place = place, .ctx = &places[i]};
     }
     Py_XDECREF(bytes);
     Py_XDECREF(text);
     return text != NULL ? 0 : -1;
 }
 
-const struct pyn_large *pyn_large_place(void)
+const struct pyn_large *pyn_large_place(bool is_server)
 {
-    return &large;
+    return &larges[is_server];
 }
 
 /* 0 or -1. The object is nobody else's yet. */
@@ -57,11 +72,20 @@ int pyn_large_fill(const struct pyn_decoder *decoder, void *to, struct pyn_view 
     return is_there ? 0 : -1;
 }
 
+/* The same, of an object whose like the next large message may bring. */
+static int fill(const struct pyn_decoder *decoder, void *to, struct pyn_view bytes, bool is_text)
+{
+    if (bytes.len >= PAGED_MIN && decoder->is_paged) {
+        see(&places[decoder->link->server != NULL], to, is_text);
+    }
+    return pyn_large_fill(decoder, to, bytes);
+}
+
 PyObject *pyn_large_bytes(const struct pyn_decoder *decoder, struct pyn_view bytes)
 {
     PyObject *value = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)bytes.len);
 
-    if (value != NULL && bytes.len > 0 && pyn_large_fill(decoder, PyBytes_AS_STRING(value), bytes) != 0) {
+    if (value != NULL && bytes.len > 0 && fill(decoder, PyBytes_AS_STRING(value), bytes, false) != 0) {
         Py_CLEAR(value);
     }
     return value;
@@ -85,7 +109,7 @@ PyObject *pyn_large_str(const struct pyn_decoder *decoder, struct pyn_view text)
         return pyn_str(text);
     }
     value = PyUnicode_New((Py_ssize_t)text.len, 127);
-    if (value != NULL && pyn_large_fill(decoder, PyUnicode_1BYTE_DATA(value), text) != 0) {
+    if (value != NULL && fill(decoder, PyUnicode_1BYTE_DATA(value), text, true) != 0) {
         Py_CLEAR(value);
     }
     return value;

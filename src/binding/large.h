@@ -17,7 +17,7 @@
 int pyn_large_init(void);
 
 /* For the sessions. */
-const struct pyn_large *pyn_large_place(void);
+const struct pyn_large *pyn_large_place(bool is_server);
 
 /* The memory of an object that nobody else has yet. 0, or -1 with an exception: then it is not to be touched, but for giving it back. */
 int pyn_large_fill(const struct pyn_decoder *decoder, void *to, struct pyn_view bytes);

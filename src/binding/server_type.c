@@ -251,7 +251,7 @@ static int start(struct server_object *self, PyObject *quotas, unsigned connecti
                  unsigned threads, bool ends_deserted, bool exits_stuck, double stuck_seconds)
 {
     struct pyn_server_config config = {
-        .large = pyn_large_place(),
+        .large = pyn_large_place(true),
         .host = {.ctx = self, .run = host_run, .sweep = host_sweep, .spawn = host_spawn},
         .classes = self->classes,
         .roots = self->roots,

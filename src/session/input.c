@@ -63,7 +63,7 @@ static void settle(struct pyn_session *session, size_t held)
         !pyn_scan_awaits(session->scan, pyn_buf_view(&session->in), &is_text, &at)) {
         return;
     }
-    (void)pyn_buf_settle(&session->in, large->mem, at, is_text ? large->text_at : large->bin_at, large->page);
+    (void)pyn_buf_settle(&session->in, large->mem, at, large->place(large->ctx, is_text), large->page);
 }
 
 pyn_status pyn_session_space(struct pyn_session *session, uint8_t **out, size_t *room)

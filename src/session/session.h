@@ -46,8 +46,9 @@ struct pyn_large {
     const struct pyn_mem *mem; /* its blocks keep their place within a page when they grow */
     size_t page;               /* bytes */
     size_t min;                /* bytes of a message that is large */
-    size_t bin_at; /* where in a page the bytes of a bin are to stand, and those of a text: where an object has them that is made of it */
-    size_t text_at;
+    /* Where in a page the bytes of a text or a bin are to stand: where an object has them that is made of it. Called in any thread. */
+    size_t (*place)(void *ctx, bool is_text);
+    void *ctx;
 };
 
 struct pyn_session_config {

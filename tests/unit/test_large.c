@@ -243,6 +243,11 @@ static void room_grows_with_what_has_come_and_ends_where_the_message_does(void *
 
 enum { BIN_AT = 48, TEXT_AT = 56, PAGED_MIN = 3 * LARGE };
 
+static size_t place_of(void *ctx, bool is_text)
+{
+    return is_text ? TEXT_AT : BIN_AT;
+}
+
 /* A call in pieces, each looked at as it comes, and its last byte by itself. */
 static void put_in_pieces(struct peers *p, const struct pyn_buf *call)
 {
@@ -267,7 +272,7 @@ static void the_bytes_of_a_large_message_stand_where_an_object_has_them(void **s
         struct pyn_call *event = NULL;
         gauge_init(&ordinary);
         gauge_init_paged(&paged);
-        const struct pyn_large place = {&paged.mem, PAGE, PAGED_MIN, BIN_AT, TEXT_AT};
+        const struct pyn_large place = {&paged.mem, PAGE, PAGED_MIN, place_of, NULL};
         make_call(&call, size);
         peers_init(&p, &ordinary.mem);
         p.large = &place;
@@ -302,7 +307,7 @@ static void a_large_message_with_another_behind_it_is_copied_and_leaves_no_pages
     struct pyn_buf call;
 
     gauge_init_paged(&paged);
-    const struct pyn_large place = {&paged.mem, PAGE, PAGED_MIN, BIN_AT, TEXT_AT};
+    const struct pyn_large place = {&paged.mem, PAGE, PAGED_MIN, place_of, NULL};
     make_call(&call, PAGED_MIN);
     peers_init(&p, pyn_mem_default());
     p.large = &place;
@@ -337,7 +342,7 @@ static void an_announcement_takes_nothing(void **state)
     assert_non_null(bytes);
     gauge_init(&ordinary);
     gauge_init_paged(&paged);
-    const struct pyn_large place = {&paged.mem, PAGE, PAGED_MIN, BIN_AT, TEXT_AT};
+    const struct pyn_large place = {&paged.mem, PAGE, PAGED_MIN, place_of, NULL};
     peers_init(&p, &ordinary.mem);
     p.quotas.limits.message_max = (size_t)UINT32_MAX + 1000;
     p.large = &place;
