@@ -412,6 +412,44 @@ static void answers_that_nobody_reads_are_a_flood_at_the_limit(void **state)
     }
 }
 
+/* In the middle of much it makes no buffer twice; behind the last of it none is left. */
+static void a_stack_keeps_its_buffers_while_much_goes_through(void **state)
+{
+    enum { PIECES = 4, LEN = PIECES * PYN_LAYER_CHUNK };
+    static uint8_t large[LEN];
+    struct support_mem m;
+    struct pyn_stack *client = NULL;
+    struct pyn_stack *server = NULL;
+    size_t calls = 0;
+
+    (void)state;
+    support_mem_init(&m, 0);
+    client = stack_of(dials, 1, &m.mem);
+    server = stack_of(listens, 1, &m.mem);
+    shake_hands(client, server, 0);
+    const size_t live = m.live;
+    for (size_t done = 0; done < LEN;) {
+        struct pyn_view plain = {NULL, 0};
+        size_t taken = 0;
+        assert_int_equal(pyn_stack_send(client, (struct pyn_view){large + done, LEN - done}, &taken), PYN_OK);
+        done += taken;
+        assert_int_equal(pyn_stack_receive(server, pyn_stack_output(client), &plain), PYN_OK);
+        assert_true(plain.len > 0);
+        pyn_stack_written(client, pyn_stack_output(client).len);
+        if (done < LEN) {
+            pyn_stack_used_some(server);
+            assert_true(calls == 0 || m.calls == calls);
+            calls = m.calls;
+        } else {
+            pyn_stack_used(server);
+        }
+    }
+    assert_int_equal(m.live, live);
+    pyn_stack_free(client);
+    pyn_stack_free(server);
+    assert_int_equal(m.live, 0);
+}
+
 static void an_idle_stack_holds_no_buffer(void **state)
 {
     struct support_mem m;
@@ -490,6 +528,7 @@ int main(void)
         cmocka_unit_test(an_orderly_end_goes_through_all_layers_once),
         cmocka_unit_test(answers_that_nobody_reads_are_a_flood_at_the_limit),
         cmocka_unit_test(an_idle_stack_holds_no_buffer),
+        cmocka_unit_test(a_stack_keeps_its_buffers_while_much_goes_through),
         cmocka_unit_test(every_allocation_may_fail),
     };
 
