@@ -2,7 +2,10 @@
 #include "../wire/pack.h"
 #include "encode.h"
 
-enum { LEND_MIN = 64 * 1024 }; /* bytes: fewer are copied sooner than they are written by themselves */
+enum {
+    LEND_MIN = 64 * 1024, /* bytes: fewer are copied sooner than they are written by themselves */
+    RESULT_MIN = 4u << 20, /* of a server's: what is still lent when its next call begins would count as what that call found */
+};
 
 void pyn_encoder_drop_loans(struct pyn_encoder *encoder, uint32_t keep)
 {
@@ -64,7 +67,9 @@ static int lend(struct pyn_encoder *encoder, PyObject *owner, struct pyn_view by
 
 static bool is_lent(const struct pyn_encoder *encoder, PyObject *owner, size_t len)
 {
-    return encoder->may_lend && len >= LEND_MIN && (PyBytes_CheckExact(owner) || PyUnicode_CheckExact(owner));
+    const size_t least = encoder->party->is_server ? RESULT_MIN : LEND_MIN;
+
+    return encoder->may_lend && len >= least && (PyBytes_CheckExact(owner) || PyUnicode_CheckExact(owner));
 }
 
 int pyn_encode_kept_bin(struct pyn_encoder *encoder, PyObject *owner, const void *data, size_t len)
@@ -103,7 +108,7 @@ int pyn_encode_changing_bin(struct pyn_encoder *encoder, const void *data, size_
     if (check_length(encoder, len) != 0) {
         return -1;
     }
-    if (!encoder->may_lend || len < LEND_MIN || len > encoder->message_max) {
+    if (!encoder->may_lend || len < RESULT_MIN || len > encoder->message_max) {
         return pyn_packed(encoder, pyn_pack_bin(&encoder->buf, data, len));
     }
     copy = PyBytes_FromStringAndSize(data, (Py_ssize_t)len);

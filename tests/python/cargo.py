@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 class Hold:
     def __init__(self) -> None:
-        self._same = bytes(range(256)) * 1024
+        self._same = bytes(range(256)) * 20480
         self._changing = bytearray(self._same)
 
     def length(self, data: bytes) -> int:
