@@ -380,14 +380,12 @@ static void give_up_writing(struct pyn_link *link, int error)
     }
 }
 
-static size_t len_of(const struct pyn_view *pieces, size_t count)
+/* Nobody will read it. */
+static void drop(struct pyn_link *link, const struct pyn_view *pieces, size_t count)
 {
-    size_t len = 0;
-
     for (size_t i = 0; i < count; i++) {
-        len += pieces[i].len;
+        pyn_link_written(link, pieces[i].len);
     }
-    return len;
 }
 
 static void write_all(struct pyn_link *link)
@@ -397,19 +395,24 @@ static void write_all(struct pyn_link *link)
     size_t count = 0;
 
     while ((count = pyn_link_output(link, pieces, PIECES)) > 0) {
-        size_t whole = len_of(pieces, count);
-        ssize_t n = link->is_mute ? (ssize_t)whole : write_some(link, pieces, count); /* nobody will read it */
-        int error = errno;
+        ssize_t n = 0;
+        int error = 0;
+        if (link->is_mute) {
+            drop(link, pieces, count);
+            continue;
+        }
+        n = write_some(link, pieces, count);
+        error = errno;
         if (n < 0 && (error == EAGAIN || error == EWOULDBLOCK)) {
             return;
         }
         if (n < 0) {
-            pyn_link_written(link, whole);
+            drop(link, pieces, count);
             give_up_writing(link, error);
             return;
         }
         pyn_link_written(link, (size_t)n);
-        link->counts.bytes_out += link->is_mute ? 0 : (uint64_t)n;
+        link->counts.bytes_out += (uint64_t)n;
         link->moved_at = pyn_now();
         written += (size_t)n;
         if (written >= WRITTEN_AT_ONCE && pyn_link_has_output(link)) {

@@ -32,14 +32,6 @@ void pyn_buf_fini(struct pyn_buf *buf)
     }
 }
 
-struct pyn_view pyn_buf_view(const struct pyn_buf *buf)
-{
-    if (buf->block == NULL) {
-        return (struct pyn_view){NULL, 0};
-    }
-    return (struct pyn_view){buf->block + buf->start, pyn_buf_len(buf)};
-}
-
 static void move_to_front(struct pyn_buf *buf)
 {
     size_t held = pyn_buf_len(buf);

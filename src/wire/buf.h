@@ -37,7 +37,12 @@ static inline size_t pyn_buf_len(const struct pyn_buf *buf)
 }
 
 /* What is held; data may be NULL when it is empty. */
-struct pyn_view pyn_buf_view(const struct pyn_buf *buf);
+static inline struct pyn_view pyn_buf_view(const struct pyn_buf *buf)
+{
+    const uint8_t *data = buf->block != NULL ? buf->block + buf->start : NULL;
+
+    return (struct pyn_view){data, pyn_buf_len(buf)};
+}
 
 /* Room for len more bytes at *out, to be written by the caller and then committed, in part or in whole. */
 pyn_status pyn_buf_reserve(struct pyn_buf *buf, size_t len, uint8_t **out);
