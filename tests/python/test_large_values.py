@@ -105,6 +105,7 @@ def test_several_large_values_in_one_message_are_each_what_was_sent(wide_root: A
     assert wide_root.echo_all(b"a" * 5000, "\u00e9" + text, last=data) == (b"a" * 5000, "\u00e9" + text, data)
 
 
+@pytest.mark.memory
 def test_each_end_holds_one_copy(file: Path) -> None:
     length = 96 * MIB
     address = f"unix://{file.parent}/one.sock"
