@@ -15,7 +15,7 @@ static void *counted_realloc(void *ctx, void *block, size_t size)
     }
     m->calls++;
     m->bytes = size;
-    if (m->calls == m->fail_at) {
+    if (m->calls == m->fail_at || (m->fail_bigger_than != 0 && size > m->fail_bigger_than)) {
         return NULL;
     }
     grown = realloc(block, size);

@@ -24,10 +24,11 @@
 /* Pass &m.mem to what is tested. */
 struct support_mem {
     struct pyn_mem mem;
-    size_t calls;   /* allocations and growths asked for so far */
-    size_t fail_at; /* which of them fails, the first is 1; 0: none */
-    size_t live;    /* blocks that were not given back */
-    size_t bytes;   /* size of the block that was asked for last */
+    size_t calls;            /* allocations and growths asked for so far */
+    size_t fail_at;          /* which of them fails, the first is 1; 0: none */
+    size_t fail_bigger_than; /* bytes: larger blocks are not to be had; 0: all are */
+    size_t live;             /* blocks that were not given back */
+    size_t bytes;            /* size of the block that was asked for last */
 };
 
 void support_mem_init(struct support_mem *m, size_t fail_at);
