@@ -134,16 +134,13 @@ pyn_status pyn_reader_skip_many(struct pyn_reader *rd, uint64_t count)
     struct pyn_head head;
 
     while (count > 0) {
-        if (!read_head(&copy, &head)) {
+        if (count > copy.len - copy.at || !read_head(&copy, &head)) { /* a byte each at least; nor can the count wrap */
             return PYN_EFORMAT;
         }
         copy.at += whole_len(&head);
         count--;
         if (pyn_head_is_container(&head)) {
             count += (uint64_t)head.size << (head.wire == PYN_W_MAP);
-        }
-        if (count > copy.len - copy.at) { /* each is a byte at least */
-            return PYN_EFORMAT;
         }
     }
     *rd = copy;

@@ -3,6 +3,7 @@
 
 #include <math.h>
 
+#include "../../src/wire/head.h"
 #include "../../src/wire/reader.h"
 
 static struct pyn_reader reader_of_hex(const char *hex)
@@ -266,6 +267,22 @@ static void skip_steps_over_one_whole_object(void **state)
     }
 }
 
+static void more_objects_than_there_are_bytes_are_not_skipped(void **state)
+{
+    (void)state;
+    static const uint64_t counts[] = {3, 4, UINT32_MAX, UINT64_MAX - 1, UINT64_MAX}; /* [1, 2] makes two more of the last */
+    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
+        struct pyn_reader rd = reader_of_hex("920102"
+                                             "92c0");
+        assert_int_equal(pyn_reader_skip_many(&rd, counts[i]), PYN_EFORMAT);
+        assert_int_equal(rd.at, 0);
+    }
+    struct pyn_reader rd = reader_of_hex("920102"
+                                         "91c0");
+    assert_int_equal(pyn_reader_skip_many(&rd, 2), PYN_OK);
+    assert_int_equal(rd.at, 5);
+}
+
 static void skip_needs_no_stack_however_deep(void **state)
 {
     static uint8_t deep[1000001];
@@ -376,6 +393,7 @@ int main(void)
         cmocka_unit_test(asking_for_the_wrong_kind_moves_nothing),
         cmocka_unit_test(bin_is_no_str),
         cmocka_unit_test(skip_steps_over_one_whole_object),
+        cmocka_unit_test(more_objects_than_there_are_bytes_are_not_skipped),
         cmocka_unit_test(skip_needs_no_stack_however_deep),
         cmocka_unit_test(references_are_read_and_nothing_else_is_one),
         cmocka_unit_test(tags_are_1_to_9),
