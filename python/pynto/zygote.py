@@ -173,7 +173,8 @@ class _Zygote:
     def _limit_memory(self) -> None:
         """Here, where address space is not limited yet. Where it cannot be done the processes that serve find it out as any server does."""
         quotas = self._job.options.get("quotas") or {}
-        if quotas.get("memory") != 0 or quotas.get("call_memory") != 0:
+        unless_off = any(quotas.get(name) != 0 for name in ("memory", "call_memory"))
+        if unless_off or any(quotas.get(name) for name in ("peer_memory", "server_memory")):
             with contextlib.suppress(RuntimeError):
                 _core._limit_memory()
 

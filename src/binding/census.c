@@ -7,7 +7,7 @@ static int put_used(PyObject *dict, const struct pyn_census *one)
 {
     int result = 0;
 
-    for (int i = 0; result == 0 && i < PYN_Q_COUNT; i++) {
+    for (int i = 0; result == 0 && i < PYN_Q_HELD; i++) {
         PyObject *used = PyLong_FromUnsignedLongLong(one->used[i]);
         result = used != NULL ? PyDict_SetItemString(dict, pyn_quota_name((enum pyn_quota)i), used) : -1;
         Py_XDECREF(used);

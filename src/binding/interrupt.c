@@ -41,6 +41,10 @@ static const char *overrun_text(enum pyn_overrun why, const struct pyn_quotas *q
         return quota_text(PYN_Q_MEMORY, quotas, text);
     case PYN_OVERRUN_CALL_MEMORY:
         return quota_text(PYN_Q_CALL_MEMORY, quotas, text);
+    case PYN_OVERRUN_PEER_MEMORY:
+        return quota_text(PYN_Q_PEER_MEMORY, quotas, text);
+    case PYN_OVERRUN_SERVER_MEMORY:
+        return quota_text(PYN_Q_SERVER_MEMORY, quotas, text);
     case PYN_OVERRUN_GONE:
         return "the caller is gone";
     default:
@@ -55,7 +59,7 @@ static bool is_cancelled(enum pyn_overrun why)
 
 static bool is_memory(enum pyn_overrun why)
 {
-    return why == PYN_OVERRUN_MEMORY || why == PYN_OVERRUN_CALL_MEMORY;
+    return why >= PYN_OVERRUN_MEMORY && why <= PYN_OVERRUN_SERVER_MEMORY;
 }
 
 void pyn_interrupt_raise(enum pyn_overrun why, const struct pyn_link *link)

@@ -12,8 +12,7 @@ enum {
 
 static bool is_limited(const struct pyn_link *link)
 {
-    return link->server != NULL && pyn_allocators_are_installed &&
-           (link->quotas->max[PYN_Q_MEMORY] != 0 || link->quotas->max[PYN_Q_CALL_MEMORY] != 0);
+    return link->server != NULL && pyn_allocators_are_installed && pyn_quotas_limit_memory(link->quotas);
 }
 
 void pyn_memory_enter(struct pyn_memory *memory, struct pyn_link *link)
@@ -30,12 +29,11 @@ void pyn_memory_enter(struct pyn_memory *memory, struct pyn_link *link)
     }
     owner = atomic_load(&link->memory);
     if (owner == NULL) {
-        owner = pyn_owner_new();
+        owner = pyn_owner_new(link->estate);
         atomic_store(&link->memory, owner);
     }
     if (owner != NULL) {
-        pyn_allowance_init(&memory->allowance, owner, link->quotas->max[PYN_Q_MEMORY],
-                           link->quotas->max[PYN_Q_CALL_MEMORY]);
+        pyn_allowance_init(&memory->allowance, owner, link->quotas->max);
         pyn_memory_show(&memory->allowance);
     }
 }
@@ -133,17 +131,11 @@ static bool is_beyond(const struct pyn_allowance *own)
     return own->held_max != UINT64_MAX && pyn_owner_charged(own->owner) > own->held_max + PYN_ALLOWANCE_GRACE;
 }
 
-static int refuse(struct pyn_allowance *own)
+static int refuse(const struct pyn_memory *memory, enum pyn_quota which)
 {
-    struct pyn_memory *memory = (struct pyn_memory *)own; /* whose first member it is */
+    struct pyn_allowance *own = pyn_memory_hide();
 
-    pyn_allocators_trim(own->owner);
-    if (!is_beyond(own)) {
-        return 0;
-    }
-    memory->is_lost = true;
-    own = pyn_memory_hide();
-    (void)pyn_raise_quota(memory->link, PYN_Q_MEMORY);
+    (void)pyn_raise_quota(memory->link, which);
     pyn_memory_show(own);
     return -1;
 }
@@ -151,13 +143,32 @@ static int refuse(struct pyn_allowance *own)
 int pyn_memory_afford(void)
 {
     struct pyn_allowance *own = pyn_allocators_own;
+    struct pyn_memory *memory = (struct pyn_memory *)own; /* whose first member it is */
 
-    return own != NULL && is_beyond(own) ? refuse(own) : 0;
+    if (own == NULL || (!own->is_spent && !is_beyond(own))) {
+        return 0;
+    }
+    pyn_allocators_trim(own->owner);
+    if (is_beyond(own)) {
+        memory->is_lost = true;
+        return refuse(memory, PYN_Q_MEMORY);
+    }
+    return own->is_spent ? refuse(memory, own->least)
+                         : 0; /* the others of its peer, or of the server, have left too much */
 }
 
 static enum pyn_overrun overrun_of(enum pyn_quota which)
 {
-    return which == PYN_Q_MEMORY ? PYN_OVERRUN_MEMORY : PYN_OVERRUN_CALL_MEMORY;
+    switch (which) {
+    case PYN_Q_CALL_MEMORY:
+        return PYN_OVERRUN_CALL_MEMORY;
+    case PYN_Q_PEER_MEMORY:
+        return PYN_OVERRUN_PEER_MEMORY;
+    case PYN_Q_SERVER_MEMORY:
+        return PYN_OVERRUN_SERVER_MEMORY;
+    default:
+        return PYN_OVERRUN_MEMORY;
+    }
 }
 
 enum pyn_overrun pyn_memory_why(const struct pyn_memory *memory, bool is_return)

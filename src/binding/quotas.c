@@ -62,47 +62,75 @@ static int put(PyObject *dict, const char *name, uint64_t value)
     return result;
 }
 
-static PyObject *usage_of(const struct pyn_ledger *ledger, const struct pyn_cache_counts *counts, uint64_t memory_refused)
+static int put_as(PyObject *dict, const char *name, const char *ending, uint64_t value)
 {
-    PyObject *dict = PyDict_New();
-    char peak[64];
-    int result = dict != NULL ? 0 : -1;
+    char whole[64];
 
-    for (int i = 0; result == 0 && i < PYN_Q_COUNT; i++) {
+    (void)PyOS_snprintf(whole, sizeof whole, "%s%s", name, ending);
+    return put(dict, whole, value);
+}
+
+static int put_held(PyObject *dict, const struct pyn_ledger *ledger)
+{
+    int result = 0;
+
+    for (int i = 0; result == 0 && i < PYN_Q_HELD; i++) {
         const char *name = pyn_quota_name((enum pyn_quota)i);
-        (void)PyOS_snprintf(peak, sizeof peak, "%s_peak", name);
-        result = put(dict, name, ledger->used[i]) != 0 || put(dict, peak, ledger->peak[i]) != 0 ? -1 : 0;
-    }
-    if (result == 0) {
-        result = put(dict, "cache_hits", counts->hits) != 0 || put(dict, "cache_misses", counts->misses) != 0 ||
-                         put(dict, "cache_evictions", counts->evictions) != 0
+        result = put(dict, name, ledger->used[i]) != 0 || put_as(dict, name, "_peak", ledger->peak[i]) != 0 ||
+                         put_as(dict, name, "_limit", ledger->quotas->max[i]) != 0
                      ? -1
                      : 0;
     }
-    if (result == 0) {
-        result = put(dict, "served", ledger->called) != 0 || put(dict, "refused", ledger->refused) != 0 ||
-                         put(dict, "memory_refused", memory_refused) != 0
-                     ? -1
-                     : 0;
+    return result;
+}
+
+/* What is counted of a connection, and no quota. */
+struct told {
+    struct pyn_cache_counts cache;
+    uint64_t memory_refused;
+    uint64_t peer_memory;
+};
+
+static int put_told(PyObject *dict, const struct pyn_ledger *ledger, const struct told *told)
+{
+    const struct {
+        const char *name;
+        uint64_t value;
+    } numbers[] = {
+        {"peer_memory", told->peer_memory},
+        {"peer_memory_limit", ledger->quotas->max[PYN_Q_PEER_MEMORY]},
+        {"cache_hits", told->cache.hits},
+        {"cache_misses", told->cache.misses},
+        {"cache_evictions", told->cache.evictions},
+        {"served", ledger->called},
+        {"refused", ledger->refused},
+        {"memory_refused", told->memory_refused},
+    };
+    int result = 0;
+
+    for (size_t i = 0; result == 0 && i < sizeof numbers / sizeof numbers[0]; i++) {
+        result = put(dict, numbers[i].name, numbers[i].value);
     }
-    if (result != 0) {
-        Py_CLEAR(dict);
-    }
-    return dict;
+    return result;
 }
 
 PyObject *pyn_usage_of_link(struct pyn_link *link)
 {
-    struct pyn_cache_counts counts;
+    struct told told = {.memory_refused = 0};
     struct pyn_ledger ledger;
-    uint64_t memory_refused = 0;
+    PyObject *dict = NULL;
 
     pyn_link_lock(link);
     ledger = *pyn_session_ledger(link->session);
-    counts = pyn_session_cache_counts(link->session);
+    told.cache = pyn_session_cache_counts(link->session);
     pyn_link_unlock(link);
-    pyn_memory_account(link, &ledger, &memory_refused);
-    return usage_of(&ledger, &counts, memory_refused);
+    pyn_memory_account(link, &ledger, &told.memory_refused);
+    told.peer_memory = link->estate != NULL ? pyn_estate_charged(link->estate) : 0;
+    dict = PyDict_New();
+    if (dict != NULL && (put_held(dict, &ledger) != 0 || put_told(dict, &ledger, &told) != 0)) {
+        Py_CLEAR(dict);
+    }
+    return dict;
 }
 
 PyObject *pyn_quotas_dict(const struct pyn_quotas *quotas)

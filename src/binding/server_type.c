@@ -223,13 +223,23 @@ static int add_roots(struct server_object *self, PyObject *roots)
     return 0;
 }
 
+static bool asks_for_memory(PyObject *quotas)
+{
+    const struct pyn_quota_row *row = NULL;
+    bool asks = false;
+
+    for (size_t i = 0; !asks && (row = pyn_quotas_row(i)) != NULL; i++) {
+        asks = row->unit == PYN_UNIT_BYTES_OR_NONE && PyMapping_HasKeyString(quotas, row->name) != 0;
+    }
+    return asks;
+}
+
 /* The error that is set is one of the limit's: it stands when somebody has asked for that, else it is told. */
 static int give_up_limit(struct server_object *self, PyObject *asked)
 {
     PyObject *error = NULL;
 
-    if (asked != Py_None && PyErr_ExceptionMatches(PyExc_RuntimeError) &&
-        (PyMapping_HasKeyString(asked, "memory") || PyMapping_HasKeyString(asked, "call_memory"))) {
+    if (asked != Py_None && PyErr_ExceptionMatches(PyExc_RuntimeError) && asks_for_memory(asked)) {
         return -1;
     }
     error = pyn_taken_exception();

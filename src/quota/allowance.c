@@ -4,14 +4,46 @@
 #include <assert.h>
 #include <stdlib.h>
 
+/* ---- estates ---- */
+
+struct pyn_estate *pyn_estate_new(struct pyn_estate *whole)
+{
+    struct pyn_estate *estate = calloc(1, sizeof *estate);
+
+    if (estate != NULL) {
+        atomic_init(&estate->refs, 1);
+        estate->whole = pyn_estate_ref(whole);
+    }
+    return estate;
+}
+
+struct pyn_estate *pyn_estate_ref(struct pyn_estate *estate)
+{
+    if (estate != NULL) {
+        (void)atomic_fetch_add_explicit(&estate->refs, 1, memory_order_relaxed);
+    }
+    return estate;
+}
+
+void pyn_estate_unref(struct pyn_estate *estate)
+{
+    while (estate != NULL && atomic_fetch_sub_explicit(&estate->refs, 1, memory_order_acq_rel) == 1) {
+        struct pyn_estate *whole = estate->whole;
+        assert(pyn_estate_charged(estate) == 0);
+        free(estate);
+        estate = whole;
+    }
+}
+
 /* ---- owners ---- */
 
-struct pyn_owner *pyn_owner_new(void)
+struct pyn_owner *pyn_owner_new(struct pyn_estate *estate)
 {
     struct pyn_owner *owner = calloc(1, sizeof *owner);
 
     if (owner != NULL) {
         atomic_init(&owner->refs, 1);
+        owner->estate = pyn_estate_ref(estate);
     }
     return owner;
 }
@@ -25,6 +57,7 @@ void pyn_owner_unref(struct pyn_owner *owner)
 {
     if (owner != NULL && atomic_fetch_sub_explicit(&owner->refs, 1, memory_order_acq_rel) == 1) {
         assert(pyn_owner_charged(owner) == 0);
+        pyn_estate_unref(owner->estate);
         free(owner);
     }
 }
@@ -36,6 +69,9 @@ static void charge(struct pyn_owner *owner, uint64_t bytes)
     if (now > atomic_load_explicit(&owner->peak, memory_order_relaxed)) { /* a reader may miss one, no more */
         atomic_store_explicit(&owner->peak, now, memory_order_relaxed);
     }
+    for (struct pyn_estate *estate = owner->estate; estate != NULL; estate = estate->whole) {
+        (void)atomic_fetch_add_explicit(&estate->charged, bytes, memory_order_relaxed);
+    }
 }
 
 void pyn_owner_refund(struct pyn_owner *owner, uint64_t bytes)
@@ -44,6 +80,9 @@ void pyn_owner_refund(struct pyn_owner *owner, uint64_t bytes)
 
     assert(bytes <= before);
     (void)before;
+    for (struct pyn_estate *estate = owner->estate; estate != NULL; estate = estate->whole) {
+        (void)atomic_fetch_sub_explicit(&estate->charged, bytes, memory_order_relaxed);
+    }
 }
 
 /* ---- what a call may take ---- */
@@ -53,12 +92,46 @@ static uint64_t sum(uint64_t a, uint64_t b)
     return a <= UINT64_MAX - b ? a + b : UINT64_MAX;
 }
 
-void pyn_allowance_init(struct pyn_allowance *allowance, struct pyn_owner *owner, uint64_t held_max, uint64_t call_max)
+/* While it runs no more than this may be charged, if that is less than what may be anyway. */
+static void lower(struct pyn_allowance *allowance, uint64_t ceiling, enum pyn_quota which)
 {
-    uint64_t most = call_max != 0 ? sum(pyn_owner_charged(owner), call_max) : UINT64_MAX;
+    if (ceiling < allowance->ceiling) {
+        allowance->ceiling = ceiling;
+        allowance->least = which;
+    }
+}
 
-    *allowance = (struct pyn_allowance){.owner = owner, .held_max = held_max != 0 ? held_max : UINT64_MAX};
-    allowance->ceiling = most < allowance->held_max ? most : allowance->held_max;
+/*
+ * What all connections of an estate have left is this one's limit too; max: 0: no limit. When it is reached a call still has a little to work with, for it may be
+ * the one that gives something back; beyond the grace there is none.
+ */
+static void share(struct pyn_allowance *allowance, const struct pyn_estate *estate, uint64_t max, enum pyn_quota which)
+{
+    uint64_t held = estate != NULL ? pyn_estate_charged(estate) : 0;
+    uint64_t left = held < max ? max - held : 0;
+
+    if (estate == NULL || max == 0) {
+        return;
+    }
+    if (held > sum(max, PYN_ALLOWANCE_GRACE)) {
+        allowance->is_spent = true;
+    } else if (left < PYN_ALLOWANCE_ROOM) {
+        left = PYN_ALLOWANCE_ROOM;
+    }
+    lower(allowance, sum(pyn_owner_charged(allowance->owner), left), which);
+}
+
+void pyn_allowance_init(struct pyn_allowance *allowance, struct pyn_owner *owner, const uint64_t max[PYN_Q_COUNT])
+{
+    const struct pyn_estate *estate = owner->estate;
+    uint64_t held_max = max[PYN_Q_MEMORY] != 0 ? max[PYN_Q_MEMORY] : UINT64_MAX;
+
+    *allowance = (struct pyn_allowance){.owner = owner, .held_max = held_max, .ceiling = held_max, .least = PYN_Q_MEMORY};
+    if (max[PYN_Q_CALL_MEMORY] != 0) {
+        lower(allowance, sum(pyn_owner_charged(owner), max[PYN_Q_CALL_MEMORY]), PYN_Q_CALL_MEMORY);
+    }
+    share(allowance, estate, max[PYN_Q_PEER_MEMORY], PYN_Q_PEER_MEMORY);
+    share(allowance, estate != NULL ? estate->whole : NULL, max[PYN_Q_SERVER_MEMORY], PYN_Q_SERVER_MEMORY);
 }
 
 bool pyn_allowance_fits(const struct pyn_allowance *allowance, uint64_t bytes)
@@ -70,7 +143,7 @@ bool pyn_allowance_fits(const struct pyn_allowance *allowance, uint64_t bytes)
 static void note(struct pyn_allowance *allowance, uint64_t after)
 {
     if (!allowance->is_overdrawn && !allowance->was_denied) {
-        allowance->which = after > allowance->held_max ? PYN_Q_MEMORY : PYN_Q_CALL_MEMORY;
+        allowance->which = after > allowance->held_max ? PYN_Q_MEMORY : allowance->least;
         (void)atomic_fetch_add_explicit(&allowance->owner->refused, 1, memory_order_relaxed);
     }
 }

@@ -49,6 +49,7 @@ void pyn_ledger_retune(struct pyn_ledger *ledger, const struct pyn_quotas *quota
 
 pyn_status pyn_ledger_charge(struct pyn_ledger *ledger, enum pyn_quota which, uint64_t amount)
 {
+    assert(which < PYN_Q_HELD);
     uint64_t max = ledger->quotas->max[which];
     uint64_t used = ledger->used[which];
 
@@ -71,7 +72,7 @@ void pyn_ledger_refund(struct pyn_ledger *ledger, enum pyn_quota which, uint64_t
 
 bool pyn_ledger_is_clear(const struct pyn_ledger *ledger)
 {
-    for (size_t i = 0; i < PYN_Q_COUNT; i++) {
+    for (size_t i = 0; i < PYN_Q_HELD; i++) {
         if (ledger->used[i] != 0) {
             return false;
         }

@@ -67,6 +67,11 @@ static const struct row rows[] = {
       "`QuotaExceeded`, inside the call and for its caller"}, WIDTH_U64, HELD(PYN_Q_MEMORY)},
     {{"call_memory", PYN_UNIT_BYTES_OR_NONE, "bytes of it that one call may take; 0: no limit", 64 * MIB, 1 * MIB, 32 * GIB,
       "the same"}, WIDTH_U64, HELD(PYN_Q_CALL_MEMORY)},
+    {{"peer_memory", PYN_UNIT_BYTES_OR_NONE, "bytes of it that all connections of the same peer have left behind, also those that have ended; 0: no limit",
+      256 * MIB, 1 * MIB, 1024 * GIB,
+      "the same; calls are refused"}, WIDTH_U64, HELD(PYN_Q_PEER_MEMORY)},
+    {{"server_memory", PYN_UNIT_BYTES_OR_NONE, "bytes of it that the connections of all peers have left behind; 0: no limit", 0, 1 * MIB, 1024 * GIB,
+      "the same, for who is in a class that has this limit"}, WIDTH_U64, HELD(PYN_Q_SERVER_MEMORY)},
     {{"calls_per_second", PYN_UNIT_RATE, "calls that come in a second", PYN_RATE_NONE, 0.001, PYN_RATE_NONE,
       "refused, with the time to come back"}, WIDTH_REAL, RATE(PYN_Q_CALLS_PER_SECOND)},
     {{"bytes_per_second", PYN_UNIT_BYTE_RATE, "bytes of messages that come in a second", PYN_RATE_NONE, 1, PYN_RATE_NONE,
@@ -175,7 +180,7 @@ struct pyn_quotas pyn_quotas_default(void)
 /* Not limited at all. */
 static bool is_off(const struct row *row, double value)
 {
-    return value == 0 && (row->offset == HELD(PYN_Q_MEMORY) || row->offset == HELD(PYN_Q_CALL_MEMORY));
+    return value == 0 && row->told.unit == PYN_UNIT_BYTES_OR_NONE;
 }
 
 static bool is_within(const struct row *row, double value)
@@ -199,6 +204,18 @@ static void at_least(uint64_t *max, uint64_t least)
     }
 }
 
+/* Who may hold so much has a peer that may; what is set afterwards stands. */
+static void make_room_for_memory(struct pyn_quotas *quotas)
+{
+    uint64_t memory = quotas->max[PYN_Q_MEMORY];
+
+    if (memory == 0) {
+        quotas->max[PYN_Q_PEER_MEMORY] = 0;
+    } else if (quotas->max[PYN_Q_PEER_MEMORY] != 0) {
+        at_least(&quotas->max[PYN_Q_PEER_MEMORY], memory);
+    }
+}
+
 /* A greater message brings the room that it needs; what is set afterwards stands. */
 static void make_room_for_message(struct pyn_quotas *quotas)
 {
@@ -213,6 +230,7 @@ static void make_room_for_message(struct pyn_quotas *quotas)
     if (quotas->max[PYN_Q_CALL_MEMORY] != 0) {
         at_least(&quotas->max[PYN_Q_CALL_MEMORY], 4 * message);
     }
+    make_room_for_memory(quotas);
 }
 
 pyn_status pyn_quotas_set(struct pyn_quotas *quotas, struct pyn_view name, double value)
@@ -225,11 +243,34 @@ pyn_status pyn_quotas_set(struct pyn_quotas *quotas, struct pyn_view name, doubl
             store(quotas, &rows[i], value);
             if (rows[i].offset == LIMIT(message_max)) {
                 make_room_for_message(quotas);
+            } else if (rows[i].offset == HELD(PYN_Q_MEMORY)) {
+                make_room_for_memory(quotas);
             }
             return PYN_OK;
         }
     }
     return PYN_EARGS;
+}
+
+static const enum pyn_quota of_memory[] = {PYN_Q_MEMORY, PYN_Q_CALL_MEMORY, PYN_Q_PEER_MEMORY, PYN_Q_SERVER_MEMORY};
+
+enum { OF_MEMORY = sizeof of_memory / sizeof of_memory[0] };
+
+bool pyn_quotas_limit_memory(const struct pyn_quotas *quotas)
+{
+    bool is = false;
+
+    for (size_t i = 0; !is && i < OF_MEMORY; i++) {
+        is = quotas->max[of_memory[i]] != 0;
+    }
+    return is;
+}
+
+void pyn_quotas_unlimit_memory(struct pyn_quotas *quotas)
+{
+    for (size_t i = 0; i < OF_MEMORY; i++) {
+        quotas->max[of_memory[i]] = 0;
+    }
 }
 
 void pyn_quotas_tighten(struct pyn_quotas *quotas, const struct pyn_quotas *by)

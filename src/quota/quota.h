@@ -21,13 +21,18 @@ enum pyn_quota {
     PYN_Q_REFERENCES = 0, /* of ours that the peer holds: entries of the export table */
     PYN_Q_LENT,           /* of the peer's that we hold: entries of the import table */
     PYN_Q_CALLS,          /* calls that it has sent and that are not answered */
-    PYN_Q_NESTING,        /* calls inside of each other in one lane; checked, never charged */
     PYN_Q_QUEUED,         /* bytes of messages that wait for their turn */
     PYN_Q_OUTPUT,         /* bytes that wait for the peer to read them */
     PYN_Q_INTERFACES,     /* descriptions that we keep for it */
     PYN_Q_CACHE,          /* bytes of its answers that we keep, to use them again; a client's */
     PYN_Q_MEMORY, /* bytes of Python memory that its calls have left; counted by its owner (allowance.h), 0: no limit */
-    PYN_Q_CALL_MEMORY, /* and that one call may take; checked, never charged */
+    PYN_Q_HELD,
+
+    /* checked, never charged; of memory 0: no limit */
+    PYN_Q_NESTING = PYN_Q_HELD, /* calls inside of each other in one lane */
+    PYN_Q_CALL_MEMORY,          /* bytes of Python memory that one call may take, */
+    PYN_Q_PEER_MEMORY,          /* that all connections of its peer have left, */
+    PYN_Q_SERVER_MEMORY,        /* and that those of all peers have */
     PYN_Q_COUNT,
 
     /* in a second; never held, so not in the ledger's table */
@@ -88,9 +93,14 @@ struct pyn_quota_row {
 /* In order; NULL ends. */
 const struct pyn_quota_row *pyn_quotas_row(size_t index);
 
-/* Sets one by its name. PYN_EARGS: no such name, or out of range. Of "memory" and "call_memory" 0 is no limit. A "message" that needs
- * more "queued", "output", "memory" or "call_memory" than there is raises them. */
+/* Sets one by its name. PYN_EARGS: no such name, or out of range. Of those of memory 0 is no limit. A "message" that needs more "queued", "output",
+ * "memory" or "call_memory" than there is raises them, and a "memory" its "peer_memory": to no limit, when it has none itself. */
 pyn_status pyn_quotas_set(struct pyn_quotas *quotas, struct pyn_view name, double value);
+
+/* Is any of those of memory a limit? */
+bool pyn_quotas_limit_memory(const struct pyn_quotas *quotas);
+/* None is, from now on. */
+void pyn_quotas_unlimit_memory(struct pyn_quotas *quotas);
 
 /* Of each limit the lesser one. */
 void pyn_quotas_tighten(struct pyn_quotas *quotas, const struct pyn_quotas *by);
@@ -110,8 +120,8 @@ static inline bool pyn_quota_is_rate(enum pyn_quota which)
 
 struct pyn_ledger {
     const struct pyn_quotas *quotas;
-    uint64_t used[PYN_Q_COUNT];
-    uint64_t peak[PYN_Q_COUNT];
+    uint64_t used[PYN_Q_HELD];
+    uint64_t peak[PYN_Q_HELD];
     struct pyn_bucket refusals;
     struct pyn_bucket rates[PYN_RATES];
     uint64_t refused;            /* in all */

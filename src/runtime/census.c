@@ -36,6 +36,7 @@ static void describe(const struct pyn_server *server, struct pyn_link *link, str
     out->counts.calls = ledger->called;
     out->counts.refused = ledger->refused;
     memcpy(out->used, ledger->used, sizeof out->used);
+    out->used[PYN_Q_MEMORY] = pyn_link_memory(link);
 }
 
 bool pyn_census_next(struct pyn_server *server, uint32_t *slot, struct pyn_census *out)

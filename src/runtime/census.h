@@ -22,7 +22,7 @@ struct pyn_census {
     uint64_t busy_ns; /* that its calls have had the turn */
     uint64_t cpu_ns;  /* that its calls have used, in all */
     struct pyn_counts counts;
-    uint64_t used[PYN_Q_COUNT];
+    uint64_t used[PYN_Q_HELD];
 };
 
 /* The connection in the first place from *slot on where there is one; *slot is behind it then. False: there is none. */

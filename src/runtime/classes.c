@@ -132,8 +132,7 @@ size_t pyn_classes_message_max(const struct pyn_classes *classes)
 bool pyn_classes_limit_memory(const struct pyn_classes *classes)
 {
     for (uint32_t i = 0; i < classes->count; i++) {
-        const uint64_t *max = classes->list[i].quotas.max;
-        if (max[PYN_Q_MEMORY] != 0 || max[PYN_Q_CALL_MEMORY] != 0) {
+        if (pyn_quotas_limit_memory(&classes->list[i].quotas)) {
             return true;
         }
     }
@@ -143,8 +142,7 @@ bool pyn_classes_limit_memory(const struct pyn_classes *classes)
 void pyn_classes_unlimit_memory(struct pyn_classes *classes)
 {
     for (uint32_t i = 0; i < classes->count; i++) {
-        classes->list[i].quotas.max[PYN_Q_MEMORY] = 0;
-        classes->list[i].quotas.max[PYN_Q_CALL_MEMORY] = 0;
+        pyn_quotas_unlimit_memory(&classes->list[i].quotas);
     }
     find_strictest(classes);
 }

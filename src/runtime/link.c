@@ -157,6 +157,7 @@ void pyn_link_unref(struct pyn_link *link)
     } /* else it was left as the parent had it */
     pyn_link_close(link);
     pyn_owner_unref(atomic_load(&link->memory));
+    pyn_estate_unref(link->estate);
     if (link->wake >= 0) {
         (void)close(link->wake);
     }

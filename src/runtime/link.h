@@ -112,16 +112,17 @@ struct pyn_link {
     struct pyn_server *server;
     struct pyn_call *queue; /* admitted calls, oldest first */
     struct pyn_call *queue_tail;
-    atomic_bool is_queued;  /* there are some, for a look without the lock */
-    struct pyn_entry seat;  /* among those that wait for a turn */
-    struct pyn_cpu cpu;     /* that its calls have used; guarded by the watchdog's lock */
-    bool is_welcomed;       /* just now; guarded by the link's lock */
-    bool is_awake;          /* something was read since the last tick; guarded by the link's lock */
-    bool is_stopped;        /* it was the server that ended it: what runs may come to its end */
-    atomic_bool is_spent;   /* it was found so, and has to be looked at again */
-    atomic_bool has_missed; /* a cancel came for a call that was neither waiting nor running yet, */
-    uint64_t missed_lane;   /* in this lane; guarded by the link's lock */
-    uint32_t suspended;     /* calls of it that wait */
+    atomic_bool is_queued;     /* there are some, for a look without the lock */
+    struct pyn_entry seat;     /* among those that wait for a turn */
+    struct pyn_cpu cpu;        /* that its calls have used; guarded by the watchdog's lock */
+    bool is_welcomed;          /* just now; guarded by the link's lock */
+    bool is_awake;             /* something was read since the last tick; guarded by the link's lock */
+    bool is_stopped;           /* it was the server that ended it: what runs may come to its end */
+    atomic_bool is_spent;      /* it was found so, and has to be looked at again */
+    atomic_bool has_missed;    /* a cancel came for a call that was neither waiting nor running yet, */
+    uint64_t missed_lane;      /* in this lane; guarded by the link's lock */
+    uint32_t suspended;        /* calls of it that wait */
+    struct pyn_estate *estate; /* counted: what its peer has left, over all connections; set when it is placed */
     _Atomic(struct pyn_owner *) memory; /* counted: of what its calls have allocated; NULL: nothing yet; set with the interpreter's lock */
     uint64_t turn_ns;   /* that its calls have had the turn, in all */
     bool is_placed;     /* it counts in its class */
@@ -215,6 +216,14 @@ void pyn_link_resume(struct pyn_link *link);
 /* Its encrypted channel, or NULL; and who that has let in, or NULL. Good as long as the link. */
 struct pyn_layer *pyn_link_channel(struct pyn_link *link);
 const struct pyn_principal *pyn_link_principal(struct pyn_link *link);
+
+/* Bytes of Python memory that its calls have left behind. */
+static inline uint64_t pyn_link_memory(const struct pyn_link *link)
+{
+    const struct pyn_owner *owner = atomic_load(&link->memory);
+
+    return owner != NULL ? pyn_owner_charged(owner) : 0;
+}
 
 /* What is known of who calls: what the channel has let in, or what the kernel says; nothing: empty. Always terminated. */
 void pyn_link_caller(struct pyn_link *link, char *text, size_t room);

@@ -13,7 +13,7 @@
 
 /* What is there now, by class; what has been is in the tally. */
 struct now {
-    uint64_t held[PYN_CLASSES_MAX][PYN_Q_COUNT];
+    uint64_t held[PYN_CLASSES_MAX][PYN_Q_HELD];
     uint32_t links[PYN_CLASSES_MAX];
     uint32_t opening;
 };
@@ -25,6 +25,7 @@ struct page {
     struct pyn_tally tally;
     struct pyn_server_stats stats;
     uint64_t unlogged;
+    uint64_t left;
 };
 
 /* ---- writing ---- */
@@ -85,9 +86,10 @@ static void look_at(void *ctx, struct pyn_link *link)
         } else {
             page->now.opening++;
         }
-        for (int i = 0; i < PYN_Q_COUNT; i++) {
+        for (int i = 0; i < PYN_Q_HELD; i++) {
             page->now.held[link->class][i] += ledger->used[i];
         }
+        page->now.held[link->class][PYN_Q_MEMORY] += pyn_link_memory(link);
     }
     pyn_link_unlock(link);
 }
@@ -101,6 +103,7 @@ static void look(struct page *page)
     pyn_server_lock(server);
     memcpy(&page->tally, &server->tally, sizeof page->tally);
     page->unlogged = server->unlogged;
+    page->left = server->estates.whole != NULL ? pyn_estate_charged(server->estates.whole) : 0;
     pyn_server_unlock(server);
 }
 
@@ -169,18 +172,20 @@ static const struct pyn_quota_row *row_of(const char *name)
 
 static void tell_quotas(struct page *page)
 {
-    for (int q = 0; q < PYN_Q_COUNT; q++) {
+    for (int q = 0; q < PYN_Q_HELD; q++) {
         const struct pyn_quota_row *row = row_of(pyn_quota_name((enum pyn_quota)q));
         char name[64];
-        if (row == NULL || q == PYN_Q_NESTING) { /* that is never held */
+        if (row == NULL) {
             continue;
         }
-        (void)snprintf(name, sizeof name, "held_%s%s", row->name, row->unit == PYN_UNIT_BYTES ? "_bytes" : "");
+        (void)snprintf(name, sizeof name, "held_%s%s", row->name, row->unit == PYN_UNIT_COUNT ? "" : "_bytes");
         head(page, name, "gauge", row->what);
         for (uint32_t i = 0; i < page->server->config.classes->count; i++) {
             labelled(page, name, "class", class_name(page, i), page->now.held[i][q]);
         }
     }
+    one(page, "left_memory_bytes", "gauge", "Python memory that connections hold or have left behind, in all.",
+        page->left);
     head(page, "quota_reached_total", "counter",
          "How often a quota had no room: somebody was refused, had to wait, or was sent away.");
     for (int q = 0; q < PYN_Q_ALL; q++) {

@@ -23,6 +23,21 @@ static uint64_t count_as(const struct pyn_arrived *who)
     return who->has_uid ? ((uint64_t)who->uid + 1) << 1 : 0;
 }
 
+/* What its peer has left is found by this, whether its class is the same or not. */
+static struct pyn_estate *estate_of(struct pyn_server *server, const struct pyn_link *link)
+{
+    struct pyn_estate_key peer = {.id = link->principal, .side = UINT64_MAX};
+
+    if (peer.id == 0 && !link->is_counted) {
+        return pyn_estates_of_nobody(&server->estates);
+    }
+    if (peer.id == 0) { /* an address, which begins otherwise */
+        memcpy(&peer.side, link->source, sizeof peer.side);
+        memcpy(&peer.id, link->source + sizeof peer.side, sizeof peer.id);
+    }
+    return pyn_estates_of(&server->estates, &peer);
+}
+
 /* Links of this class that count for the same. Only asked for a class that limits them: it goes through all. */
 static uint32_t count_of(const struct pyn_server *server, uint32_t class, uint64_t principal)
 {
@@ -57,6 +72,10 @@ const char *pyn_place_take(struct pyn_server *server, struct pyn_link *link)
     }
     if (made->each_max != 0 && link->principal != 0 && count_of(server, link->class, link->principal) >= made->each_max) {
         return "refused: too many connections of one principal";
+    }
+    link->estate = estate_of(server, link);
+    if (link->estate == NULL) {
+        return "refused: there is no memory";
     }
     server->placed[link->class]++;
     link->is_placed = true;

@@ -110,6 +110,7 @@ void pyn_server_free(struct pyn_server *server)
     free(server->links);
     pyn_gate_free(server->gate);
     pyn_crowd_fini(&server->crowd);
+    pyn_estates_fini(&server->estates);
     (void)pthread_cond_destroy(&server->unpark);
     (void)pthread_mutex_destroy(&server->lock);
     free(server);

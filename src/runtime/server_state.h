@@ -7,6 +7,7 @@
 #include "../channel/gate.h"
 #include "../quota/fair.h"
 #include "crowd.h"
+#include "estates.h"
 #include "fork.h"
 #include "server.h"
 #include "tally.h"
@@ -35,10 +36,11 @@ struct pyn_server {
     uint64_t crowded;         /* or had as many as they may; */
     uint64_t full;            /* for which there was no place */
     struct pyn_crowd crowd;   /* who has how many */
-    struct pyn_gate *gate;    /* how often a source may try that comes through no door */
-    struct pyn_bucket lines;  /* for the log */
-    uint64_t unlogged;        /* lines that were too many, */
-    uint64_t untold;          /* and of them those that were not told of yet */
+    struct pyn_estates estates;
+    struct pyn_gate *gate;   /* how often a source may try that comes through no door */
+    struct pyn_bucket lines; /* for the log */
+    uint64_t unlogged;       /* lines that were too many, */
+    uint64_t untold;         /* and of them those that were not told of yet */
     struct pyn_tally tally;
     uint32_t placed[PYN_CLASSES_MAX]; /* links of each class */
     struct pyn_link **links;          /* by slot, connection_max of them */

@@ -18,14 +18,16 @@
 /* Why a call is to end. */
 enum pyn_overrun {
     PYN_OVERRUN_NONE = 0,
-    PYN_OVERRUN_DEADLINE,    /* what its caller has given it is over */
-    PYN_OVERRUN_CALL,        /* quota call_seconds: it has held the turn so long */
-    PYN_OVERRUN_CPU,         /* quota cpu_seconds */
-    PYN_OVERRUN_SHARE,       /* quotas cpu_burst and cpu_share: its connection has used so much of late */
-    PYN_OVERRUN_MEMORY,      /* quota memory: what its connection holds */
-    PYN_OVERRUN_CALL_MEMORY, /* quota call_memory */
-    PYN_OVERRUN_CANCELLED,   /* its caller does not want it any more */
-    PYN_OVERRUN_GONE,        /* nor is the caller there */
+    PYN_OVERRUN_DEADLINE,      /* what its caller has given it is over */
+    PYN_OVERRUN_CALL,          /* quota call_seconds: it has held the turn so long */
+    PYN_OVERRUN_CPU,           /* quota cpu_seconds */
+    PYN_OVERRUN_SHARE,         /* quotas cpu_burst and cpu_share: its connection has used so much of late */
+    PYN_OVERRUN_MEMORY,        /* quota memory: what its connection holds */
+    PYN_OVERRUN_CALL_MEMORY,   /* quota call_memory */
+    PYN_OVERRUN_PEER_MEMORY,   /* quota peer_memory: what all connections of its peer hold, */
+    PYN_OVERRUN_SERVER_MEMORY, /* and server_memory: those of all peers */
+    PYN_OVERRUN_CANCELLED,     /* its caller does not want it any more */
+    PYN_OVERRUN_GONE,          /* nor is the caller there */
 };
 
 /* What runs: a call of the peer's, or what has to be done after it. */

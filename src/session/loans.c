@@ -8,6 +8,11 @@ void pyn_loans_init(struct pyn_loans *loans, const struct pyn_mem *mem)
     *loans = (struct pyn_loans){.mem = mem};
 }
 
+bool pyn_loans_is_idle(const struct pyn_loans *loans)
+{
+    return loans->first == NULL && loans->staged == NULL && loans->returned == NULL;
+}
+
 /* ---- taking ---- */
 
 void pyn_loans_unstage(struct pyn_loans *loans)
@@ -64,18 +69,6 @@ void pyn_loans_take(struct pyn_loans *loans)
 }
 
 /* ---- writing ---- */
-
-struct pyn_view pyn_loans_next(const struct pyn_loans *loans, struct pyn_view held, bool *is_loan)
-{
-    uint64_t ahead = loans->first != NULL ? loans->first->at - loans->passed : UINT64_MAX;
-
-    *is_loan = ahead == 0;
-    if (ahead == 0) {
-        return loans->first->rest;
-    }
-    held.len = held.len < ahead ? held.len : (size_t)ahead;
-    return held;
-}
 
 size_t pyn_loans_pieces(const struct pyn_loans *loans, struct pyn_view held, struct pyn_view *pieces, size_t max)
 {

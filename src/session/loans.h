@@ -38,14 +38,15 @@ struct pyn_loans {
 
 void pyn_loans_init(struct pyn_loans *loans, const struct pyn_mem *mem);
 
+/* Nothing stands between the bytes, nothing waits to be handed out. */
+bool pyn_loans_is_idle(const struct pyn_loans *loans);
+
 /* The own bytes of the parcel are about to be appended to a buffer that holds so many. */
 pyn_status pyn_loans_stage(struct pyn_loans *loans, const struct pyn_parcel *parcel, size_t held);
 void pyn_loans_unstage(struct pyn_loans *loans);
 void pyn_loans_take(struct pyn_loans *loans);
 
-/* The next piece of the output: from the buffer, or a loan. Empty when there is none. */
-struct pyn_view pyn_loans_next(const struct pyn_loans *loans, struct pyn_view held, bool *is_loan);
-/* The same for several pieces, at most max of them. */
+/* The next pieces of the output, at most max of them: from the buffer, and loans. 0: there is none. */
 size_t pyn_loans_pieces(const struct pyn_loans *loans, struct pyn_view held, struct pyn_view *pieces, size_t max);
 /* Of the first piece, which is a loan, len bytes were written. */
 void pyn_loans_written(struct pyn_loans *loans, size_t len);

@@ -11,15 +11,17 @@ const uint8_t pyn_return_head[2] = {0x92, 0xff};
 
 static pyn_status charge_from(struct pyn_session *session, size_t before, pyn_status st)
 {
+    struct pyn_loans *loans = session->loans;
+    size_t lent = loans != NULL ? loans->staged_len : 0;
+
     if (st == PYN_OK) {
-        st = pyn_ledger_charge(&session->ledger, PYN_Q_OUTPUT,
-                               pyn_buf_len(&session->out) - before + session->loans.staged_len);
+        st = pyn_ledger_charge(&session->ledger, PYN_Q_OUTPUT, pyn_buf_len(&session->out) - before + lent);
     }
     if (st != PYN_OK) {
         pyn_buf_truncate(&session->out, before);
-        pyn_loans_unstage(&session->loans);
-    } else if (session->loans.staged != NULL) {
-        pyn_loans_take(&session->loans);
+    }
+    if (lent > 0) {
+        (st == PYN_OK ? pyn_loans_take : pyn_loans_unstage)(loans);
     }
     return st == PYN_ESIZE ? PYN_EQUOTA : st;
 }
@@ -51,13 +53,22 @@ pyn_status pyn_out_begin(struct pyn_session *session, const uint64_t *lane, stru
     return st;
 }
 
+static pyn_status stage(struct pyn_session *session, const struct pyn_parcel *parcel)
+{
+    if (session->loans == NULL) {
+        session->loans = pyn_mem_new(session->mem, 1, sizeof *session->loans);
+        if (session->loans == NULL) {
+            return PYN_ENOMEM;
+        }
+        pyn_loans_init(session->loans, session->mem);
+    }
+    return pyn_loans_stage(session->loans, parcel, pyn_buf_len(&session->out));
+}
+
 pyn_status pyn_out_parcel(struct pyn_session *session, const struct pyn_parcel *parcel)
 {
-    pyn_status st = PYN_OK;
+    pyn_status st = parcel->count > 0 ? stage(session, parcel) : PYN_OK;
 
-    if (parcel->count > 0) {
-        st = pyn_loans_stage(&session->loans, parcel, pyn_buf_len(&session->out));
-    }
     return st == PYN_OK ? pyn_buf_append(&session->out, parcel->own.data, parcel->own.len) : st;
 }
 
@@ -147,17 +158,24 @@ pyn_status pyn_session_flush_frees(struct pyn_session *session)
 
 /* ---- bytes ---- */
 
+/* The first that is not written, or NULL. */
+static const struct pyn_lent *first_loan(const struct pyn_session *session)
+{
+    return session->loans != NULL ? session->loans->first : NULL;
+}
+
 struct pyn_view pyn_session_output(const struct pyn_session *session)
 {
-    bool is_loan = false;
+    struct pyn_view first = {0};
 
-    return pyn_loans_next(&session->loans, pyn_buf_view(&session->out), &is_loan);
+    (void)pyn_session_output_pieces(session, &first, 1);
+    return first;
 }
 
 size_t pyn_session_output_pieces(const struct pyn_session *session, struct pyn_view *pieces, size_t max)
 {
-    if (session->loans.first != NULL) {
-        return pyn_loans_pieces(&session->loans, pyn_buf_view(&session->out), pieces, max);
+    if (first_loan(session) != NULL) {
+        return pyn_loans_pieces(session->loans, pyn_buf_view(&session->out), pieces, max);
     }
     pieces[0] = pyn_buf_view(&session->out);
     return pieces[0].len > 0;
@@ -165,22 +183,24 @@ size_t pyn_session_output_pieces(const struct pyn_session *session, struct pyn_v
 
 size_t pyn_session_output_len(const struct pyn_session *session)
 {
-    return pyn_buf_len(&session->out) + session->loans.len;
+    return pyn_buf_len(&session->out) + (session->loans != NULL ? session->loans->len : 0);
 }
 
 /* len bytes of the first piece, or all of it. Returns how many. */
 static size_t pass(struct pyn_session *session, size_t len)
 {
-    const struct pyn_lent *lent = session->loans.first;
-    uint64_t ahead = lent != NULL ? lent->at - session->loans.passed : UINT64_MAX;
+    const struct pyn_lent *lent = first_loan(session);
+    uint64_t ahead = lent != NULL ? lent->at - session->loans->passed : UINT64_MAX;
 
-    if (ahead > 0) {
-        len = len < ahead ? len : (size_t)ahead;
-        pyn_buf_consume(&session->out, len);
-        session->loans.passed += len;
-    } else {
+    if (ahead == 0) {
         len = len < lent->rest.len ? len : lent->rest.len;
-        pyn_loans_written(&session->loans, len);
+        pyn_loans_written(session->loans, len);
+        return len;
+    }
+    len = len < ahead ? len : (size_t)ahead;
+    pyn_buf_consume(&session->out, len);
+    if (session->loans != NULL) {
+        session->loans->passed += len;
     }
     return len;
 }
@@ -198,11 +218,11 @@ void pyn_session_written(struct pyn_session *session, size_t len)
 
 void pyn_out_cut(struct pyn_session *session)
 {
-    const struct pyn_lent *first = session->loans.first;
+    const struct pyn_lent *first = first_loan(session);
 
     if (first != NULL) {
-        pyn_buf_truncate(&session->out, (size_t)(first->at - session->loans.passed));
-        pyn_loans_return_all(&session->loans);
+        pyn_buf_truncate(&session->out, (size_t)(first->at - session->loans->passed));
+        pyn_loans_return_all(session->loans);
     }
 }
 

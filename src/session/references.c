@@ -112,7 +112,7 @@ void *pyn_session_reap(struct pyn_session *session)
 
 void *pyn_session_reap_loan(struct pyn_session *session)
 {
-    return pyn_loans_reap(&session->loans);
+    return session->loans != NULL ? pyn_loans_reap(session->loans) : NULL;
 }
 
 /* ---- theirs ---- */
@@ -211,5 +211,5 @@ void pyn_session_discard(struct pyn_session *session, struct pyn_view value)
 
 bool pyn_session_has_dead(const struct pyn_session *session)
 {
-    return session->exports.dead != NULL || session->loans.returned != NULL;
+    return session->exports.dead != NULL || (session->loans != NULL && session->loans->returned != NULL);
 }

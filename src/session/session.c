@@ -37,7 +37,6 @@ static void init(struct pyn_session *session, const struct pyn_session_config *c
     pyn_ledger_init(&session->ledger, config->quotas, config->now);
     pyn_buf_init(&session->in, config->mem, SIZE_MAX);
     pyn_buf_init(&session->out, config->mem, (size_t)config->quotas->max[PYN_Q_OUTPUT]);
-    pyn_loans_init(&session->loans, config->mem);
     pyn_lanes_init(&session->lanes, config->mem, is_client ? 0 : 1, is_client ? CLIENT_FIRST : SERVER_FIRST);
     pyn_pool_init(&session->blocks, config->mem, PYN_SMALL_BLOCK, BLOCKS_KEPT);
     pyn_references_init(session);
@@ -118,10 +117,11 @@ void pyn_session_free(struct pyn_session *session)
     }
     pyn_session_abandon(session);
     assert(session->turns == 0 && session->batches == 0);
-    assert(session->exports.dead == NULL && session->loans.returned == NULL);
+    assert(!pyn_session_has_dead(session));
     assert(pyn_ledger_is_clear(&session->ledger));
     pyn_lanes_fini(&session->lanes);
     pyn_pool_fini(&session->blocks);
+    pyn_mem_free(session->mem, session->loans);
     pyn_mem_free(session->mem, session->scan);
     pyn_mem_free(session->mem, session->cache);
     pyn_described_fini(session);
@@ -151,6 +151,10 @@ void pyn_session_rest(struct pyn_session *session)
     rest_input(session);
     if (pyn_buf_len(&session->out) == 0) {
         pyn_buf_fini(&session->out);
+    }
+    if (session->loans != NULL && pyn_loans_is_idle(session->loans)) {
+        pyn_mem_free(session->mem, session->loans);
+        session->loans = NULL;
     }
     pyn_mem_free(session->mem, session->seen.entries);
     session->seen = (struct pyn_holds){0};

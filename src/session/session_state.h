@@ -64,7 +64,7 @@ struct pyn_session {
 
     /* output */
     struct pyn_buf out;
-    struct pyn_loans loans; /* that stand between its bytes */
+    struct pyn_loans *loans; /* owned: that stand between its bytes; NULL: there have been none since it rested */
     uint64_t out_lane;
 
     struct pyn_lanes lanes;

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from fortress import Fortress
 from house import House
 from pynto import _core
-from rawchannel import LOGIN_CAPABILITY, LOGIN_KEY, MESSAGES, RawChannel, framed, opening
+from rawchannel import DATA, LOGIN_CAPABILITY, LOGIN_KEY, MESSAGES, RawChannel, framed, opening
+from rawpeer import HELLO, pack
 
 TRIES = (
     8.0,
@@ -115,3 +118,46 @@ def test_who_is_not_in_yet_takes_little_memory(house: House, until: Callable[...
     finally:
         for each in held:
             each.close()
+
+
+# ---- who is there and says nothing ----
+
+IDLE, IDLE_MAX = 250, 4096  # connections; bytes of the server's memory for each
+
+
+def settled(memory: Callable[[], int]) -> int:
+    """What is left when what is kept to be quick has been given back: two looks more than half a second apart find nothing less."""
+    before = memory()
+    for _ in range(30):
+        time.sleep(0.7)
+        now = memory()
+        if now >= before:
+            break
+        before = now
+    return before
+
+
+@pytest.mark.memory
+def test_an_idle_connection_costs_little_encrypted_too(tmp_path: Path, generate: Callable[..., Path]) -> None:
+    fortress = Fortress(tmp_path, generate("guarded:Room"), "--connections", "1000")
+    peers = []
+
+    def open_one(number: int) -> None:
+        peer = RawChannel(fortress.url, source=f"127.7.{number // 200}.{number % 200 + 1}").shake().login()
+        peers.append(peer)
+        peer.send(DATA, pack([HELLO, "pynto", 1, None, {}]) + b"\n")
+        assert peer.record()[0] == DATA  # and so it is known, and welcome
+
+    try:
+        for number in range(60):  # what is made once has been made
+            open_one(number)
+        before = settled(fortress.memory)
+        for number in range(60, 60 + IDLE):
+            open_one(number)
+        each = (settled(fortress.memory) - before) / IDLE
+        assert each <= IDLE_MAX, f"{each:.0f} bytes for an idle connection"
+        fortress.is_sound()
+    finally:
+        for peer in peers:
+            peer.close()
+        assert fortress.stop() == 0

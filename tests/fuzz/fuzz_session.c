@@ -293,7 +293,7 @@ static void check_invariants(struct world *w)
     size_t waiting = 0;
     size_t serving = 0;
 
-    for (size_t i = 0; i < PYN_Q_COUNT; i++) {
+    for (size_t i = 0; i < PYN_Q_HELD; i++) {
         CHECK(ledger->used[i] <= w->quotas.max[i]);
     }
     CHECK(ledger->used[PYN_Q_REFERENCES] + (pyn_exports_find(&s->exports, 0) != NULL) == s->exports.by_id.count);
@@ -303,7 +303,7 @@ static void check_invariants(struct world *w)
     CHECK(s->turns > 0 || s->batches > 0 || ledger->used[PYN_Q_QUEUED] == 0);
     if (s->state == PYN_OK) {
         CHECK(ledger->used[PYN_Q_OUTPUT] == pyn_session_output_len(s));
-        CHECK(s->loans.staged == NULL);
+        CHECK(s->loans == NULL || s->loans->staged == NULL);
         CHECK(ledger->used[PYN_Q_INTERFACES] == s->described.count);
     }
     count_lanes(s->lanes.map.top, &waiting, &serving);

@@ -18,7 +18,7 @@ import pynto
 import pytest
 import served
 
-HELD = ("references", "lent", "calls", "nesting", "queued", "output")
+HELD = ("references", "lent", "calls", "queued", "output")
 
 
 def held(connection: Any) -> dict[str, int]:

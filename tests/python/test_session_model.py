@@ -325,7 +325,6 @@ class Sessions(RuleBasedStateMachine):
                 "lent": len(wanted[number].lent),
                 "calls": 0,
                 "queued": 0,
-                "nesting": 0,
             }
             found += [(name, at[number][name], count) for name, count in counts.items() if at[number][name] != count]
         alive = sum(

@@ -12,15 +12,20 @@ struct fixture {
     struct pyn_allowance allowance;
 };
 
+static void allow(struct pyn_allowance *allowance, struct pyn_owner *owner, uint64_t held_max)
+{
+    pyn_allowance_init(allowance, owner, (const uint64_t[PYN_Q_COUNT]){[PYN_Q_MEMORY] = held_max});
+}
+
 static void init(struct fixture *f, uint64_t held_max)
 {
     support_range_init(&f->range, COUNT);
     memset(&f->heap, 0, sizeof f->heap);
     pyn_pages_init(&f->heap.pages, f->range.base, f->range.table, COUNT, WARM, &f->range.source);
     f->heap.spare_max = SPARE;
-    f->owner = pyn_owner_new();
+    f->owner = pyn_owner_new(NULL);
     assert_non_null(f->owner);
-    pyn_allowance_init(&f->allowance, f->owner, held_max, 0);
+    allow(&f->allowance, f->owner, held_max);
 }
 
 /* Nothing may be left. */
@@ -204,14 +209,14 @@ static void zeroed_memory_is_zero_whoever_had_it(void **state)
 static void who_frees_does_not_matter_and_an_owner_outlives_its_connection(void **state)
 {
     struct fixture f;
-    struct pyn_owner *gone = pyn_owner_new();
+    struct pyn_owner *gone = pyn_owner_new(NULL);
     struct pyn_allowance theirs;
     void *small = NULL;
     void *large = NULL;
 
     (void)state;
     init(&f, 0);
-    pyn_allowance_init(&theirs, gone, 0, 0);
+    allow(&theirs, gone, 0);
     small = pyn_heap_alloc(&f.heap, &theirs, 100);
     large = pyn_heap_alloc(&f.heap, &theirs, 100000);
     assert_int_equal(pyn_owner_charged(gone), 26 * PYN_PAGE);
@@ -230,13 +235,13 @@ static void who_frees_does_not_matter_and_an_owner_outlives_its_connection(void 
 static void who_grows_a_block_of_another_is_charged_for_it(void **state)
 {
     struct fixture f;
-    struct pyn_owner *other = pyn_owner_new();
+    struct pyn_owner *other = pyn_owner_new(NULL);
     struct pyn_allowance theirs;
     void *block = NULL;
 
     (void)state;
     init(&f, 0);
-    pyn_allowance_init(&theirs, other, 0, 0);
+    allow(&theirs, other, 0);
     block = pyn_heap_alloc(&f.heap, &theirs, 65 * PYN_PAGE); /* there is room behind it */
     block = pyn_heap_resize(&f.heap, &f.allowance, block, 66 * PYN_PAGE);
     assert_int_equal(pyn_owner_charged(other), 0);
@@ -410,7 +415,7 @@ static void step(struct model *m, uint64_t *seed)
     struct pyn_allowance allowance;
     struct held *held = &m->held[m->count];
 
-    pyn_allowance_init(&allowance, m->owners[support_below(seed, OWNERS)], 8 << 20, 0);
+    allow(&allowance, m->owners[support_below(seed, OWNERS)], 8 << 20);
     if (m->count == HELD_MAX || (m->count > 0 && support_below(seed, 5) < 2)) {
         change(m, &allowance, seed);
         return;
@@ -432,7 +437,7 @@ static void at_random_what_is_held_is_charged_and_untouched(void **state)
     memset(&m, 0, sizeof m);
     init(&m.f, 0);
     for (size_t i = 0; i < OWNERS; i++) {
-        m.owners[i] = pyn_owner_new();
+        m.owners[i] = pyn_owner_new(NULL);
     }
     for (int i = 0; i < STEPS; i++) {
         m.f.range.fail_at = i % 100 == 0 ? m.f.range.calls + 1 : 0;

@@ -107,8 +107,8 @@ static void a_clock_that_steps_back_forgives_nothing(void **state)
 enum { ROUNDS = 200000 };
 
 struct model {
-    uint64_t used[PYN_Q_COUNT];
-    uint64_t peak[PYN_Q_COUNT];
+    uint64_t used[PYN_Q_HELD];
+    uint64_t peak[PYN_Q_HELD];
 };
 
 static bool model_charge(struct model *model, const struct pyn_quotas *quotas, size_t which, uint64_t amount)
@@ -136,11 +136,11 @@ static void whatever_is_charged_and_refunded_the_ledger_agrees_with_a_model(void
     (void)state;
     print_message("PYNTO_TEST_SEED=%llu\n", (unsigned long long)seed);
     init(&quotas, &ledger);
-    for (size_t i = 0; i < PYN_Q_COUNT; i++) {
+    for (size_t i = 0; i < PYN_Q_HELD; i++) {
         quotas.max[i] = i == 0 ? UINT64_MAX : support_random(&seed) >> support_below(&seed, 60);
     }
     for (int round = 0; round < ROUNDS; round++) {
-        size_t which = support_below(&seed, PYN_Q_COUNT);
+        size_t which = support_below(&seed, PYN_Q_HELD);
         uint64_t amount = support_random(&seed) >> support_below(&seed, 64);
         if (support_below(&seed, 2) == 0) {
             bool fits = model_charge(&model, &quotas, which, amount);
@@ -153,7 +153,7 @@ static void whatever_is_charged_and_refunded_the_ledger_agrees_with_a_model(void
         assert_int_equal(ledger.used[which], model.used[which]);
         assert_int_equal(ledger.peak[which], model.peak[which]);
     }
-    for (size_t i = 0; i < PYN_Q_COUNT; i++) {
+    for (size_t i = 0; i < PYN_Q_HELD; i++) {
         pyn_ledger_refund(&ledger, (enum pyn_quota)i, model.used[i]);
     }
     assert_true(pyn_ledger_is_clear(&ledger));

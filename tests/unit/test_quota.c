@@ -16,7 +16,7 @@ static void every_limit_has_a_name_and_a_default_within_its_range(void **state)
         assert_int_equal(pyn_quotas_set(&quotas, pyn_view_of(name), usual), PYN_OK);
         assert_true(pyn_quotas_get(&quotas, count) == usual);
     }
-    assert_int_equal(count, 32);
+    assert_int_equal(count, 34);
     assert_null(pyn_quotas_name(count + 1));
 }
 
@@ -109,7 +109,7 @@ static void what_is_out_of_range_is_refused_and_changes_nothing(void **state)
 
 static void memory_may_be_unlimited_and_else_is_a_mebibyte_at_least(void **state)
 {
-    static const char *names[] = {"memory", "call_memory"};
+    static const char *names[] = {"memory", "call_memory", "peer_memory", "server_memory"};
     struct pyn_quotas quotas = pyn_quotas_default();
 
     (void)state;
@@ -128,6 +128,31 @@ static void memory_may_be_unlimited_and_else_is_a_mebibyte_at_least(void **state
     assert_int_equal(pyn_quotas_set(&quotas, pyn_view_of("message"), 1 << 30), PYN_OK);
     assert_int_equal(quotas.max[PYN_Q_MEMORY], UINT64_C(4) << 30);
     assert_int_equal(quotas.max[PYN_Q_CALL_MEMORY], UINT64_C(4) << 30);
+    assert_int_equal(quotas.max[PYN_Q_PEER_MEMORY], UINT64_C(4) << 30);
+}
+
+static void a_peer_may_have_left_what_one_connection_of_it_may(void **state)
+{
+    struct pyn_quotas quotas = pyn_quotas_default();
+    const uint64_t usual = quotas.max[PYN_Q_PEER_MEMORY];
+
+    (void)state;
+    assert_int_equal(pyn_quotas_set(&quotas, pyn_view_of("memory"), 1 << 20), PYN_OK);
+    assert_int_equal(quotas.max[PYN_Q_PEER_MEMORY], usual);
+    assert_int_equal(pyn_quotas_set(&quotas, pyn_view_of("memory"), 1 << 30), PYN_OK);
+    assert_int_equal(quotas.max[PYN_Q_PEER_MEMORY], 1 << 30);
+    assert_int_equal(pyn_quotas_set(&quotas, pyn_view_of("peer_memory"), 2 << 20), PYN_OK);
+    assert_int_equal(quotas.max[PYN_Q_MEMORY], 1 << 30); /* what is set afterwards stands */
+    assert_true(pyn_quotas_limit_memory(&quotas));
+    assert_int_equal(pyn_quotas_set(&quotas, pyn_view_of("memory"), 0), PYN_OK);
+    assert_int_equal(quotas.max[PYN_Q_PEER_MEMORY], 0);
+    assert_true(pyn_quotas_limit_memory(&quotas)); /* of a call */
+    assert_int_equal(pyn_quotas_set(&quotas, pyn_view_of("call_memory"), 0), PYN_OK);
+    assert_false(pyn_quotas_limit_memory(&quotas));
+    assert_int_equal(pyn_quotas_set(&quotas, pyn_view_of("server_memory"), 1 << 20), PYN_OK);
+    assert_true(pyn_quotas_limit_memory(&quotas));
+    pyn_quotas_unlimit_memory(&quotas);
+    assert_false(pyn_quotas_limit_memory(&quotas));
 }
 
 static void the_ends_of_a_range_are_inside_of_it(void **state)
@@ -163,7 +188,8 @@ static void every_row_says_what_it_is(void **state)
     (void)state;
     for (; (row = pyn_quotas_row(count)) != NULL; count++) {
         assert_string_equal(row->name, pyn_quotas_name(count));
-        assert_true(strlen(row->what) > 0 && row->least <= row->usual && row->usual <= row->most);
+        bool is_none = row->unit == PYN_UNIT_BYTES_OR_NONE && row->usual == 0;
+        assert_true(strlen(row->what) > 0 && (is_none || row->least <= row->usual) && row->usual <= row->most);
     }
     assert_true(count > 20);
     assert_null(pyn_quotas_row(count + 1));
@@ -202,6 +228,7 @@ int main(void)
         cmocka_unit_test(a_greater_message_brings_the_room_that_it_needs),
         cmocka_unit_test(what_is_out_of_range_is_refused_and_changes_nothing),
         cmocka_unit_test(memory_may_be_unlimited_and_else_is_a_mebibyte_at_least),
+        cmocka_unit_test(a_peer_may_have_left_what_one_connection_of_it_may),
         cmocka_unit_test(the_ends_of_a_range_are_inside_of_it),
         cmocka_unit_test(durations_are_set_in_seconds_and_kept_in_nanoseconds),
     };

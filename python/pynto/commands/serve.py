@@ -16,7 +16,7 @@ from pynto.config import Config
 from pynto.gatehouse import Gatehouse
 from pynto.isolation import Isolation
 from pynto.policy import Policy
-from pynto.quotas import from_text, in_order
+from pynto.quotas import QUOTAS, from_text, in_order
 from pynto.server import Server, StoppedBySignals, check_drift
 from pynto.state import State, default_folder, encoded
 from pynto.zygote import Job, fork_zygote
@@ -76,7 +76,7 @@ def add_to(commands: Any) -> None:
     parser.add_argument(
         "--no-memory-quota",
         action="store_true",
-        help="do not limit the Python memory of connections, as --quota memory=0 --quota call_memory=0",
+        help="do not limit the Python memory of connections, as --quota memory=0 --quota call_memory=0 do",
     )
     parser.add_argument(
         "--per-source",
@@ -178,7 +178,7 @@ def _configure(arguments: argparse.Namespace) -> Config:
         raise ValueError("there is nothing to serve: give module:object, or [roots] in the file of --config")
     quotas = in_order({**config.quotas, **from_text(arguments.quota)})
     if arguments.no_memory_quota:
-        if "memory" in quotas or "call_memory" in quotas:
+        if any(name in quotas for name, quota in QUOTAS.items() if quota.unit == "bytes or none"):
             raise ValueError("--no-memory-quota, and a quota of memory: which?")
         quotas = {**quotas, "memory": 0.0, "call_memory": 0.0}
     return replace(config, quotas=quotas)
