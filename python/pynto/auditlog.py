@@ -10,12 +10,16 @@ import stat
 import threading
 import time
 
+from pynto.quotas import Quota
+
 __all__ = ["AuditLog"]
 
 _log = logging.getLogger("pynto.server")
 
-SIZE_MAX = 1 << 30  # bytes of a file, until somebody rotates it
-RATE_MAX = 50_000  # lines a second, averaged over one
+SIZE = Quota(
+    "audit_log_size", "bytes", "bytes of the audit log's file, until somebody rotates it", 1 << 30, 1, 1 << 50, ""
+)
+RATE = Quota("audit_log_rate", "rate", "lines of it in a second, averaged over one", 50_000, 0.001, 1e12, "")
 _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 
 
@@ -27,7 +31,7 @@ class AuditLog:
     OSError: it cannot be opened, or is not a regular file of our own (a link, a device, a pipe, somebody else's).
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, size: int = SIZE_MAX, rate: float = RATE_MAX) -> None:
+    def __init__(self, path: str | os.PathLike[str], *, size: int = int(SIZE.usual), rate: float = RATE.usual) -> None:
         if size < 1 or not rate > 0:
             raise ValueError("an audit log has room for at least one byte, and a line now and then")
         self.path = os.path.abspath(os.fspath(path))

@@ -16,9 +16,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pynto import auditlog
 from pynto.audit import config as audit_config
 from pynto.audit.spelling import is_class, is_member
-from pynto.quotas import CLASS_NAME, CONNECTIONS_MOST, QUOTAS, UID_MOST, QuotaClass, as_number, in_order
+from pynto.isolation import LIMITS
+from pynto.quotas import (
+    CLASS_NAME,
+    CONNECTIONS_MOST,
+    FRACTIONS,
+    QUOTAS,
+    UID_MOST,
+    Quota,
+    QuotaClass,
+    as_number,
+    in_order,
+    number_of,
+)
 
 __all__ = ["Config", "ConfigError"]
 
@@ -40,6 +53,7 @@ class Config:
     server: Mapping[str, Any] = field(default_factory=dict)  # by the names of SERVER_KEYS
     costs: Mapping[str, int] = field(default_factory=dict)  # module:Class.member -> units of cost_per_second
     roots: Mapping[str, str] = field(default_factory=dict)  # name -> module:object
+    isolate: Mapping[str, Any] = field(default_factory=dict)  # by the names of ISOLATE_KEYS
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Config:
@@ -131,23 +145,48 @@ def _path(value: object) -> Path:
     return Path(_text(value))
 
 
+def _paths(value: object) -> list[Path]:
+    return [Path(each) for each in _texts(value)]
+
+
+def _limit(quota: Quota) -> Callable[[object], float]:
+    def read(value: object) -> float:
+        number = number_of(quota, value)
+        return number if quota.unit in FRACTIONS else int(number)
+
+    return read
+
+
 _connections = _whole(1, CONNECTIONS_MOST)
 
 SERVER_KEYS: dict[str, Callable[[object], Any]] = {
     "listen": _addresses,
     "policy": _path,
+    "policy_sha256": _text,
     "state": _path,
     "connections": _connections,
+    "per_source": _connections,
     "plain": _flag,
     "ws_hosts": _texts,
     "ws_origins": _texts,
     "audit_log": _path,
+    "audit_log_size": _limit(auditlog.SIZE),
+    "audit_log_rate": _limit(auditlog.RATE),
     "exit_stuck": _flag,
     "admin": _text,
     "log": _choice("text", "json"),
     "verbose": _flag,
     "metrics": _text,
     "metrics_anywhere": _flag,
+}
+
+ISOLATE_KEYS: dict[str, Callable[[object], Any]] = {
+    "by": _choice("connection", "class"),
+    "read": _paths,
+    "write": _paths,
+    "network": _flag,
+    "best_effort": _flag,
+    **{name: _limit(limit) for name, limit in LIMITS.items()},
 }
 
 
@@ -224,6 +263,15 @@ def _costs(table: Mapping[str, object]) -> dict[str, int]:
     return {name: _read(table, name, ("cost",), _whole(0, COST_MOST)) for name in table}
 
 
+def _isolate(document: Mapping[str, object], folder: Path) -> dict[str, Any]:
+    table = _table(document.get("isolate", {}), ("isolate",))
+    _known(table, ISOLATE_KEYS, ("isolate",))
+    if table and "by" not in table:
+        raise _Wrong(("isolate",), "by is missing: connection or class")
+    read = {key: _read(table, key, ("isolate",), ISOLATE_KEYS[key]) for key in table}
+    return {key: [folder / each for each in value] if isinstance(value, list) else value for key, value in read.items()}
+
+
 def _config(document: dict[str, Any], folder: Path) -> Config:
     _known(document, (*audit_config.TABLES, *audit_config.SERVER_TABLES), ())
     quotas = _table(document.get("quotas", {}), ("quotas",))
@@ -231,6 +279,7 @@ def _config(document: dict[str, Any], folder: Path) -> Config:
     server = _table(document.get("server", {}), ("server",))
     _known(server, SERVER_KEYS, ("server",))
     settings = {key: _read(server, key, ("server",), SERVER_KEYS[key]) for key in server}
+    isolate = _isolate(document, folder)
     audited = audit_config.parse(document, folder)
     return Config(
         quotas=_quotas(quotas, ("quotas",)),
@@ -238,6 +287,7 @@ def _config(document: dict[str, Any], folder: Path) -> Config:
         costs=_costs(_table(document.get("cost", {}), ("cost",))),
         server={key: folder / value if isinstance(value, Path) else value for key, value in settings.items()},
         roots={root.name: f"{root.module}:{root.object}" for root in audited.roots},
+        isolate=isolate,
     )
 
 

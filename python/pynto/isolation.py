@@ -10,8 +10,26 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pynto import _core
+from pynto.quotas import Quota, checked
 
-__all__ = ["Isolation"]
+__all__ = ["LIMITS", "Isolation"]
+
+# What a process may take: --isolate-NAME, and [isolate] in pynto.toml.
+LIMITS = {
+    row.name: row
+    for row in (
+        Quota(
+            *("memory", "bytes", "bytes beyond what a new process has", 256 << 20, 1 << 20, 1 << 40),
+            "`MemoryError` in the call",
+        ),
+        Quota(*("file", "bytes", "bytes of one file that it writes", 64 << 20, 1, 1 << 40), "`OSError` in the call"),
+        Quota(*("descriptors", "count", "descriptors that it has open", 128, 32, 1 << 20), "`OSError` in the call"),
+        Quota(*("workers", "count", "processes that serve, at once", 100, 1, 10_000), "closed: no process is free"),
+        Quota(*("spares", "count", "processes that wait for the next connection", 1, 1, 64), ""),
+        Quota(*("grace", "seconds", "behind its limit, that a call may go on", 2, 0.05, 3600), "the process is ended"),
+        Quota(*("patience", "seconds", "without a sign of life", 5, 0.2, 3600), "the process is ended"),
+    )
+}
 
 # What the interpreter and shared libraries read without being asked; the same on every machine, and nobody's secret.
 _SYSTEM = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/usr/share/zoneinfo", "/etc/localtime")
@@ -35,30 +53,23 @@ class Isolation:
     read: tuple[str, ...] = ()
     write: tuple[str, ...] = ()
     network: bool = False
-    memory: int = 256 << 20
-    file: int = 64 << 20
-    descriptors: int = 128
-    workers: int = 100
-    spares: int = 1
-    grace: float = 2.0
-    patience: float = 5.0
+    memory: int = int(LIMITS["memory"].usual)
+    file: int = int(LIMITS["file"].usual)
+    descriptors: int = int(LIMITS["descriptors"].usual)
+    workers: int = int(LIMITS["workers"].usual)
+    spares: int = int(LIMITS["spares"].usual)
+    grace: float = LIMITS["grace"].usual
+    patience: float = LIMITS["patience"].usual
     best_effort: bool = False
 
     def __post_init__(self) -> None:
         if self.by not in ("connection", "class"):
             raise ValueError("calls are isolated by connection or by class")
-        for name, least, most in (
-            ("memory", 1 << 20, 1 << 40),
-            ("file", 1, 1 << 40),
-            ("descriptors", 32, 1 << 20),
-            ("workers", 1, 10_000),
-            ("spares", 1, 64),
-            ("grace", 0.05, 3600),
-            ("patience", 0.2, 3600),
-        ):
-            value = getattr(self, name)
-            if not least <= value <= most:
-                raise ValueError(f"isolation: {name} is {least} to {most}, not {value}")
+        for name, limit in LIMITS.items():
+            try:
+                checked(float(getattr(self, name)), limit)
+            except ValueError as error:
+                raise ValueError(f"isolation: {name}: {error}") from None
         for path in (*self.read, *self.write):
             if not os.path.isabs(path):
                 raise ValueError(f"isolation: {path} is not an absolute path")

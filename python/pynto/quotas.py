@@ -23,6 +23,8 @@ __all__ = [
     "from_text",
     "human",
     "in_order",
+    "number_in",
+    "number_of",
 ]
 
 CLASS_NAME = re.compile(r"[A-Za-z0-9_.-]{1,31}")
@@ -159,8 +161,12 @@ def checked(value: float, quota: Quota) -> float:
 
 
 def as_number(name: str, value: object) -> float:
-    """What stands in a file: a number, or a text with a unit. ValueError says what is wrong with it."""
-    quota = _quota(name)
+    """What stands in a file for a quota: a number, or a text with a unit. ValueError says what is wrong with it."""
+    return number_of(_quota(name), value)
+
+
+def number_of(quota: Quota, value: object) -> float:
+    """The same for a limit that is told like a quota."""
     if value == NONE and "rate" in quota.unit:
         return quota.most
     if quota.unit == "bytes or none" and (value == NONE or (value == 0 and not isinstance(value, bool))):
@@ -175,6 +181,15 @@ def as_number(name: str, value: object) -> float:
         raise ValueError("that is out of range") from None
 
 
+def _plain(text: str) -> float | str:
+    return float(text) if _PLAIN.fullmatch(text) else text
+
+
+def number_in(quota: Quota, text: str) -> float:
+    """What stands on a command line for a limit that is told like a quota."""
+    return number_of(quota, _plain(text))
+
+
 def from_text(changes: Iterable[str]) -> dict[str, float]:
     """What stands on a command line: name=value each, the value a number or one with a unit."""
     quotas = {}
@@ -183,7 +198,7 @@ def from_text(changes: Iterable[str]) -> dict[str, float]:
         try:
             if not equals:
                 raise ValueError("NAME=VALUE is expected, as in message=16MiB")
-            quotas[name] = as_number(name, float(text) if _PLAIN.fullmatch(text) else text)
+            quotas[name] = as_number(name, _plain(text))
         except ValueError as error:
             raise ValueError(f"--quota {change}: {error}") from None
     return quotas

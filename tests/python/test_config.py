@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import re
 import subprocess
@@ -14,8 +15,10 @@ from typing import Any
 import jsonschema
 import pynto
 import pytest
-from pynto import _core
-from pynto.config import FILE_MAX, Config, ConfigError
+from pynto import _core, auditlog
+from pynto.commands import serve
+from pynto.config import FILE_MAX, ISOLATE_KEYS, SERVER_KEYS, Config, ConfigError
+from pynto.isolation import LIMITS
 from pynto.quotas import QUOTAS, UNITS, as_number, from_text
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -72,6 +75,12 @@ GOOD = [
     '[server]\nlisten = "tcp://127.0.0.1:0"\npolicy = "policy.json"\nconnections = 50\nplain = false\nexit_stuck = true',
     '[cost]\n"chat:Room.search" = 50\n"chat:Room.__call__" = 0',
     '[server]\nlog = "json"\nverbose = true',
+    '[server]\nper_source = 20\naudit_log = "log"\naudit_log_size = "1GiB"\naudit_log_rate = 2.5\npolicy_sha256 = "00"',
+    '[server]\naudit_log_rate = "none"',
+    "[isolate]",
+    '[isolate]\nby = "class"',
+    '[isolate]\nby = "connection"\nread = ["data", "/usr/share"]\nwrite = ["out"]\nnetwork = true\nbest_effort = false\n'
+    'memory = "256MiB"\nfile = 1000\ndescriptors = 64\nworkers = 10\nspares = 2\ngrace = "500ms"\npatience = 2.5',
     '[server]\nmetrics = "127.0.0.1:9117"\nmetrics_anywhere = false',
     '[server]\nlisten = ["tcp://127.0.0.1:0", "unix:///run/x.sock"]\nstate = "state"\naudit_log = "log"\nws_hosts = ["a"]\nws_origins = []',
     '[roots]\nlobby = "chat:Room"\nlines = { object = "chat:lines", type = "list[str]" }\n[policy]\nhome = ["chat"]\nset = ["chat:Room.title"]\n'
@@ -95,6 +104,11 @@ BAD = [
     ('[quotas]\nhello = "-1s"', "with its unit", "below zero"),
     ('[quotas]\ncalls = "5"', "a number is expected", "a text where none has a unit"),
     ('[quotas]\nmessage = "16MiB\\n"', "with its unit", "a line more"),
+    ("[isolate]\nworkers = 10", r":1: isolate: by is missing", "isolated by nothing"),
+    ('[isolate]\nby = "user"', "one of connection, class", "isolated by what there is not"),
+    ('[isolate]\nby = "class"\nworker = 1', r":3: isolate\.worker: .* did you mean isolate\.workers\?", "a typo there"),
+    ('[isolate]\nby = "class"\nread = "data"', "a list of texts", "one path"),
+    ("[server]\nper_source = 0", "from 1 to", "nobody of a source"),
     ('[quotas]\nmessage = "99999999999999999999B"', "with its unit", "more digits than anything has"),
     ("[quotas]\nmessage = 1023", "out of range: 1 KiB to 4097 MiB", "N-1 of the least"),
     ("[quotas]\nmessage = 4296015873", "out of range", "N+1 of the most"),
@@ -167,8 +181,17 @@ def test_what_is_wrong_is_wrong_for_both_and_the_reader_says_where(
     assert not schema_takes(text), why
 
 
-@pytest.mark.parametrize("quota", QUOTAS.values(), ids=list(QUOTAS))
-def test_reader_and_schema_agree_at_the_ends_of_every_range(quota: Any, schema_takes: Callable[[str], bool]) -> None:
+LIMITED = {
+    **{f"[quotas]\n{name}": quota for name, quota in QUOTAS.items()},
+    **{f'[isolate]\nby = "class"\n{name}': limit for name, limit in LIMITS.items()},
+    **{f"[server]\n{limit.name}": limit for limit in (auditlog.SIZE, auditlog.RATE)},
+}
+
+
+@pytest.mark.parametrize(("key", "quota"), LIMITED.items(), ids=[key.rpartition("\n")[2] for key in LIMITED])
+def test_reader_and_schema_agree_at_the_ends_of_every_range(
+    key: str, quota: Any, schema_takes: Callable[[str], bool]
+) -> None:
     """In each unit: the last number below the range, the first and the last in it, the first beyond it."""
     tried = 0
     for unit, factor in [("", 1), *UNITS[quota.unit].items()]:
@@ -178,10 +201,23 @@ def test_reader_and_schema_agree_at_the_ends_of_every_range(quota: Any, schema_t
                 if number < 0:
                     continue
                 value = f'"{number}{unit}"' if unit else str(number)
-                text = f"[quotas]\n{quota.name} = {value}\n"
+                text = f"{key} = {value}\n"
                 assert schema_takes(text) == (reader_says(text) == ""), text
                 tried += 1
     assert tried >= 5
+
+
+def test_what_the_command_line_can_say_the_file_can() -> None:
+    parser = argparse.ArgumentParser()
+    serve.add_to(parser.add_subparsers())
+    (commands,) = (action for action in parser._actions if isinstance(action, argparse._SubParsersAction))
+    options = {action.dest for action in commands.choices["serve"]._actions}
+    tables = {"target", "quota", "cost"}  # [roots], [quotas], [cost]
+    alone = {"help", "config", "stdio", "folder"}  # of this one start
+    said = {"no_memory_quota"}  # memory = 0, call_memory = 0
+    keys = {serve._OPTIONS.get(key, key) for key in SERVER_KEYS}
+    keys |= {"isolate" if key == "by" else f"isolate_{key}" for key in ISOLATE_KEYS}
+    assert options - tables - alone - said == keys
 
 
 @pytest.mark.parametrize(

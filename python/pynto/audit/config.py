@@ -13,7 +13,7 @@ from .spelling import is_class, is_identifier, is_member
 
 FILE_NAME = "pynto.toml"
 TABLES = ("roots", "policy", "errors", "accept")  # what is read here,
-SERVER_TABLES = ("quotas", "class", "cost", "server")  # and what pynto.config does
+SERVER_TABLES = ("quotas", "class", "cost", "server", "isolate")  # and what pynto.config does
 
 # What never can name beside members: the files of the catalogue, and what cannot be followed.
 POWERS = tuple(

@@ -7,6 +7,7 @@ import importlib
 import logging
 import os
 import sys
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -14,9 +15,9 @@ from typing import Any
 from pynto import _core, auditlog, logs
 from pynto.config import Config
 from pynto.gatehouse import Gatehouse
-from pynto.isolation import Isolation
+from pynto.isolation import LIMITS, Isolation
 from pynto.policy import Policy
-from pynto.quotas import QUOTAS, from_text, in_order
+from pynto.quotas import FRACTIONS, QUOTAS, Quota, from_text, human, in_order, number_in
 from pynto.server import Server, StoppedBySignals, check_drift
 from pynto.state import State, default_folder, encoded
 from pynto.zygote import Job, fork_zygote
@@ -102,12 +103,8 @@ def add_to(commands: Any) -> None:
     )
     _add_isolation_to(parser)
     parser.add_argument("--audit-log", metavar="FILE", help="write each decision on a call to this file, as JSON lines")
-    parser.add_argument(
-        "--audit-log-size", type=int, default=auditlog.SIZE_MAX, metavar="BYTES", help="no more in one file (1 GiB)"
-    )
-    parser.add_argument(
-        "--audit-log-rate", type=float, default=auditlog.RATE_MAX, metavar="N", help="no more lines a second (50000)"
-    )
+    _add_limit_to(parser, "audit-log-size", auditlog.SIZE)
+    _add_limit_to(parser, "audit-log-rate", auditlog.RATE)
     parser.add_argument(
         "--metrics", metavar="ADDRESS", help="show metrics to Prometheus there, as 127.0.0.1:9117 or unix:///path"
     )
@@ -126,14 +123,23 @@ def add_to(commands: Any) -> None:
     parser.set_defaults(run=_run)
 
 
-_ISOLATION = {
-    "memory": (int, "BYTES", "what a process may take beyond what it has at first (256 MiB)"),
-    "file": (int, "BYTES", "the size of a file that it writes (64 MiB)"),
-    "workers": (int, "N", "how many processes may serve at once (100)"),
-    "spares": (int, "N", "how many wait for the next connection (1)"),
-    "patience": (float, "SECONDS", "how long a process may give no sign of life (5)"),
-    "grace": (float, "SECONDS", "how long behind its limit a call is ended with its process (2)"),
-}
+def _number(quota: Quota) -> Callable[[str], float]:
+    """For argparse: a number, or one with its unit."""
+
+    def read(text: str) -> float:
+        try:
+            number = number_in(quota, text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+        return number if quota.unit in FRACTIONS else int(number)
+
+    return read
+
+
+def _add_limit_to(group: argparse._ActionsContainer, option: str, quota: Quota) -> None:
+    unit = {"count": "N", "rate": "N"}.get(quota.unit, quota.unit.upper())
+    what = f"{quota.what} ({human(quota.usual, quota.unit)})"
+    group.add_argument(f"--{option}", type=_number(quota), metavar=unit, help=what)
 
 
 def _add_isolation_to(parser: argparse.ArgumentParser) -> None:
@@ -153,8 +159,18 @@ def _add_isolation_to(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="serve also where the kernel lacks a part of what closes it in",
     )
-    for name, (kind, unit, what) in _ISOLATION.items():
-        group.add_argument(f"--isolate-{name}", type=kind, metavar=unit, help=what)
+    for name, limit in LIMITS.items():
+        _add_limit_to(group, f"isolate-{name}", limit)
+
+
+def _fill_in_isolation(arguments: argparse.Namespace, isolate: Mapping[str, Any]) -> None:
+    for key, value in isolate.items():
+        option = "isolate" if key == "by" else f"isolate_{key}"
+        given = getattr(arguments, option)
+        if isinstance(value, list):
+            setattr(arguments, option, [*given, *map(str, value)])
+        elif given in (None, False):
+            setattr(arguments, option, value)
 
 
 # What stands in [server] under another name than the option.
@@ -168,6 +184,8 @@ def _configure(arguments: argparse.Namespace) -> Config:
         option = _OPTIONS.get(key, key)
         if not (arguments.stdio and key == "listen") and not getattr(arguments, option):
             setattr(arguments, option, value)
+    if not arguments.stdio:  # which is a process of its own already
+        _fill_in_isolation(arguments, config.isolate)
     if arguments.policy is None:
         raise ValueError("there is no policy: give --policy FILE, or [server] policy in the file of --config")
     if not arguments.listen and not arguments.stdio:
@@ -246,7 +264,11 @@ def _import_from_here() -> None:
 def _audit_log(arguments: argparse.Namespace) -> auditlog.AuditLog | None:
     if arguments.audit_log is None:
         return None
-    return auditlog.AuditLog(arguments.audit_log, size=arguments.audit_log_size, rate=arguments.audit_log_rate)
+    return auditlog.AuditLog(
+        arguments.audit_log,
+        size=arguments.audit_log_size or int(auditlog.SIZE.usual),
+        rate=arguments.audit_log_rate or auditlog.RATE.usual,
+    )
 
 
 def _show_itself(arguments: argparse.Namespace, server: Server) -> None:
@@ -299,7 +321,7 @@ def _tell_how_to_come_in(server: Server) -> None:
 
 
 def _isolation(arguments: argparse.Namespace) -> Isolation:
-    chosen = {name: value for name in _ISOLATION if (value := getattr(arguments, f"isolate_{name}")) is not None}
+    chosen = {name: value for name in LIMITS if (value := getattr(arguments, f"isolate_{name}")) is not None}
     return Isolation(
         by=arguments.isolate,
         read=tuple(map(os.path.abspath, arguments.isolate_read)),
