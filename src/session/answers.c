@@ -223,8 +223,7 @@ static pyn_status check_root(struct pyn_session *session, struct pyn_view value)
     uint64_t id = 0;
     uint32_t number = 0;
 
-    if (pyn_reader_next(&rd, &item) != PYN_OK || item.wire != PYN_W_EXT ||
-        pyn_item_ref(&item, &is_mine, &id, &number) != PYN_OK) {
+    if (pyn_reader_next(&rd, &item) != PYN_OK || pyn_item_ref(&item, &is_mine, &id, &number) != PYN_OK) {
         return PYN_EPROTOCOL;
     }
     return is_mine && id == 0 && pyn_described_find(session, number) != NULL ? PYN_OK : PYN_EPROTOCOL;

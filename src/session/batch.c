@@ -10,7 +10,7 @@ enum { YOURS_SIZE = 10 }; /* bytes of a reference that comes home */
 
 /* ---- a batch ---- */
 
-static pyn_status mark_named(struct pyn_batch *batch, const struct pyn_step *step)
+static void mark_named(struct pyn_batch *batch, const struct pyn_step *step)
 {
     struct pyn_reader rd = pyn_reader_of(step->call.body);
     struct pyn_item item;
@@ -19,30 +19,22 @@ static pyn_status mark_named(struct pyn_batch *batch, const struct pyn_step *ste
     if (step->is_on_promise) {
         batch->outcomes[step->call.id].is_named = true;
     }
-    while (step->has_promises && pyn_reader_peek(&rd) != PYN_W_END) {
-        if (pyn_reader_next(&rd, &item) != PYN_OK) {
-            return PYN_EFORMAT;
-        }
+    while (step->has_promises && pyn_reader_next(&rd, &item) == PYN_OK) {
         if (pyn_item_promise(&item, &named)) {
             batch->outcomes[named].is_named = true;
         }
     }
-    return PYN_OK;
 }
 
-static pyn_status mark_all(struct pyn_batch *batch, struct pyn_view steps)
+/* The steps were read when the message was parsed. */
+static void mark_all(struct pyn_batch *batch, struct pyn_view steps)
 {
     struct pyn_reader rd = pyn_reader_of(steps);
     struct pyn_step step;
-    pyn_status st = PYN_OK;
 
-    for (uint32_t i = 0; st == PYN_OK && i < batch->count; i++) {
-        st = pyn_message_step(&rd, i, &step);
-        if (st == PYN_OK) {
-            st = mark_named(batch, &step);
-        }
+    for (uint32_t i = 0; i < batch->count && pyn_message_step(&rd, i, &step) == PYN_OK; i++) {
+        mark_named(batch, &step);
     }
-    return st;
 }
 
 size_t pyn_batch_size(uint64_t steps)
@@ -71,13 +63,10 @@ pyn_status pyn_batch_new(struct pyn_session *session, const struct pyn_message *
     batch->charged = size;
     session->batches++;
     if (session->scan->has_promise) { /* it has just read the message */
-        st = mark_all(batch, message->body);
-    }
-    if (st != PYN_OK) {
-        pyn_batch_drop(session, &batch);
+        mark_all(batch, message->body);
     }
     *out = batch;
-    return st;
+    return PYN_OK;
 }
 
 struct pyn_batch *pyn_batch_ref(struct pyn_batch *batch)
@@ -153,8 +142,8 @@ static bool has_references(struct pyn_view values)
     uint64_t id = 0;
     uint32_t number = 0;
 
-    while (pyn_reader_peek(&rd) != PYN_W_END && pyn_reader_next(&rd, &item) == PYN_OK) {
-        if (item.wire == PYN_W_EXT && pyn_item_ref(&item, &is_mine, &id, &number) == PYN_OK) {
+    while (pyn_reader_next(&rd, &item) == PYN_OK) {
+        if (pyn_item_ref(&item, &is_mine, &id, &number) == PYN_OK) {
             return true;
         }
     }
@@ -215,9 +204,9 @@ static pyn_status look_at(struct pyn_session *session, struct pyn_view value, st
     uint64_t id = 0;
     uint32_t number = 0;
 
-    while (pyn_reader_peek(&rd) != PYN_W_END && pyn_reader_next(&rd, &item) == PYN_OK) {
+    while (pyn_reader_next(&rd, &item) == PYN_OK) {
         struct pyn_export *entry = NULL;
-        if (item.wire != PYN_W_EXT || pyn_item_ref(&item, &is_mine, &id, &number) != PYN_OK) {
+        if (pyn_item_ref(&item, &is_mine, &id, &number) != PYN_OK) {
             continue;
         }
         entry = is_mine ? pyn_exports_find(&session->exports, id) : NULL;
@@ -250,8 +239,8 @@ static size_t write_turned(uint8_t *out, struct pyn_view value)
     size_t at = 0;
     size_t from = 0;
 
-    while (pyn_reader_peek(&rd) != PYN_W_END && pyn_reader_next(&rd, &item) == PYN_OK) {
-        if (item.wire == PYN_W_EXT && pyn_item_ref(&item, &is_mine, &id, &number) == PYN_OK) {
+    while (pyn_reader_next(&rd, &item) == PYN_OK) {
+        if (pyn_item_ref(&item, &is_mine, &id, &number) == PYN_OK) {
             uint8_t yours[YOURS_SIZE] = {0xd7, PYN_EXT_YOURS};
             memcpy(yours + 2, item.bytes.data, YOURS_SIZE - 2); /* the id comes first in both */
             at += put(out + at, yours, sizeof yours);
@@ -316,7 +305,7 @@ bool pyn_batch_is_broken(const struct pyn_batch *batch, const struct pyn_step *s
     if (step->is_on_promise && is_failed(batch, (uint32_t)step->call.id, origin)) {
         return true;
     }
-    while (pyn_reader_peek(&rd) != PYN_W_END && pyn_reader_next(&rd, &item) == PYN_OK) {
+    while (pyn_reader_next(&rd, &item) == PYN_OK) {
         if (pyn_item_promise(&item, &named) && is_failed(batch, named, origin)) {
             return true;
         }

@@ -152,8 +152,8 @@ static void look_ahead(struct pyn_session *session, const struct pyn_step *step,
     decision->is_open = true;
     decision->st = decision->target != NULL || step->is_on_promise ? PYN_OK : PYN_EDENIED;
     session->seen.count = 0;
-    while (decision->st == PYN_OK && pyn_reader_peek(&rd) != PYN_W_END && pyn_reader_next(&rd, &item) == PYN_OK) {
-        if (item.wire == PYN_W_EXT && pyn_item_ref(&item, &is_mine, &id, &number) == PYN_OK && !is_mine &&
+    while (decision->st == PYN_OK && pyn_reader_next(&rd, &item) == PYN_OK) {
+        if (pyn_item_ref(&item, &is_mine, &id, &number) == PYN_OK && !is_mine &&
             session->refs.exported(session, id) == NULL) {
             decision->st = PYN_EDENIED;
         }

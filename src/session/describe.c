@@ -18,20 +18,6 @@ const struct pyn_iface *pyn_described_find(const struct pyn_session *session, ui
     return entry == NULL ? NULL : entry->iface;
 }
 
-/* The one interface of a fragment that is described and not only named: it stands ahead of what its operations mention. */
-static const struct pyn_iface *described_one(const struct pyn_policy *policy)
-{
-    uint32_t count = pyn_policy_iface_count(policy);
-
-    for (uint32_t i = 0; i < count; i++) {
-        const struct pyn_iface *iface = pyn_policy_iface(policy, i);
-        if (!iface->is_external && !iface->is_import) {
-            return iface;
-        }
-    }
-    return NULL;
-}
-
 static pyn_status load(struct pyn_session *session, const struct pyn_message *message, struct pyn_described *entry)
 {
     struct pyn_diag diag;
@@ -40,11 +26,8 @@ static pyn_status load(struct pyn_session *session, const struct pyn_message *me
     if (st != PYN_OK) {
         return st;
     }
-    entry->iface = described_one(entry->policy);
-    if (entry->iface == NULL) {
-        pyn_policy_unref(entry->policy);
-        return PYN_EPROTOCOL;
-    }
+    entry->iface = pyn_policy_iface(entry->policy,
+                                    0); /* the one that is described: it stands ahead of what its operations mention */
     pyn_idmap_add(&session->described, &entry->node, message->id, 0, entry);
     entry->next = session->descriptions;
     session->descriptions = entry;
@@ -57,7 +40,7 @@ pyn_status pyn_describe_take(struct pyn_session *session, const struct pyn_messa
     pyn_status st = PYN_EINTERNAL;
 
     (void)event;
-    if (message->id == 0 || message->id > UINT32_MAX || pyn_described_find(session, (uint32_t)message->id) != NULL) {
+    if (pyn_described_find(session, (uint32_t)message->id) != NULL) { /* the grammar bounds it */
         return PYN_EPROTOCOL;
     }
     if (pyn_ledger_charge(&session->ledger, PYN_Q_INTERFACES, 1) != PYN_OK) {

@@ -182,11 +182,11 @@ pyn_status pyn_references_give_back(struct pyn_session *session, struct pyn_view
     uint64_t run = 0;
     pyn_status st = PYN_OK;
 
-    while (st == PYN_OK && pyn_reader_peek(&rd) != PYN_W_END && pyn_reader_next(&rd, &item) == PYN_OK) {
+    while (st == PYN_OK && pyn_reader_next(&rd, &item) == PYN_OK) {
         bool is_mine = false;
         uint64_t id = 0;
         uint32_t number = 0;
-        if (item.wire != PYN_W_EXT || pyn_item_ref(&item, &is_mine, &id, &number) != PYN_OK || !is_mine) {
+        if (pyn_item_ref(&item, &is_mine, &id, &number) != PYN_OK || !is_mine) {
             continue;
         }
         if (id != run_id) {

@@ -227,6 +227,10 @@ static void a_server_that_does_not_give_its_root_as_it_must_is_left(void **state
         {HELLO "93 fb 01 80 0a", PYN_EFORMAT}, /* describes nothing */
         {HELLO "93 fb 00 80 0a", PYN_EFORMAT}, /* number 0 means none */
         {HELLO "93 fb 01 c0 0a", PYN_EFORMAT},
+        {HELLO "93 fb ce ff ff ff ff 81 aa 69 6e 74 65 72 66 61 63 65 73 81 a3 6d 3a 58 80 0a",
+         PYN_EWAIT}, /* the last number */
+        {HELLO "93 fb cf 00 00 00 01 00 00 00 00 81 aa 69 6e 74 65 72 66 61 63 65 73 81 a3 6d 3a 58 80 0a", PYN_EFORMAT},
+        {HELLO "93 fb 00 81 aa 69 6e 74 65 72 66 61 63 65 73 81 a3 6d 3a 58 80 0a", PYN_EFORMAT}, /* number 0 means none */
     };
     struct peers p;
 

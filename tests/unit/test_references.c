@@ -1,0 +1,273 @@
+/* test_references.c - what one side holds of the other's: proxies that are remembered, values that nobody decodes, objects that are held by calls. */
+#include "peers.h"
+
+#include "../../src/session/session_state.h"
+
+#define HELLO "95 f8 a5 70 79 6e 74 6f 01 c0 80 0a "
+#define MINE(id) "c7 0c 10 00 00 00 00 00 00 00 " id " 00 00 00 00 "
+#define YOURS(id) "d7 11 00 00 00 00 00 00 00 " id " "
+#define TAKE(id) "94 00 a4 74 61 6b 65 91 " YOURS(id) "80 0a " /* take(child) */
+#define BIG_INT "c7 02 01 01 00 "                              /* an ext that is no reference */
+
+static void put(const struct peers *p, struct pyn_session *to, const char *hex)
+{
+    assert_int_equal(peers_put(p, to, support_bytes(hex)), PYN_OK);
+}
+
+static void expect_output(struct pyn_session *session, const char *hex)
+{
+    struct pyn_view out = pyn_session_output(session);
+
+    assert_true(support_is_hex(out, hex));
+    pyn_session_written(session, out.len);
+}
+
+static uint64_t lend(struct peers *p, size_t object, const struct pyn_iface *iface)
+{
+    uint64_t id = 0;
+    uint32_t number = 0;
+    bool is_new = false;
+
+    assert_int_equal(pyn_session_export(p->server, &p->objects[object], iface, &id, &number, &is_new), PYN_OK);
+    pyn_session_written(p->server, pyn_session_output(p->server).len);
+    return id;
+}
+
+static void a_proxy_is_remembered_until_it_is_gone(void **state)
+{
+    struct peers p;
+    const struct pyn_iface *iface = NULL;
+    void *proxy = NULL;
+
+    (void)state;
+    peers_init(&p, pyn_mem_default());
+    peers_meet(&p);
+    assert_null(pyn_session_proxy(p.client, 3, p.child));
+    pyn_session_set_proxy(p.client, 3, p.child, &p.objects[9]); /* of what was never received */
+    assert_null(pyn_session_proxy(p.client, 3, p.child));
+    assert_int_equal(pyn_session_import(p.client, 3, 0, p.child, &iface, &proxy), PYN_OK);
+    assert_null(proxy);
+    assert_ptr_equal(iface, p.child);
+    pyn_session_set_proxy(p.client, 3, p.child, &p.objects[3]);
+    assert_ptr_equal(pyn_session_proxy(p.client, 3, p.child), &p.objects[3]);
+    assert_null(pyn_session_proxy(p.client, 3, p.root)); /* under another interface it is another */
+    assert_int_equal(pyn_session_import(p.client, 3, 0, p.child, &iface, &proxy), PYN_OK);
+    assert_ptr_equal(proxy, &p.objects[3]);
+    pyn_session_release(p.client, 3, p.child);
+    assert_null(pyn_session_proxy(p.client, 3, p.child));
+    pyn_session_set_proxy(p.client, 3, p.child, &p.objects[4]); /* too late */
+    assert_null(pyn_session_proxy(p.client, 3, p.child));
+    assert_true(pyn_session_has_frees(p.client));
+    assert_int_equal(pyn_session_flush_frees(p.client), PYN_OK);
+    assert_false(pyn_session_has_frees(p.client));
+    expect_output(p.client, "93 fd 03 02 0a"); /* both times at once */
+    peers_fini(&p);
+}
+
+static void what_is_held_depends_on_what_was_said_of_it(void **state)
+{
+    struct peers p;
+    const struct pyn_iface *iface = NULL;
+    const struct pyn_iface *root = NULL;
+
+    (void)state;
+    peers_init(&p, pyn_mem_default());
+    peers_meet(&p);
+    root = pyn_session_described(p.client, pyn_view_of("m:Root"));
+    assert_int_equal(pyn_session_held_under(p.client, 0, p.root->index + 1, p.child, &iface), PYN_OK);
+    assert_ptr_equal(iface, root); /* the described one goes ahead of the declared one */
+    assert_int_equal(pyn_session_held_under(p.client, 5, 0, p.child, &iface), PYN_OK);
+    assert_ptr_equal(iface, p.child);
+    assert_int_equal(pyn_session_held_under(p.client, 5, 0, NULL, &iface), PYN_EDENIED);
+    assert_null(iface);
+    assert_int_equal(pyn_session_held_under(p.client, 5, 99, p.child, &iface), PYN_EDENIED); /* never described */
+    assert_null(iface);
+    assert_int_equal(pyn_session_held_under(p.server, 0, 0, p.child, &iface), PYN_EDENIED); /* a client has no root */
+    pyn_session_goodbye(p.client, 0, "");
+    assert_int_equal(pyn_session_held_under(p.client, 5, 0, p.child, &iface), PYN_EGONE);
+    assert_null(iface);
+    assert_int_equal(pyn_session_flush_frees(p.client), PYN_EGONE);
+    assert_false(pyn_session_has_frees(p.client));
+    peers_fini(&p);
+}
+
+static void references_of_a_value_that_nobody_decodes_go_back(void **state)
+{
+    static const struct {
+        const char *value;
+        const char *frees;
+        const char *why;
+    } rows[] = {
+        {"93 01 a1 78 c0", "", "none"},
+        {MINE("09"), "93 fd 09 01 0a", "one"},
+        {"93 " MINE("09") MINE("09") MINE("09"), "93 fd 09 03 0a", "the same thrice: one message"},
+        {"94 " MINE("09") MINE("0a") BIG_INT MINE("09"), "93 fd 09 01 0a 93 fd 0a 01 0a 93 fd 09 01 0a", "in turns"},
+        {"92 " YOURS("01") MINE("09"), "93 fd 09 01 0a", "the peer's own comes home"},
+        {"92 " MINE("00") MINE("00"), "", "a root is never freed"},
+        {"05 06 " MINE("09"), "93 fd 09 01 0a", "several values, the rest of one"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < SUPPORT_COUNT(rows); i++) {
+        struct peers p;
+        peers_init(&p, pyn_mem_default());
+        peers_meet(&p);
+        pyn_session_discard(p.client, support_bytes(rows[i].value));
+        if (!support_is_hex(pyn_session_output(p.client), rows[i].frees)) {
+            fail_msg("%s", rows[i].why);
+        }
+        pyn_session_written(p.client, pyn_session_output(p.client).len);
+        pyn_session_goodbye(p.client, 0, "");
+        size_t len = pyn_session_output(p.client).len;
+        pyn_session_discard(p.client, support_bytes(rows[i].value)); /* over: nobody is told */
+        assert_int_equal(pyn_session_output(p.client).len, len);
+        peers_fini(&p);
+    }
+}
+
+static void what_cannot_be_given_back_ends_the_connection(void **state)
+{
+    struct peers p;
+
+    (void)state;
+    peers_init(&p, pyn_mem_default());
+    peers_meet(&p);
+    p.quotas.max[PYN_Q_OUTPUT] = 9; /* a free is five bytes */
+    pyn_session_discard(p.client, support_bytes("92 " MINE("09") MINE("0a")));
+    assert_int_equal(pyn_session_state(p.client), PYN_EFLOOD);
+    peers_fini(&p);
+}
+
+/* The peer frees what a call that it has made still names: the object is there until the call is over. */
+static void what_a_call_names_is_held_until_it_is_freed(void **state)
+{
+    struct peers p;
+    struct pyn_call *call = NULL;
+    struct pyn_refs refs;
+    const struct pyn_iface *iface = NULL;
+
+    (void)state;
+    peers_init(&p, pyn_mem_default());
+    peers_meet_raw(&p);
+    assert_int_equal(lend(&p, 1, p.child), 1);
+    put(&p, p.server, TAKE("01") "93 fd 01 01 0a ");
+    call = peers_expect_call(&p, p.server);
+    peers_expect_none(&p, p.server);
+    assert_null(pyn_exports_find(&p.server->exports, 1)); /* a new call of it would be denied */
+    assert_ptr_equal(pyn_session_object(p.server, 1, &iface), &p.objects[1]);
+    assert_ptr_equal(iface, p.child);
+    refs = pyn_session_refs(p.server);
+    assert_ptr_equal(refs.exported(refs.ctx, 1), p.child);
+    assert_null(refs.exported(refs.ctx, 2));
+    assert_null(pyn_session_object(p.server, 2, &iface));
+    assert_null(iface);
+    assert_false(pyn_session_has_dead(p.server));
+    assert_null(pyn_session_reap(p.server));
+    assert_int_equal(peers_return(p.server, call, "c0"), PYN_OK);
+    assert_true(pyn_session_has_dead(p.server));
+    assert_ptr_equal(pyn_session_reap(p.server), &p.objects[1]);
+    assert_null(refs.exported(refs.ctx, 1));
+    peers_fini(&p);
+}
+
+/* A value of the peer's that brings ours home holds them as well: as many as it names, each of them twice. */
+static void what_an_answer_names_is_held_until_it_is_freed(void **state)
+{
+    (void)state;
+    for (size_t count = 0; count <= 9; count++) {
+        struct peers p;
+        struct pyn_type child = {.kind = PYN_T_IFACE};
+        const struct pyn_type *items[] = {&child};
+        const struct pyn_type type = {.kind = PYN_T_TUPLE_OF, .items = items, .count = 1};
+        const struct pyn_expect expect = {.result = &type};
+        struct pyn_parcel object = pyn_parcel_of(support_bytes("94 09 a4 74 65 6c 6c 91 01 80"));
+        struct pyn_answer *answer = NULL;
+        char hex[128];
+        size_t reaped = 0;
+        peers_init(&p, pyn_mem_default());
+        child.iface = p.child;
+        peers_meet_raw(&p);
+        assert_int_equal(pyn_session_send_batch(p.server, 1, &object, &expect, 1), PYN_OK);
+        (void)snprintf(hex, sizeof hex, "92 fc 01 0a 92 ff dc 00 %02zx", 2 * count);
+        put(&p, p.server, hex);
+        for (size_t i = 1; i <= count; i++) {
+            assert_int_equal(lend(&p, i, p.child), i);
+            (void)snprintf(hex, sizeof hex, "d7 11 00 00 00 00 00 00 00 %02zx d7 11 00 00 00 00 00 00 00 %02zx", i, i);
+            put(&p, p.server, hex);
+        }
+        put(&p, p.server, "0a");
+        for (size_t i = 1; i <= count; i++) {
+            (void)snprintf(hex, sizeof hex, "93 fd %02zx 01 0a ", i);
+            put(&p, p.server, hex);
+        }
+        answer = peers_expect_answer(&p, p.server);
+        assert_int_equal(answer->status, PYN_OK);
+        peers_expect_none(&p, p.server);
+        assert_false(pyn_session_has_dead(p.server));
+        pyn_session_answer_free(p.server, answer);
+        while (pyn_session_reap(p.server) != NULL) {
+            reaped++;
+        }
+        assert_int_equal(reaped, count);
+        peers_fini(&p);
+    }
+}
+
+static void an_object_that_never_left_is_taken_back(void **state)
+{
+    struct peers p;
+    uint64_t id = 0;
+
+    (void)state;
+    peers_init(&p, pyn_mem_default());
+    peers_meet_raw(&p);
+    id = lend(&p, 1, p.child);
+    pyn_session_unexport(p.server, 0); /* the root is not */
+    assert_null(pyn_session_reap(p.server));
+    pyn_session_unexport(p.server, id);
+    assert_ptr_equal(pyn_session_reap(p.server), &p.objects[1]);
+    pyn_session_unexport(p.server, id); /* the peer was faster */
+    assert_null(pyn_session_reap(p.server));
+    pyn_session_goodbye(p.server, 0, "");
+    uint32_t number = 7;
+    bool is_new = true;
+    assert_int_equal(pyn_session_export(p.server, &p.objects[1], p.child, &id, &number, &is_new), PYN_EGONE);
+    assert_int_equal(id, 0);
+    assert_int_equal(number, 0);
+    assert_false(is_new);
+    peers_fini(&p);
+}
+
+static void there_are_no_more_ids_than_there_are_numbers(void **state)
+{
+    struct peers p;
+    uint64_t id = 0;
+    uint32_t number = 0;
+    bool is_new = false;
+
+    (void)state;
+    peers_init(&p, pyn_mem_default());
+    peers_meet_raw(&p);
+    p.server->exports.next_id = UINT64_MAX - 1;
+    assert_int_equal(lend(&p, 1, p.child), UINT64_MAX - 1);
+    assert_int_equal(pyn_session_export(p.server, &p.objects[2], p.child, &id, &number, &is_new), PYN_EQUOTA);
+    assert_false(is_new);
+    pyn_session_unexport(p.server, UINT64_MAX - 1);
+    assert_int_equal(pyn_session_export(p.server, &p.objects[2], p.child, &id, &number, &is_new), PYN_EQUOTA);
+    peers_fini(&p);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_proxy_is_remembered_until_it_is_gone),
+        cmocka_unit_test(what_is_held_depends_on_what_was_said_of_it),
+        cmocka_unit_test(references_of_a_value_that_nobody_decodes_go_back),
+        cmocka_unit_test(what_cannot_be_given_back_ends_the_connection),
+        cmocka_unit_test(what_a_call_names_is_held_until_it_is_freed),
+        cmocka_unit_test(what_an_answer_names_is_held_until_it_is_freed),
+        cmocka_unit_test(an_object_that_never_left_is_taken_back),
+        cmocka_unit_test(there_are_no_more_ids_than_there_are_numbers),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
