@@ -5,143 +5,17 @@
  */
 #include "../../policy/shape.h"
 
+#include "sample.h"
+
 #include <stdlib.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static const char sample[] =
-    "{\n"
-    " \"accepts\": {\n"
-    "  \"chat:User\": [\"chat:Admin\"]\n"
-    " },\n"
-    " \"declared\": {\n"
-    "  \"chat:Room\": {\n"
-    "   \"post\": \"(self, author: str, text: str) -> None\"\n"
-    "  }\n"
-    " },\n"
-    " \"enums\": {\n"
-    "  \"chat:Color\": [\"GREEN\", \"RED\"]\n"
-    " },\n"
-    " \"errors\": {\n"
-    "  \"builtins:KeyError\": \"type\",\n"
-    "  \"chat:Full\": \"text\"\n"
-    " },\n"
-    " \"imports\": {\n"
-    "  \"chat:Watcher\": {\n"
-    "   \"facet\": true,\n"
-    "   \"get\": {\n"
-    "    \"mood\": \"enum chat:Color\"\n"
-    "   },\n"
-    "   \"methods\": {\n"
-    "    \"joined\": \"(who: chat:User) -> none\",\n"
-    "    \"other\": \"() -> chat:Watcher|none\",\n"
-    "    \"tell\": \"(rec chat:Receipt, /) -> data\"\n"
-    "   }\n"
-    "  }\n"
-    " },\n"
-    " \"interfaces\": {\n"
-    "  \"Sequence[chat:Message]\": {\n"
-    "   \"class\": \"collections.abc:Sequence\",\n"
-    "   \"methods\": {\n"
-    "    \"__getitem__\": [\"(int, /) -> chat:Message\", \"(slice, /) -> Sequence[chat:Message]\"],\n"
-    "    \"__len__\": \"() -> int\"\n"
-    "   }\n"
-    "  },\n"
-    "  \"chat:Admin\": {\n"
-    "   \"class\": \"chat:Admin\"\n"
-    "  },\n"
-    "  \"chat:Message\": {\n"
-    "   \"class\": \"chat:Message\",\n"
-    "   \"get\": {\n"
-    "    \"at\": \"datetime\",\n"
-    "    \"text\": \"str\"\n"
-    "   },\n"
-    "   \"methods\": {\n"
-    "    \"__enter__\": \"() -> chat:Message\",\n"
-    "    \"__exit__\": \"((str, str)|none, /) -> bool|none\"\n"
-    "   }\n"
-    "  },\n"
-    "  \"chat:Reader\": {\n"
-    "   \"facet\": true,\n"
-    "   \"methods\": {\n"
-    "    \"history\": \"() -> Sequence[chat:Message]\"\n"
-    "   }\n"
-    "  },\n"
-    "  \"chat:Room\": {\n"
-    "   \"class\": \"chat:Room\",\n"
-    "   \"get\": {\n"
-    "    \"title\": \"str\"\n"
-    "   },\n"
-    "   \"methods\": {\n"
-    "    \"add\": \"(int, int=?, /, *rest: int, scale: float=?, **options: int) -> int\",\n"
-    "    \"ask\": \"(who: chat:User, why: rec chat:Why=?) -> fn(data)->none\",\n"
-    "    \"fetch\": \"async (n: int=?) -> (chat:Message*)\",\n"
-    "    \"login\": \"(name: str, password: str) -> chat:Admin|chat:User|none\",\n"
-    "    \"pick\": [\"(n: int) -> str\", \"(name: str, who: chat:User=?) -> str\", \"(*, key: data) -> none\"],\n"
-    "    \"post\": \"(author: str, text: str) -> none\",\n"
-    "    \"reader\": \"() -> chat:Reader\",\n"
-    "    \"send\": \"(str, /, *, color: enum chat:Color=?, mode: 'later'|'now'=?) -> rec chat:Receipt\",\n"
-    "    \"subscribe\": \"(callback: fn(chat:Message)->none) -> fn()->none\",\n"
-    "    \"watch\": \"(watcher: chat:Watcher) -> async fn(str=?)->{int|none}\"\n"
-    "   },\n"
-    "   \"set\": {\n"
-    "    \"friend\": \"chat:User|none\",\n"
-    "    \"title\": \"str\"\n"
-    "   }\n"
-    "  },\n"
-    "  \"chat:User\": {\n"
-    "   \"class\": \"chat:User\",\n"
-    "   \"methods\": {\n"
-    "    \"name\": \"() -> str\"\n"
-    "   }\n"
-    "  }\n"
-    " },\n"
-    " \"platform\": \"linux\",\n"
-    " \"pynto-policy\": 1,\n"
-    " \"python\": \"3.11\",\n"
-    " \"records\": {\n"
-    "  \"chat:Receipt\": {\n"
-    "   \"at\": \"datetime\",\n"
-    "   \"no\": \"int\",\n"
-    "   \"tags\": \"frozenset[str]=?\"\n"
-    "  },\n"
-    "  \"chat:Why\": {\n"
-    "   \"more\": \"copy list[rec chat:Why]|none\",\n"
-    "   \"text\": \"str\",\n"
-    "   \"what\": \"data\"\n"
-    "  }\n"
-    " },\n"
-    " \"roots\": {\n"
-    "  \"hook\": \"fn(rec chat:Why)->none\",\n"
-    "  \"lobby\": \"chat:Room\"\n"
-    " }\n"
-    "}\n";
 
 static void require(bool holds)
 {
     if (!holds) {
         abort();
     }
-}
-
-static struct pyn_policy *policy(void)
-{
-    static struct pyn_policy *loaded;
-    struct pyn_diag diag;
-    if (loaded == NULL) {
-        require(pyn_policy_load(pyn_mem_default(), pyn_view_of(sample), &loaded, &diag) == PYN_OK);
-    }
-    return loaded;
-}
-
-static const struct pyn_iface *exported(void *ctx, uint64_t id)
-{
-    return id < 8 ? pyn_policy_iface(ctx, (uint32_t)id) : NULL;
-}
-
-static const struct pyn_iface *described(void *ctx, uint32_t number)
-{
-    return pyn_policy_iface(ctx, number);
 }
 
 /* A name of the interface, one that the input holds, or a special one. */
@@ -203,8 +77,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size < 2) {
         return 0;
     }
-    struct pyn_refs refs = {policy(), exported, described, 1024};
-    const struct pyn_iface *iface = pyn_policy_iface(policy(), data[0] % pyn_policy_iface_count(policy()));
+    require(sample_policy() != NULL);
+    struct pyn_refs refs = {sample_policy(), sample_exported, sample_described, 1024};
+    const struct pyn_iface *iface = pyn_policy_iface(sample_policy(), data[0] % pyn_policy_iface_count(sample_policy()));
     struct pyn_view rest = {data + 2, size - 2};
     struct pyn_view name = choose_name(iface, data[1], &rest);
     struct pyn_verdict first;
