@@ -3,7 +3,8 @@
 
 #include <sodium.h>
 
-#include "../../src/channel/channel.h"
+#include "../../src/channel/channel_state.h"
+#include "../../src/channel/record.h"
 
 enum { MAX = 1 << 20 };
 
@@ -562,6 +563,150 @@ static void configurations_that_cannot_work_are_refused(void **state)
     w.server_config.judge.judge = NULL; /* nobody who decides is nobody let in */
     assert_int_equal(pyn_channel_new(&w.server_config, pyn_mem_default(), &layer), PYN_EARGS);
     assert_null(layer);
+    for (int i = 0; i < 6; i++) {
+        static const uint8_t transport[PYN_TRANSPORT_NAME_MAX + 1];
+        prepare(&w, PYN_PATTERN_NK);
+        switch (i) {
+        case 0:
+            w.server_config.own = NULL;
+            break;
+        case 1:
+            w.server_config.server_public = server_key.public_key;
+            break;
+        case 2:
+            w.server_config.login = pyn_view_of("x");
+            break;
+        case 3:
+            w.server_config.transport = (struct pyn_view){transport, sizeof transport};
+            break;
+        case 4:
+            w.client_config.psk = psk;
+            w.server_config = w.client_config;
+            break;
+        default:
+            prepare(&w, PYN_PATTERN_NKPSK0);
+            w.client_config.psk = NULL;
+            w.server_config = w.client_config;
+            break;
+        }
+        assert_int_equal(pyn_channel_new(&w.server_config, pyn_mem_default(), &layer), PYN_EARGS);
+        assert_null(layer);
+    }
+    prepare(&w, PYN_PATTERN_NK);
+    w.server_config.transport.len = 0;
+    assert_int_equal(pyn_channel_new(&w.server_config, pyn_mem_default(), &layer), PYN_OK);
+    layer->ops->free(layer);
+}
+
+/* A record of any kind that one end has sealed comes to the other. */
+static pyn_status deliver(struct end *from, struct end *to, enum pyn_sealed_kind kind, const char *text)
+{
+    struct channel *channel = (struct channel *)from->layer;
+    uint8_t record[64] = {0};
+    size_t len = strlen(text);
+
+    assert_true(len + PYN_RECORD_EXTRA_LEN <= sizeof record);
+    memcpy(record + PYN_RECORD_HEAD_LEN, text, len);
+    assert_int_equal(pyn_record_seal(&channel->sending, kind, record, len), PYN_OK);
+    return to->layer->ops->receive(to->layer, (struct pyn_view){record, len + PYN_RECORD_EXTRA_LEN}, &to->up, &to->down);
+}
+
+/* Who has the keys may still say only what is due. */
+static void records_that_are_out_of_place_end_it(void **state)
+{
+    static const struct {
+        enum pyn_sealed_kind kind;
+        const char *text;
+        pyn_status st;
+        const char *why;
+    } rows[] = {
+        {PYN_RECORD_DATA, "x", PYN_OK, "data"},
+        {PYN_RECORD_DATA, "", PYN_EFORMAT, "data of no length, which would cost nothing to send for ever"},
+        {PYN_RECORD_LOGIN, "x", PYN_EPROTOCOL, "a second login"},
+        {PYN_RECORD_REFUSED, "", PYN_EPROTOCOL, "a refusal, behind data"},
+        {PYN_RECORD_END, "", PYN_EGONE, "the end"},
+        {PYN_RECORD_END, "x", PYN_EFORMAT, "an end with more in it"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < SUPPORT_COUNT(rows); i++) {
+        for (int is_to_client = 0; is_to_client < 2; is_to_client++) {
+            struct world w;
+            open_pair(&w, PYN_PATTERN_NK);
+            assert_int_equal(deliver(&w.server, &w.client, PYN_RECORD_DATA, "1"), PYN_OK); /* it is sure of being in */
+            assert_int_equal(deliver(&w.client, &w.server, PYN_RECORD_DATA, "1"), PYN_OK);
+            pyn_status st = deliver(is_to_client ? &w.server : &w.client, is_to_client ? &w.client : &w.server,
+                                    rows[i].kind, rows[i].text);
+            if (st != rows[i].st) {
+                fail_msg("%s: %s", rows[i].why, pyn_status_name(st));
+            }
+            stop(&w);
+        }
+    }
+}
+
+/* Before the first data of the server's, a client may hear that it is not let in, and nothing but that. */
+static void a_refusal_is_said_without_a_word_more(void **state)
+{
+    static const char *const texts[] = {"", "x"};
+
+    (void)state;
+    for (size_t i = 0; i < SUPPORT_COUNT(texts); i++) {
+        struct world w;
+        open_pair(&w, PYN_PATTERN_NK);
+        assert_int_equal(deliver(&w.server, &w.client, PYN_RECORD_REFUSED, texts[i]), i == 0 ? PYN_ESHUT : PYN_EFORMAT);
+        stop(&w);
+    }
+}
+
+static void a_channel_that_is_not_open_ends_without_a_word(void **state)
+{
+    struct world w;
+
+    (void)state;
+    prepare(&w, PYN_PATTERN_NK);
+    start(&w);
+    pyn_buf_consume(&w.client.down, pyn_buf_len(&w.client.down));
+    w.client.layer->ops->finish(w.client.layer, PYN_EGONE, &w.client.down);
+    w.server.layer->ops->finish(w.server.layer, PYN_EGONE, &w.server.down);
+    assert_int_equal(pyn_buf_len(&w.client.down) + pyn_buf_len(&w.server.down), 0);
+    assert_int_equal(w.server.layer->ops->receive(w.server.layer, pyn_view_of("x"), &w.server.up, &w.server.down),
+                     PYN_EPROTOCOL);
+    stop(&w);
+}
+
+static void a_layer_is_known_as_a_channel(void **state)
+{
+    static const struct pyn_layer_ops other;
+    const struct pyn_layer plain = {.ops = &other};
+    struct world w;
+
+    (void)state;
+    assert_false(pyn_is_channel(NULL));
+    assert_false(pyn_is_channel(&plain));
+    open_pair(&w, PYN_PATTERN_NK);
+    assert_true(pyn_is_channel(w.client.layer));
+    assert_int_equal(pyn_channel_multiplications(w.server.layer), 3); /* for its own ephemeral key, es and ee */
+    assert_int_equal(w.client.layer->ops->resume(w.client.layer, &w.client.up, &w.client.down), PYN_OK); /* nothing waits */
+    stop(&w);
+}
+
+/* The output's block is full at each place of what is sent. */
+static void what_cannot_be_sent_whole_is_not_sent(void **state)
+{
+    (void)state;
+    for (size_t max = 0; max <= 4 + PYN_RECORD_EXTRA_LEN; max++) {
+        struct world w;
+        struct pyn_buf down;
+        open_pair(&w, PYN_PATTERN_NK);
+        pyn_buf_init(&down, &w.mem.mem, max);
+        pyn_status st = w.client.layer->ops->send(w.client.layer, pyn_view_of("text"), &down);
+        assert_int_equal(st, max < 4 + PYN_RECORD_EXTRA_LEN ? PYN_ESIZE : PYN_OK);
+        assert_int_equal(pyn_buf_len(&down), st == PYN_OK ? max : 0);
+        assert_int_equal(pyn_channel_state(w.client.layer) == PYN_CHANNEL_DEAD, st != PYN_OK);
+        pyn_buf_fini(&down);
+        stop(&w);
+    }
 }
 
 static int make_keys(void **state)
@@ -598,6 +743,11 @@ int main(void)
         cmocka_unit_test(a_login_at_its_limit_is_read_and_a_longer_one_cannot_be_sent),
         cmocka_unit_test(each_allocation_may_fail),
         cmocka_unit_test(configurations_that_cannot_work_are_refused),
+        cmocka_unit_test(records_that_are_out_of_place_end_it),
+        cmocka_unit_test(a_refusal_is_said_without_a_word_more),
+        cmocka_unit_test(a_channel_that_is_not_open_ends_without_a_word),
+        cmocka_unit_test(a_layer_is_known_as_a_channel),
+        cmocka_unit_test(what_cannot_be_sent_whole_is_not_sent),
     };
     return sodium_init() < 0 ? 1 : cmocka_run_group_tests(tests, make_keys, NULL);
 }

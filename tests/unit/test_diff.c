@@ -2,8 +2,9 @@
 #include "policy_support.h"
 
 #include "../../policy/diff.h"
+#include "../../policy/within.h"
 
-enum { CHANGES_MAX = 32 };
+enum { CHANGES_MAX = 64 };
 
 struct told {
     struct pyn_change changes[CHANGES_MAX];
@@ -86,6 +87,14 @@ static void types_are_compared_by_what_fits_them(void **state)
         {"\"copy list[int]\"", "\"copy list[float]\"", PYN_CHANGE_WIDENED, "a copy"},
         {"\"copy list[int]\"", "\"copy set[int]\"", PYN_CHANGE_OTHER, "another container"},
         {"\"copy dict[int, str]\"", "\"copy dict[int, none|str]\"", PYN_CHANGE_WIDENED, "values of a dict"},
+        {"\"copy set[int]\"", "\"copy set[float]\"", PYN_CHANGE_WIDENED, "a set"},
+        {"\"frozenset[int]\"", "\"frozenset[float]\"", PYN_CHANGE_WIDENED, "a frozenset"},
+        {"\"frozenset[int]\"", "\"(int*)\"", PYN_CHANGE_OTHER, "a set is no tuple"},
+        {"\"(int,)\"", "\"(int*)\"", PYN_CHANGE_WIDENED, "one is a length"},
+        {"\"ndarray_float64\"", "\"ndarray\"", PYN_CHANGE_WIDENED, "an array of any kind"},
+        {"\"ndarray_float64\"", "\"ndarray_int64\"", PYN_CHANGE_OTHER, "an array of another kind"},
+        {"\"int\"", "\"ndarray\"", PYN_CHANGE_OTHER, "a number is no array"},
+        {"\"x:A\"", "\"fn()->none\"", PYN_CHANGE_OTHER, "an interface is no fn"},
         {"\"enum x:E\"", "\"enum x:E|none\"", PYN_CHANGE_WIDENED, "or nothing"},
         {"\"rec x:P\"", "\"rec x:N\"", PYN_CHANGE_OTHER, "another record"},
         {"\"x:A\"", "\"x:C\"", PYN_CHANGE_OTHER, "another interface"},
@@ -104,6 +113,7 @@ static void data_takes_what_is_neither_reference_nor_record_nor_enum(void **stat
         {"\"rec x:P\"", "\"data\"", PYN_CHANGE_OTHER, "a record is none"},
         {"\"x:A\"", "\"data\"", PYN_CHANGE_OTHER, "a reference is none"},
         {"\"(x:A,)\"", "\"data\"", PYN_CHANGE_OTHER, "nor is what holds one"},
+        {"\"ndarray\"", "\"data\"", PYN_CHANGE_OTHER, "an array is none"},
     };
     for (size_t i = 0; i < SUPPORT_COUNT(rows); i++) {
         check("set", &rows[i]);
@@ -134,6 +144,11 @@ static void signatures_are_compared_by_the_calls_that_they_admit(void **state)
          "a keyword that options does not fit"},
         {ARGS("int=?, /, **options: int"), ARGS("a: int=?, **options: int"), PYN_CHANGE_OTHER,
          "a name that a place has taken"},
+        {ARGS("*, a: int"), ARGS("*, a: str"), PYN_CHANGE_OTHER, "a keyword of another type"},
+        {ARGS("**options: int"), ARGS("**options: str"), PYN_CHANGE_OTHER, "options of another type"},
+        {ARGS("**options: int"), ARGS("*, a: float=?, **options: int"), PYN_CHANGE_WIDENED, "an option that takes more"},
+        {ARGS("*rest: int, a: int=?"), ARGS("a: int=?, *rest: int"), PYN_CHANGE_OTHER, "a name that rest has taken"},
+        {ARGS("f: x:I"), ARGS("f: fn()->none"), PYN_CHANGE_OTHER, "what an import can do is no call"},
         {"\"() -> int\"", "\"() -> int|none\"", PYN_CHANGE_WIDENED, "more may come out"},
         {"\"() -> int\"", "\"async () -> int\"", PYN_CHANGE_OTHER, "answered another way"},
         {"\"(a: int) -> int|none\"", "\"(a: float) -> int\"", PYN_CHANGE_OTHER, "more in and less out"},
@@ -315,15 +330,107 @@ static void work_on_hostile_types_is_bounded_and_what_is_not_known_has_grown(voi
     pyn_policy_unref(new);
 }
 
+/* What cannot be compared to its end is not within; the work that it takes is the same each time. */
+static void without_steps_nothing_is_within(void **state)
+{
+    static const char *const methods[][2] = {
+        {ARGS("a: int"), ARGS("a: float")},
+        {ARGS("a: copy dict[int, (int, (int*))]"), ARGS("a: copy dict[int, (float, (int|str*))]")},
+        {ARGS("f: fn((int,))->none, *rest: int, **more: int"),
+         ARGS("f: fn((float,))->none, *rest: float, **more: float")},
+        {ARGS("a: (int, none|str)"), ARGS("a: data")},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < SUPPORT_COUNT(methods); i++) {
+        char json[2048];
+        struct pyn_policy *policies[2];
+        const struct pyn_op *ops[2];
+        bool is = false;
+        for (size_t j = 0; j < 2; j++) {
+            policy_of(json, sizeof json, "methods", methods[i][j]);
+            policies[j] = policy_load(json);
+            ops[j] = policy_op(policies[j], "x:X", PYN_OP_METHOD, "m");
+        }
+        for (uint64_t steps = 0; steps < 64; steps++) {
+            struct pyn_within within = {.steps = steps};
+            bool is_now = pyn_op_is_within(&within, ops[0], ops[1]);
+            assert_true(within.steps <= steps);
+            assert_true(is_now || !is); /* with more of them it stays so */
+            assert_true(steps > 0 || !is_now);
+            is = is_now;
+        }
+        assert_true(is);
+        pyn_policy_unref(policies[0]);
+        pyn_policy_unref(policies[1]);
+    }
+}
+
+/* The sample with each from in place of its to; good until the next call. */
+static struct pyn_policy *sample_with(const char *const changes[][2], size_t count)
+{
+    static char json[2 * sizeof policy_sample];
+    static char next[2 * sizeof policy_sample];
+
+    (void)snprintf(json, sizeof json, "%s", policy_sample);
+    for (size_t i = 0; i < count; i++) {
+        const char *at = strstr(json, changes[i][0]);
+        assert_non_null(at);
+        (void)snprintf(next, sizeof next, "%.*s%s%s", (int)(at - json), json, changes[i][1], at + strlen(changes[i][0]));
+        (void)snprintf(json, sizeof json, "%s", next);
+    }
+    return policy_load(json);
+}
+
+/* Something has changed in every section, and each change is the last one that is told. */
 static void what_the_listener_returns_ends_it(void **state)
 {
-    struct pyn_policy *old = policy_load(POLICY("", "", "", "", X_BARE, "", ROOT));
-    struct pyn_policy *new = policy_load(policy_sample);
-    struct told told = {.fail_at = 2};
-    assert_int_equal(pyn_policy_diff(old, new, tell, &told), PYN_ENOMEM);
-    assert_int_equal(told.count, 2);
-    pyn_policy_unref(old);
-    pyn_policy_unref(new);
+    static const char *const changes[][2] = {
+        {"[\"GREEN\", \"RED\"]", "[\"BLUE\", \"RED\"]"},
+        {"\"builtins:KeyError\": \"type\"",
+         "\"builtins:KeyError\": {\"fields\": {\"key\": \"str\"}, \"grant\": \"text\"}"},
+        {"\"chat:Full\": \"text\"", "\"chat:Empty\": \"text\""},
+        {"\"chat:User\": [\"chat:Admin\"]", "\"chat:User\": [\"chat:Message\"]"},
+        {"\"no\": \"int\"", "\"number\": \"int\""},
+        {"\"text\": \"str\",\n   \"what\": \"data\"", "\"text\": \"none|str\""},
+        {"(author: str, text: str) -> none", "(author: str) -> none"},
+        {"\"other\": \"() -> chat:Watcher|none\"", "\"others\": \"() -> chat:Watcher|none\""},
+        {"\"lobby\": \"chat:Room\"", "\"lounge\": \"chat:Room\""},
+    };
+    struct pyn_policy *policies[] = {policy_load(policy_sample), sample_with(changes, SUPPORT_COUNT(changes)),
+                                     policy_load(POLICY("", "", "", "", X_BARE, "", ROOT))};
+
+    (void)state;
+    for (size_t i = 0; i < SUPPORT_COUNT(policies); i++) {
+        for (size_t j = 0; j < SUPPORT_COUNT(policies); j++) {
+            struct told all = {.count = 0};
+            assert_int_equal(pyn_policy_diff(policies[i], policies[j], tell, &all), PYN_OK);
+            assert_int_equal(all.count == 0, i == j);
+            for (size_t fail_at = 1; fail_at <= all.count; fail_at++) {
+                struct told told = {.fail_at = fail_at};
+                assert_int_equal(pyn_policy_diff(policies[i], policies[j], tell, &told), PYN_ENOMEM);
+                assert_int_equal(told.count, fail_at);
+                for (size_t k = 0; k < fail_at; k++) {
+                    assert_int_equal(told.changes[k].kind, all.changes[k].kind);
+                    assert_int_equal(told.changes[k].subject, all.changes[k].subject);
+                }
+            }
+        }
+    }
+    for (size_t i = 0; i < SUPPORT_COUNT(policies); i++) {
+        pyn_policy_unref(policies[i]);
+    }
+}
+
+static void growth_is_what_was_added_widened_or_cannot_be_told(void **state)
+{
+    (void)state;
+    assert_true(pyn_change_is_growth(PYN_CHANGE_ADDED));
+    assert_true(pyn_change_is_growth(PYN_CHANGE_WIDENED));
+    assert_true(pyn_change_is_growth(PYN_CHANGE_OTHER));
+    assert_false(pyn_change_is_growth(PYN_CHANGE_NONE));
+    assert_false(pyn_change_is_growth(PYN_CHANGE_REMOVED));
+    assert_false(pyn_change_is_growth(PYN_CHANGE_NARROWED));
 }
 
 int main(void)
@@ -338,7 +445,9 @@ int main(void)
         cmocka_unit_test(writes_are_told_apart),
         cmocka_unit_test(a_policy_does_not_differ_from_itself),
         cmocka_unit_test(work_on_hostile_types_is_bounded_and_what_is_not_known_has_grown),
+        cmocka_unit_test(without_steps_nothing_is_within),
         cmocka_unit_test(what_the_listener_returns_ends_it),
+        cmocka_unit_test(growth_is_what_was_added_widened_or_cannot_be_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

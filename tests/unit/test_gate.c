@@ -111,6 +111,29 @@ static void a_flood_of_sources_takes_no_memory_and_frees_no_offender(void **stat
     assert_int_equal(mem.live, 0);
 }
 
+static void the_limits_of_whoever_names_none_turn_nobody_away_who_behaves(void **state)
+{
+    const struct pyn_gate_limits usual = pyn_gate_limits_default();
+    struct pyn_gate *gate = pyn_gate_new(pyn_mem_default(), &usual, secret);
+    uint8_t source[PYN_GATE_SOURCE_LEN];
+
+    number(source, 1);
+    assert_int_equal(admitted(gate, source, 0, (unsigned)usual.burst + 1), (unsigned)usual.burst);
+    assert_int_equal(admitted(gate, source, SECOND, (unsigned)usual.per_second + 1), (unsigned)usual.per_second);
+    assert_true(usual.penalty > 0);
+    pyn_gate_free(gate);
+}
+
+static void without_memory_there_is_no_gate(void **state)
+{
+    struct support_mem mem;
+
+    support_mem_init(&mem, 1);
+    assert_null(pyn_gate_new(&mem.mem, &limits, secret));
+    assert_int_equal(mem.live, 0);
+    pyn_gate_free(NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -119,6 +142,8 @@ int main(void)
         cmocka_unit_test(failing_costs_more_and_succeeding_nothing),
         cmocka_unit_test(a_penalty_has_an_end),
         cmocka_unit_test(a_flood_of_sources_takes_no_memory_and_frees_no_offender),
+        cmocka_unit_test(the_limits_of_whoever_names_none_turn_nobody_away_who_behaves),
+        cmocka_unit_test(without_memory_there_is_no_gate),
     };
     return sodium_init() < 0 ? 1 : cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -460,9 +460,89 @@ static void at_random_what_is_held_is_charged_and_untouched(void **state)
     fini(&m.f);
 }
 
+/* The quick way and the whole one leave the same behind. */
+static void what_is_laid_down_quickly_is_as_free_as_any(void **state)
+{
+    struct fixture f;
+    void *blocks[40];
+    size_t quick = 0;
+
+    (void)state;
+    init(&f, 0);
+    for (size_t round = 0; round < 3; round++) {
+        for (size_t i = 0; i < 40; i++) { /* a page and a part of one */
+            blocks[i] = pyn_heap_alloc(&f.heap, &f.allowance, 128);
+            assert_non_null(blocks[i]);
+            memset(blocks[i], (int)i, 128);
+        }
+        assert_int_equal(pyn_owner_charged(f.owner), 2 * PYN_PAGE);
+        assert_false(pyn_heap_lay_down(&f.heap, blocks[0])); /* of a full page: it is not plain, and still there */
+        for (size_t i = 0; i < 40; i++) {
+            if (pyn_heap_lay_down(&f.heap, blocks[i])) {
+                quick++;
+            } else {
+                pyn_heap_free(&f.heap, blocks[i]);
+            }
+        }
+    }
+    assert_in_range(quick, 3 * 30, 3 * 38);
+    uint8_t *large = pyn_heap_alloc(&f.heap, &f.allowance, 2 * PYN_HEAP_SMALL);
+    assert_false(pyn_heap_lay_down(&f.heap, large)); /* nor is a large one plain */
+    pyn_heap_free(&f.heap, large);
+    fini(&f);
+}
+
+static void a_block_grows_in_its_place_as_far_as_it_is_allowed(void **state)
+{
+    (void)state;
+    for (uint64_t allowed = 239; allowed <= 241; allowed++) {
+        struct fixture f;
+        init(&f, allowed * PYN_PAGE);
+        uint8_t *block = pyn_heap_alloc(&f.heap, &f.allowance, 200 * PYN_PAGE);
+        assert_non_null(block);
+        memset(block, 7, 200 * PYN_PAGE);
+        uint8_t *grown = pyn_heap_resize(&f.heap, &f.allowance, block, 240 * PYN_PAGE);
+        assert_int_equal(grown != NULL, allowed >= 240);
+        assert_int_equal(pyn_owner_charged(f.owner), (allowed >= 240 ? 240 : 200) * PYN_PAGE);
+        block = grown != NULL ? grown : block;
+        assert_int_equal(block[200 * PYN_PAGE - 1], 7);
+        pyn_heap_free(&f.heap, block);
+        fini(&f);
+    }
+}
+
+/* Beyond its grace an owner is given no page for a small block either: neither a new one nor one that was written to. */
+static void who_is_far_beyond_its_limit_is_given_no_page(void **state)
+{
+    struct fixture f;
+    struct pyn_allowance poor;
+
+    (void)state;
+    init(&f, 0);
+    void *held = pyn_heap_alloc(&f.heap, &f.allowance, PYN_ALLOWANCE_GRACE + PYN_PAGE);
+    assert_non_null(held);
+    for (int i = 0; i < 2; i++) {
+        const uint64_t charged = pyn_owner_charged(f.owner);
+        allow(&poor, f.owner, PYN_PAGE);
+        assert_null(pyn_heap_alloc(&f.heap, &poor, 64));
+        assert_true(poor.was_denied);
+        assert_int_equal(pyn_owner_charged(f.owner), charged);
+        uint8_t *used = pyn_heap_alloc(&f.heap, &f.allowance, 64); /* and next time this page lies there */
+        assert_non_null(used);
+        memset(used, 1, 64);
+        pyn_heap_free(&f.heap, used);
+        pyn_heap_trim(&f.heap, f.owner);
+    }
+    pyn_heap_free(&f.heap, held);
+    fini(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_laid_down_quickly_is_as_free_as_any),
+        cmocka_unit_test(a_block_grows_in_its_place_as_far_as_it_is_allowed),
+        cmocka_unit_test(who_is_far_beyond_its_limit_is_given_no_page),
         cmocka_unit_test(every_size_has_a_class_that_holds_it),
         cmocka_unit_test(a_page_is_charged_from_its_first_block_to_its_last),
         cmocka_unit_test(a_large_block_is_charged_by_its_pages),

@@ -2,8 +2,9 @@
 #include "support.h"
 
 #include <sodium.h>
+#include <stdlib.h>
 
-#include "../../src/channel/channel.h"
+#include "../../src/channel/channel_state.h"
 #include "../../src/layer/stack.h"
 #include "../../src/websocket/websocket.h"
 
@@ -340,6 +341,89 @@ static int make_keys(void **state)
     return 0;
 }
 
+/* As move.c lays it out: it is read by the program that has written it. */
+struct saved {
+    uint32_t form;
+    uint32_t size;
+    uint8_t has_peer_key;
+    struct pyn_cipher sending;
+    struct pyn_cipher receiving;
+    struct pyn_principal who;
+    uint8_t peer_key[PYN_NOISE_KEY_LEN];
+    uint8_t transcript[PYN_HASH_LEN];
+};
+
+static void a_saved_channel_is_looked_at_before_it_is_used(void **state)
+{
+    static const struct {
+        size_t at;
+        size_t len;
+        uint8_t byte;
+        const char *why;
+    } rows[] = {
+        {offsetof(struct saved, form), 1, 2, "another form"},
+        {offsetof(struct saved, size), 1, 1, "another size"},
+        {offsetof(struct saved, has_peer_key), 1, 2, "neither true nor false"},
+        {offsetof(struct saved, sending.has_key), 1, 2, "neither true nor false"},
+        {offsetof(struct saved, receiving.has_key), 1, 2, "neither true nor false"},
+        {offsetof(struct saved, sending.has_key), 1, 0, "no key to send with"},
+        {offsetof(struct saved, receiving.has_key), 1, 0, "no key to receive with"},
+        {offsetof(struct saved, who.name), sizeof((struct saved *)0)->who.name, 'x', "a name without an end"},
+        {offsetof(struct saved, who.root), sizeof((struct saved *)0)->who.root, 'x', "a root without an end"},
+        {offsetof(struct saved, who.quota_class), sizeof((struct saved *)0)->who.quota_class, 'x',
+         "a class without an end"},
+        {offsetof(struct saved, who.facet), sizeof((struct saved *)0)->who.facet, 'x', "a facet without an end"},
+    };
+    struct pyn_buf good;
+    struct ends ends;
+    struct pyn_layer *layer = NULL;
+
+    pyn_buf_init(&good, pyn_mem_default(), MAX);
+    open_ends(&ends, PLAIN_CHANNEL, pyn_mem_default());
+    assert_int_equal(pyn_channel_save(pyn_stack_layer(ends.server, 0), &good), PYN_OK);
+    assert_int_equal(pyn_buf_len(&good), sizeof(struct saved));
+    for (size_t i = 0; i < SUPPORT_COUNT(rows); i++) {
+        uint8_t bytes[sizeof(struct saved)];
+        memcpy(bytes, pyn_buf_view(&good).data, sizeof bytes);
+        memset(bytes + rows[i].at, rows[i].byte, rows[i].len);
+        if (pyn_channel_revive(NULL, pyn_mem_default(), (struct pyn_view){bytes, sizeof bytes}, &layer) != PYN_EFORMAT) {
+            fail_msg("%s", rows[i].why);
+        }
+        assert_null(layer);
+    }
+    close_ends(&ends);
+    pyn_buf_fini(&good);
+}
+
+/* No more of a record is taken over than can have come of one. */
+static void more_than_a_channel_can_have_kept_is_refused(void **state)
+{
+    struct support_mem mem;
+    struct pyn_buf good;
+    struct ends ends;
+    struct pyn_layer *layer = NULL;
+
+    support_mem_init(&mem, 0);
+    pyn_buf_init(&good, pyn_mem_default(), MAX);
+    open_ends(&ends, PLAIN_CHANNEL, pyn_mem_default());
+    assert_int_equal(pyn_channel_save(pyn_stack_layer(ends.server, 0), &good), PYN_OK);
+    uint8_t *bytes = calloc(1, sizeof(struct saved) + PYN_CHANNEL_IN_MAX + 1);
+    assert_non_null(bytes);
+    memcpy(bytes, pyn_buf_view(&good).data, sizeof(struct saved));
+    for (size_t more = PYN_CHANNEL_IN_MAX - 1; more <= PYN_CHANNEL_IN_MAX + 1; more++) {
+        const struct pyn_view state_of = {bytes, sizeof(struct saved) + more};
+        pyn_status st = pyn_channel_revive(NULL, &mem.mem, state_of, &layer);
+        assert_int_equal(st, more <= PYN_CHANNEL_IN_MAX ? PYN_OK : PYN_ESIZE);
+        if (layer != NULL) {
+            layer->ops->free(layer);
+        }
+        assert_int_equal(mem.live, 0);
+    }
+    free(bytes);
+    close_ends(&ends);
+    pyn_buf_fini(&good);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -350,6 +434,8 @@ int main(void)
         cmocka_unit_test(what_is_not_open_or_has_something_to_say_stays),
         cmocka_unit_test(what_save_has_not_written_is_refused),
         cmocka_unit_test(every_allocation_may_fail),
+        cmocka_unit_test(a_saved_channel_is_looked_at_before_it_is_used),
+        cmocka_unit_test(more_than_a_channel_can_have_kept_is_refused),
     };
 
     return cmocka_run_group_tests(tests, make_keys, NULL);
