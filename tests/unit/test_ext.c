@@ -175,9 +175,37 @@ static void no_other_code_and_no_other_length_comes_in(void **state)
     }
 }
 
+/* Every day of some years, and the day ahead of and behind each month. */
+static void months_have_as_many_days_as_they_have(void **state)
+{
+    static const uint8_t days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    static const struct {
+        unsigned year;
+        bool is_leap;
+    } years[] = {{1, false},   {4, true},     {100, false}, {400, true},   {1900, false},
+                 {2000, true}, {2023, false}, {2024, true}, {2100, false}, {9999, false}};
+
+    (void)state;
+    for (size_t i = 0; i < SUPPORT_COUNT(years); i++) {
+        for (unsigned month = 0; month <= 13; month++) {
+            for (unsigned day = 0; day <= 32; day++) {
+                const uint8_t bytes[] = {(uint8_t)(years[i].year >> 8), (uint8_t)years[i].year, (uint8_t)month,
+                                         (uint8_t)day};
+                bool is = month >= 1 && month <= 12 && day >= 1;
+                is = is && day <= days[month - 1] + (month == 2 && years[i].is_leap ? 1u : 0u);
+                pyn_status st = pyn_ext_check(PYN_EXT_DATE, (struct pyn_view){bytes, sizeof bytes}, &limits);
+                if (st != (is ? PYN_OK : PYN_EEXT)) {
+                    fail_msg("%u-%u-%u: %s", years[i].year, month, day, pyn_status_name(st));
+                }
+            }
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(months_have_as_many_days_as_they_have),
         cmocka_unit_test(each_type_takes_what_python_can_hold_and_no_more),
         cmocka_unit_test(decimals_are_what_python_writes),
         cmocka_unit_test(decimals_and_integers_have_their_longest),

@@ -502,9 +502,53 @@ static void arrays_are_numbers_of_a_shape_that_holds_them(void **state)
           {"ndarray|none", "94" TAG("09") F8 BIN8 "01", PYN_OK, "an alternative"});
 }
 
+/* Of each kind as many bytes as its items take, and not one more or less; any number of dimensions up to the most. */
+static void arrays_have_the_bytes_of_their_kind(void **state)
+{
+    static const struct {
+        const char *name;
+        size_t size;
+    } kinds[] = {
+        {"bool", 1},    {"int8", 1},    {"int16", 2},     {"int32", 4},       {"int64", 8},
+        {"uint8", 1},   {"uint16", 2},  {"uint32", 4},    {"uint64", 8},      {"float16", 2},
+        {"float32", 4}, {"float64", 8}, {"complex64", 8}, {"complex128", 16},
+    };
+    struct world world;
+
+    (void)state;
+    begin(&world, "ndarray");
+    assert_int_equal(SUPPORT_COUNT(kinds), PYN_DTYPE_COUNT - 1);
+    for (size_t i = 0; i < SUPPORT_COUNT(kinds); i++) {
+        assert_string_equal(pyn_dtype_name((enum pyn_dtype)(i + 1)), kinds[i].name);
+        for (size_t bytes = 0; bytes <= 3 * 16 + 1; bytes++) {
+            uint8_t value[128] = {0x94, 0xd4, PYN_EXT_TAG, 0x09, (uint8_t)(0xa0 + strlen(kinds[i].name))};
+            size_t len = 5;
+            memcpy(value + len, kinds[i].name, strlen(kinds[i].name));
+            len += strlen(kinds[i].name);
+            value[len++] = 0xc4;
+            value[len++] = (uint8_t)bytes;
+            len += bytes;
+            value[len++] = 3; /* items in one dimension */
+            struct pyn_reader reader = pyn_reader_of((struct pyn_view){value, len});
+            assert_int_equal(pyn_type_fit(world.type, &reader, &world.refs),
+                             bytes == 3 * kinds[i].size ? PYN_OK : PYN_EMISFIT);
+        }
+    }
+    for (size_t dimensions = 0; dimensions <= PYN_DIMENSIONS_MAX + 1; dimensions++) {
+        uint8_t value[64] = {
+            0xdc, 0, (uint8_t)(3 + dimensions), 0xd4, PYN_EXT_TAG, 0x09, 0xa4, 'i', 'n', 't', '8', 0xc4, 1, 0};
+        memset(value + 14, 1, dimensions);
+        struct pyn_reader reader = pyn_reader_of((struct pyn_view){value, 14 + dimensions});
+        assert_int_equal(pyn_type_fit(world.type, &reader, &world.refs),
+                         dimensions <= PYN_DIMENSIONS_MAX ? PYN_OK : PYN_EMISFIT);
+    }
+    pyn_policy_unref(world.policy);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(arrays_have_the_bytes_of_their_kind),
         cmocka_unit_test(scalars_take_their_own_kind_only),
         cmocka_unit_test(arrays_are_numbers_of_a_shape_that_holds_them),
         cmocka_unit_test(integers_are_compared_by_value_whatever_their_form),

@@ -286,9 +286,45 @@ static void a_grant_of_no_kind_cannot_be_put(void **state)
     pyn_grants_free(grants);
 }
 
+/* Digests are kept in files: they mean the same for ever. */
+static void a_digest_is_made_as_it_always_was(void **state)
+{
+    static const struct {
+        enum pyn_login_kind kind;
+        const char *label;
+    } rows[] = {{PYN_LOGIN_KEY, "key"}, {PYN_LOGIN_CAPABILITY, "capability"}, {PYN_LOGIN_NARROWED, "narrowed"}};
+    static const uint8_t first[] = "pynto grants 1"; /* with the zero behind it, each of them */
+    static const char narrowing[] = "pynto narrowing 1";
+    struct support_mem mem;
+    struct pyn_grants *grants = make(&mem);
+    uint8_t pepper[PYN_NOISE_KEY_LEN];
+    uint8_t digest[PYN_DIGEST_LEN];
+    uint8_t seen[PYN_DIGEST_LEN];
+    uint8_t text[128];
+
+    (void)state;
+    (void)crypto_generichash(pepper, sizeof pepper, first, sizeof first, secret, sizeof secret);
+    for (size_t i = 0; i < SUPPORT_COUNT(rows); i++) {
+        const size_t len = strlen(rows[i].label) + 1;
+        memcpy(text, rows[i].label, len);
+        memcpy(text + len, key, sizeof key);
+        (void)crypto_generichash(digest, sizeof digest, text, len + sizeof key, pepper, sizeof pepper);
+        pyn_grants_digest(grants, rows[i].kind, (struct pyn_view){key, sizeof key}, seen);
+        assert_memory_equal(seen, digest, sizeof digest);
+    }
+    memcpy(text, narrowing, sizeof narrowing);
+    memcpy(text + sizeof narrowing, server_public, PYN_NOISE_KEY_LEN);
+    memcpy(text + sizeof narrowing + PYN_NOISE_KEY_LEN, "chat:Reader", 11);
+    (void)crypto_generichash(digest, sizeof digest, text, sizeof narrowing + PYN_NOISE_KEY_LEN + 11, NULL, 0);
+    pyn_narrowing_digest(server_public, pyn_view_of("chat:Reader"), seen);
+    assert_memory_equal(seen, digest, sizeof digest);
+    pyn_grants_free(grants);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_digest_is_made_as_it_always_was),
         cmocka_unit_test(a_capability_that_was_granted_is_good_and_every_other_is_not),
         cmocka_unit_test(the_table_does_not_hold_the_secret),
         cmocka_unit_test(a_login_that_is_not_exactly_one_is_refused),

@@ -311,9 +311,28 @@ static void lengths_beyond_32_bits_add_up(void **state)
     assert_null(pyn_loans_reap(&loans));
 }
 
+static void a_copy_of_a_parcel_is_its_bytes_in_their_order(void **state)
+{
+    struct pyn_loan loans[] = {{.at = 0, .bytes = pyn_view_of("ab")},
+                               {.at = 2, .bytes = pyn_view_of("")},
+                               {.at = 2, .bytes = pyn_view_of("cde")},
+                               {.at = 5, .bytes = pyn_view_of("f")}};
+    static const char *const whole[] = {"12345", "ab12345", "ab12345", "ab12cde345", "ab12cde345f"};
+
+    (void)state;
+    for (uint32_t count = 0; count <= SUPPORT_COUNT(loans); count++) {
+        const struct pyn_parcel parcel = {pyn_view_of("12345"), loans, count};
+        char out[16] = {0};
+        assert_int_equal(pyn_parcel_len(&parcel), strlen(whole[count]));
+        pyn_parcel_copy(&parcel, (uint8_t *)out);
+        assert_string_equal(out, whole[count]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_copy_of_a_parcel_is_its_bytes_in_their_order),
         cmocka_unit_test(what_is_lent_comes_out_in_its_place_however_it_is_cut),
         cmocka_unit_test(what_is_not_sent_stays_who_lends_it),
         cmocka_unit_test(a_connection_that_ends_in_the_middle_gives_every_owner_back),

@@ -216,9 +216,69 @@ static void of_two_the_lesser_limit_of_each_is_the_stricter(void **state)
     assert_int_equal(one.max[PYN_Q_OUTPUT], usual.max[PYN_Q_OUTPUT]);
 }
 
+/* A limit that is not set is what the page of the quotas says; nobody changes it unawares. */
+static void the_defaults_are_these(void **state)
+{
+    static const double KIB = 1024;
+    static const double MIB = 1024.0 * 1024;
+    const struct {
+        const char *name;
+        double value;
+        double least;
+    } rows[] = {
+        {"message", 16 * MIB, KIB},
+        {"depth", 32, 4},
+        {"elements", 65536, 32},
+        {"keys", 1024, 16},
+        {"integer", 4096, 9},
+        {"references", 10000, 0},
+        {"lent", 10000, 0},
+        {"calls", 1024, 1},
+        {"nesting", 64, 1},
+        {"queued", 17 * MIB, 4 * KIB},
+        {"output", 64 * MIB, 4 * KIB},
+        {"interfaces", 1024, 1},
+        {"cache", 8 * MIB, 0},
+        {"memory", 64 * MIB, MIB},
+        {"call_memory", 64 * MIB, MIB},
+        {"peer_memory", 256 * MIB, MIB},
+        {"server_memory", 0, MIB},
+        {"calls_per_second", PYN_RATE_NONE, 0.001},
+        {"bytes_per_second", PYN_RATE_NONE, 1},
+        {"cost_per_second", PYN_RATE_NONE, 0.001},
+        {"oddities_per_second", 10000, 0.001},
+        {"burst_seconds", 5, 0.001},
+        {"refusals", 500, 1},
+        {"refusals_per_second", 10, 0},
+        {"weight", 100, 1},
+        {"handshake", 5, 0.001},
+        {"hello", 10, 0.001},
+        {"stall", 30, 0.001},
+        {"callback", 60, 0.001},
+        {"unfinished", 60, 0.001},
+        {"call_seconds", 10, 0.001},
+        {"cpu_seconds", 5, 0.001},
+        {"cpu_burst", 20, 0.001},
+        {"cpu_share", 0.25, 0},
+    };
+    const struct pyn_quotas quotas = pyn_quotas_default();
+    size_t count = 0;
+
+    (void)state;
+    for (const struct pyn_quota_row *row = NULL; (row = pyn_quotas_row(count)) != NULL; count++) {
+        assert_true(count < SUPPORT_COUNT(rows));
+        assert_string_equal(row->name, rows[count].name);
+        if (row->least != rows[count].least || pyn_quotas_get(&quotas, count) != rows[count].value) {
+            fail_msg("%s: %g, at least %g", row->name, pyn_quotas_get(&quotas, count), row->least);
+        }
+    }
+    assert_int_equal(count, SUPPORT_COUNT(rows));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_defaults_are_these),
         cmocka_unit_test(every_limit_has_a_name_and_a_default_within_its_range),
         cmocka_unit_test(every_quota_of_the_ledger_has_a_name),
         cmocka_unit_test(what_is_told_of_a_limit_is_its_name_and_its_number),
