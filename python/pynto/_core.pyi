@@ -163,7 +163,7 @@ class Server:
         per_source: int = 0,
         parting: bool = False,
         stuck_seconds: float = 0.0,
-        classes: dict[str, tuple[Mapping[str, float], int, int, tuple[int, ...]]] = {},
+        classes: dict[str, tuple[Mapping[str, float], int, int, tuple[int, ...], int]] = {},
     ) -> Self: ...
     @property
     def unlimited_memory(self) -> str | None: ...

@@ -37,7 +37,7 @@ __all__ = ["Config", "ConfigError"]
 
 FILE_MAX = 1 << 20  # bytes
 COST_MOST = 2**32 - 1
-_LIMITS = ("connections", "connections_each", "users")
+_LIMITS = ("connections", "connections_each", "users", "roots")
 
 
 class ConfigError(ValueError):
@@ -242,6 +242,7 @@ def _class(name: str, value: object) -> QuotaClass:
         connections=_read(table, "connections", key, _connections) if "connections" in table else None,
         connections_each=_read(table, "connections_each", key, _connections) if "connections_each" in table else None,
         users=_read(table, "users", key, _users) if "users" in table else (),
+        roots=tuple(_read(table, "roots", key, _texts)) if "roots" in table else None,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import NamedTuple
@@ -30,6 +30,7 @@ __all__ = [
 CLASS_NAME = re.compile(r"[A-Za-z0-9_.-]{1,31}")
 CONNECTIONS_MOST = 1_000_000
 UID_MOST = 2**32 - 2
+_ROOTS_MOST = 64
 
 # Those that there are without being written down, and who is in them.
 BUILT_IN_CLASSES = {
@@ -98,23 +99,45 @@ class QuotaClass:
     """What the connections of one class may have: what differs from the quotas of all.
 
     connections: of all of the class together. connections_each: of one principal, which is a capability, a key or a user. users: the
-    numbers of the local users who are in it when they come over a Unix socket. None: no limit but the server's.
+    numbers of the local users who are in it when they come over a Unix socket. roots: names of those that they may have; who asks for none
+    has the only one. None: no limit but the server's.
     """
 
     quotas: Mapping[str, float] = field(default_factory=dict)
     connections: int | None = None
     connections_each: int | None = None
     users: tuple[int, ...] = ()
+    roots: tuple[str, ...] | None = None
 
 
-def as_core(classes: Mapping[str, QuotaClass]) -> dict[str, tuple[Mapping[str, float], int, int, tuple[int, ...]]]:
-    """As the core takes them."""
+def _kept_from(name: str, made: QuotaClass, roots: Sequence[str]) -> int:
+    """The roots that it does not have, a bit each."""
+    if made.roots is None:
+        return 0
+    for root in made.roots:
+        if root not in roots:
+            raise ValueError(f"class {name}: there is no root {root!r}")
+    if len(roots) > _ROOTS_MOST:
+        raise ValueError(f"class {name}: of more than {_ROOTS_MOST} roots none can be kept from it")
+    return sum(1 << at for at, root in enumerate(roots) if root not in made.roots)
+
+
+def as_core(
+    classes: Mapping[str, QuotaClass], roots: Sequence[str]
+) -> dict[str, tuple[Mapping[str, float], int, int, tuple[int, ...], int]]:
+    """As the core takes them; roots: in the order in which it has them."""
     for each in classes.values():
         for connections in (each.connections, each.connections_each):
             if connections is not None and not 1 <= connections <= CONNECTIONS_MOST:
                 raise ValueError(f"connections of a class: {connections} is not 1 to {CONNECTIONS_MOST:,}")
     return {
-        name: (each.quotas, each.connections or 0, each.connections_each or 0, tuple(each.users))
+        name: (
+            each.quotas,
+            each.connections or 0,
+            each.connections_each or 0,
+            tuple(each.users),
+            _kept_from(name, each, roots),
+        )
         for name, each in classes.items()
     }
 

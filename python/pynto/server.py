@@ -106,7 +106,7 @@ class Server:
             exits_stuck=exits_stuck,
             costs=costs,
             per_source=per_source or 0,
-            classes=as_core(classes or {}),
+            classes=as_core(classes or {}, list(self.policy.roots)),
             **self._core_options,
         )
         if self._core.unlimited_memory is not None:
@@ -371,7 +371,7 @@ def _roots(policy: Policy, target: Any) -> dict[str, Any]:
         return {names[0]: target}
     if not isinstance(target, dict) or sorted(target) != sorted(names):
         raise ValueError(f"the policy has the roots {', '.join(sorted(names))}: pass a dict with an object for each")
-    return dict(target)
+    return {name: target[name] for name in names}  # the order in which the core counts them
 
 
 def serve(

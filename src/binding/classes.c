@@ -23,11 +23,13 @@ static int put(struct pyn_classes *classes, const struct pyn_quotas *usual, PyOb
     struct pyn_quota_class made = {.quotas = *usual};
     PyObject *changes = NULL;
     PyObject *users = NULL;
+    unsigned long long kept_from = 0;
     Py_ssize_t len = 0;
     const char *text = PyUnicode_AsUTF8AndSize(name, &len);
 
     if (text == NULL || !PyTuple_Check(told) ||
-        !PyArg_ParseTuple(told, "OIIO!", &changes, &made.connection_max, &made.each_max, &PyTuple_Type, &users) ||
+        !PyArg_ParseTuple(told, "OIIO!K", &changes, &made.connection_max, &made.each_max, &PyTuple_Type, &users,
+                          &kept_from) ||
         pyn_quotas_change(changes, &made.quotas) != 0) {
         return -1;
     }
@@ -36,6 +38,7 @@ static int put(struct pyn_classes *classes, const struct pyn_quotas *usual, PyOb
         return -1;
     }
     memcpy(made.name, text, (size_t)len);
+    made.kept_from = kept_from;
     if (pyn_classes_put(classes, &made) != PYN_OK) {
         PyErr_Format(PyExc_ValueError, "class %R: there are %d classes at most", name, PYN_CLASSES_MAX);
         return -1;

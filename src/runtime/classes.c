@@ -117,6 +117,11 @@ bool pyn_classes_of(const struct pyn_classes *classes, const struct pyn_arrived 
     return true;
 }
 
+bool pyn_classes_have_root(const struct pyn_classes *classes, uint32_t class, uint32_t root)
+{
+    return root >= PYN_CLASS_ROOTS_MAX || (classes->list[class].kept_from >> root & 1) == 0;
+}
+
 size_t pyn_classes_message_max(const struct pyn_classes *classes)
 {
     size_t most = 0;

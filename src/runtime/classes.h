@@ -24,6 +24,7 @@ enum {
     PYN_CLASSES_BUILT_IN,
     PYN_CLASSES_MAX = 64,
     PYN_CLASS_UIDS_MAX = 4096,
+    PYN_CLASS_ROOTS_MAX = 64, /* that a class can be kept from */
 };
 
 struct pyn_quota_class {
@@ -31,6 +32,7 @@ struct pyn_quota_class {
     struct pyn_quotas quotas;
     uint32_t connection_max; /* of the class in all; 0: as many as the server has */
     uint32_t each_max;       /* of one principal; 0: as many as the class has */
+    uint64_t kept_from; /* roots of the server's that its connections do not have: a bit each, the first is the lowest */
 };
 
 struct pyn_classes {
@@ -66,6 +68,9 @@ struct pyn_arrived {
 
 /* Its class. False: it names one that is not there. */
 bool pyn_classes_of(const struct pyn_classes *classes, const struct pyn_arrived *who, uint32_t *out);
+
+/* Do the connections of a class have this root of the server's? */
+bool pyn_classes_have_root(const struct pyn_classes *classes, uint32_t class, uint32_t root);
 
 /* Does any class limit the Python memory of its connections? It cannot be done: no class does, from now on. */
 bool pyn_classes_limit_memory(const struct pyn_classes *classes);

@@ -48,23 +48,33 @@ static const struct pyn_iface *narrow(const struct pyn_iface *root, const char *
     return found != NULL && (found == root || pyn_iface_is_facet_of(found, root)) ? found : NULL;
 }
 
-static const struct pyn_server_root *find_root(const struct pyn_server *server, struct pyn_view name)
+/* Of the roots that its class has: the one of that name; when it asks for none, the only one. */
+static const struct pyn_server_root *find_root(const struct pyn_server *server, const struct pyn_link *link,
+                                               struct pyn_view name)
 {
+    const struct pyn_server_root *found = NULL;
+    uint32_t count = 0;
+
     for (uint32_t i = 0; i < server->config.root_count; i++) {
         const struct pyn_server_root *root = &server->config.roots[i];
-        if ((name.len == 0 && server->config.root_count == 1) || pyn_view_is_equal(root->name, name)) {
+        if (!pyn_classes_have_root(server->config.classes, link->class, i)) {
+            continue;
+        }
+        if (pyn_view_is_equal(root->name, name)) {
             return root;
         }
+        found = root;
+        count++;
     }
-    return NULL;
+    return name.len == 0 && count == 1 ? found : NULL;
 }
 
 /* Who was let in for one root asks for that, or for none by name. Nothing in a grant means the only root there is. */
-static const struct pyn_server_root *granted_root(const struct pyn_server *server, const struct pyn_principal *who,
-                                                  struct pyn_view asked)
+static const struct pyn_server_root *granted_root(const struct pyn_server *server, const struct pyn_link *link,
+                                                  const struct pyn_principal *who, struct pyn_view asked)
 {
     struct pyn_view granted = pyn_view_of(who->root);
-    const struct pyn_server_root *root = find_root(server, granted);
+    const struct pyn_server_root *root = find_root(server, link, granted);
 
     if (root == NULL || (asked.len > 0 && !pyn_view_is_equal(asked, root->name))) {
         return NULL;
@@ -102,7 +112,7 @@ void pyn_server_welcome(struct pyn_server *server, struct pyn_link *link, struct
     if (who != NULL && !take_place(server, link)) { /* all others have theirs since they came */
         return;
     }
-    root = who != NULL ? granted_root(server, who, root_name) : find_root(server, root_name);
+    root = who != NULL ? granted_root(server, link, who, root_name) : find_root(server, link, root_name);
     if (root != NULL) {
         iface = who != NULL && who->facet[0] != '\0' ? narrow(root->iface, who->facet) : root->iface;
     }

@@ -11,6 +11,7 @@ from typing import Any
 
 import pynto
 import pytest
+import served
 from house import House
 from pynto import QuotaClass, _core
 from rawpeer import ERROR, GOODBYE, HELLO, RETURN, RawPeer, pack
@@ -52,6 +53,63 @@ def message_max(connection: pynto.Connection) -> int:
     with pytest.raises(pynto.QuotaExceeded, match="message: ") as refused:
         connection.root.post("x" * 200_000)
     return int(str(refused.value).partition("message: ")[2].split()[0])
+
+
+# ---- which roots they have ----
+
+
+@pytest.fixture
+def lobbied(serve: Callable[..., Any], generate: Callable[..., Path], tmp_path: Path) -> Callable[..., Any]:
+    """lobbied(classes): a Root and a Lobby, over a Unix socket and TCP."""
+    policy = generate("served:Root", "served:Lobby")
+    listen = [f"unix://{tmp_path}/roots.sock", "tcp://127.0.0.1:0"]
+    both = {"Lobby": served.Lobby(), "Root": served.Root()}
+
+    def start(**classes: QuotaClass) -> Any:
+        return serve(both, policy=policy, listen=listen, classes=classes)
+
+    return start
+
+
+def root_at(address: str, **options: Any) -> str:
+    try:
+        with pynto.connect(address, **options) as connection:
+            return "Lobby" if hasattr(connection.root, "name") else "Root"
+    except OVER as error:
+        return str(error)
+
+
+def test_who_is_there_decides_which_roots_there_are(lobbied: Callable[..., Any]) -> None:
+    me = QuotaClass(users=(os.getuid(),), roots=("Root",))
+    unix, tcp = lobbied(staff=me, anonymous=QuotaClass(roots=("Lobby",))).server.addresses
+    assert [root_at(unix), root_at(tcp)] == ["Root", "Lobby"]  # the only one that each has
+    assert [root_at(unix, root="Root"), root_at(tcp, root="Lobby")] == ["Root", "Lobby"]
+    denied = {root_at(unix, root="Lobby"), root_at(tcp, root="Root"), root_at(tcp, root="nothing")}
+    assert len(denied) == 1 and "no such root" in denied.pop()  # that it is there is not told either
+
+
+def test_who_has_both_says_which_and_who_has_none_gets_none(lobbied: Callable[..., Any]) -> None:
+    unix, tcp = lobbied(local=QuotaClass(), anonymous=QuotaClass(roots=())).server.addresses
+    assert [root_at(unix, root="Root"), root_at(unix, root="Lobby")] == ["Root", "Lobby"]
+    assert "no such root" in root_at(unix)
+    assert all("no such root" in root_at(tcp, root=root) for root in ("", "Root", "Lobby"))
+
+
+def test_a_root_of_a_class_has_to_be_there(lobbied: Callable[..., Any]) -> None:
+    with pytest.raises(ValueError, match="class guests: there is no root 'lobby'"):
+        lobbied(guests=QuotaClass(roots=("lobby",)))
+
+
+def test_what_was_granted_is_not_more_than_its_class_has(tmp_path: Path, generate: Callable[..., Path]) -> None:
+    policy = generate("served:Root", "served:Lobby")
+    both = {"Lobby": served.Lobby(), "Root": served.Root()}
+    house = House(tmp_path / "state", policy, both, classes={"guests": QuotaClass(roots=("Lobby",))})
+    try:
+        lobby, root = (house.url(root=name, quota_class="guests") for name in ("Lobby", "Root"))
+        assert [root_at(lobby), root_at(house.url(root="Root"))] == ["Lobby", "Root"]
+        assert "no such root" in root_at(root)
+    finally:
+        house.close()
 
 
 # ---- who is in which ----

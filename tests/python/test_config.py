@@ -72,6 +72,7 @@ GOOD = [
     ),
     'class.anonymous.references = 10\nclass.anonymous.users = ["root"]',
     '[class."a.b-c_d"]\n',
+    '[class.staff]\nroots = ["lobby"]\n[class.anonymous]\nroots = []',
     '[server]\nlisten = "tcp://127.0.0.1:0"\npolicy = "policy.json"\nconnections = 50\nplain = false\nexit_stuck = true',
     '[cost]\n"chat:Room.search" = 50\n"chat:Room.__call__" = 0',
     '[server]\nlog = "json"\nverbose = true',
