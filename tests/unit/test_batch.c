@@ -162,6 +162,17 @@ static void expect_output(struct peers *p, const char *hex)
     skip_output(p);
 }
 
+static bool has_text(struct pyn_view view, const char *text)
+{
+    const size_t len = strlen(text);
+    bool has = false;
+
+    for (size_t at = 0; !has && at + len <= view.len; at++) {
+        has = memcmp(view.data + at, text, len) == 0;
+    }
+    return has;
+}
+
 static void expect_quiet(struct peers *p)
 {
     peers_expect_none(p, p->server);
@@ -569,6 +580,44 @@ static void each_step_counts_as_a_call_and_a_batch_waits_for_the_room_of_all(voi
     peers_fini(&p);
 }
 
+/* Who waits for a callback cannot wait for room as well: what has none is refused at once, and what has some is served. */
+static void a_batch_does_not_wait_while_a_callback_is_out(void **state)
+{
+    (void)state;
+    for (int is_tight = 0; is_tight < 2; is_tight++) {
+        struct peers p;
+        struct pyn_buf buf = batch_of(2);
+        begin(&p);
+        assert_int_equal(peers_put(&p, p.server, support_bytes("94 00 a3 61 64 64 92 01 02 80 0a ")), PYN_OK);
+        struct pyn_call *outer = peers_expect_call(&p, p.server);
+        assert_int_equal(peers_call(p.server, 0, 9, "tell", 1, "01"), PYN_OK);
+        skip_output(&p);
+        if (is_tight) {
+            p.quotas.max[PYN_Q_CALLS] = 2; /* the outer one is one of them */
+        }
+        assert_int_equal(peers_put(&p, p.server, support_bytes("92 fc 02 0a ")), PYN_OK);
+        put_step(&buf, 0, "add", 2, "01 02");
+        put_step(&buf, 0, "add", 2, "03 04");
+        send(&p, &buf);
+        struct pyn_call *call = expect_named(&p, "add", "92 01 02 80");
+        assert_int_equal(call->lane, 2);
+        assert_int_equal(peers_return(p.server, call, "03"), PYN_OK);
+        if (!is_tight) {
+            assert_int_equal(peers_return(p.server, expect_named(&p, "add", "92 03 04 80"), "07"), PYN_OK);
+        }
+        peers_expect_none(&p, p.server);
+        const struct pyn_view out = pyn_session_output(p.server);
+        assert_int_equal(out.data[out.len - 1], 0x0a);
+        assert_int_equal(has_text(out, "QuotaExceeded"), is_tight);
+        skip_output(&p);
+        assert_int_equal(peers_put(&p, p.server, support_bytes("92 fc 00 0a 92 ff 01 0a ")), PYN_OK);
+        pyn_session_answer_free(p.server, peers_expect_answer(&p, p.server));
+        assert_int_equal(peers_return(p.server, outer, "03"), PYN_OK);
+        expect_quiet(&p);
+        peers_fini(&p);
+    }
+}
+
 static void what_can_never_have_room_is_refused(void **state)
 {
     struct peers p;
@@ -876,6 +925,7 @@ int main(void)
         cmocka_unit_test(promises_are_replaced_by_no_more_than_one_message),
         cmocka_unit_test(a_step_is_not_deeper_than_a_message_when_it_is_filled),
         cmocka_unit_test(each_step_counts_as_a_call_and_a_batch_waits_for_the_room_of_all),
+        cmocka_unit_test(a_batch_does_not_wait_while_a_callback_is_out),
         cmocka_unit_test(what_can_never_have_room_is_refused),
         cmocka_unit_test(what_is_no_batch_closes),
         cmocka_unit_test(a_promise_in_an_answer_closes),

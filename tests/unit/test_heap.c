@@ -511,6 +511,30 @@ static void a_block_grows_in_its_place_as_far_as_it_is_allowed(void **state)
     }
 }
 
+/* What a block has given up may stay with it, so many pages in all. */
+static void what_a_block_gives_up_is_spare_up_to_a_bound(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    init(&f, 0);
+    uint8_t *block = pyn_heap_alloc(&f.heap, &f.allowance, 100 * PYN_PAGE);
+    assert_non_null(block);
+    assert_int_equal(f.heap.spare, 0);
+    for (size_t spare = 1; spare <= SPARE; spare++) {
+        assert_ptr_equal(pyn_heap_resize(&f.heap, &f.allowance, block, (100 - spare) * PYN_PAGE), block);
+        assert_int_equal(f.heap.spare, spare);
+        assert_int_equal(pyn_owner_charged(f.owner), (100 - spare) * PYN_PAGE);
+    }
+    assert_ptr_equal(pyn_heap_resize(&f.heap, &f.allowance, block, (100 - SPARE - 1) * PYN_PAGE), block);
+    assert_int_equal(f.heap.spare, 0); /* one more, and they are released */
+    assert_ptr_equal(pyn_heap_resize(&f.heap, &f.allowance, block, 100 * PYN_PAGE), block);
+    assert_int_equal(f.heap.spare, 0);
+    assert_int_equal(pyn_owner_charged(f.owner), 100 * PYN_PAGE);
+    pyn_heap_free(&f.heap, block);
+    fini(&f);
+}
+
 /* Beyond its grace an owner is given no page for a small block either: neither a new one nor one that was written to. */
 static void who_is_far_beyond_its_limit_is_given_no_page(void **state)
 {
@@ -540,6 +564,7 @@ static void who_is_far_beyond_its_limit_is_given_no_page(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_a_block_gives_up_is_spare_up_to_a_bound),
         cmocka_unit_test(what_is_laid_down_quickly_is_as_free_as_any),
         cmocka_unit_test(a_block_grows_in_its_place_as_far_as_it_is_allowed),
         cmocka_unit_test(who_is_far_beyond_its_limit_is_given_no_page),

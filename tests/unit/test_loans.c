@@ -244,6 +244,51 @@ static void a_result_is_lent_as_well(void **state)
     peers_fini(&p);
 }
 
+/* What another step may name is kept in one piece: the lender keeps its own. */
+static void a_result_of_a_step_is_copied(void **state)
+{
+    struct sample s;
+    uint8_t head[5] = {0xc6, 0, 0x01, 0x11, 0x70};
+    bool is_through = false;
+
+    (void)state;
+    sample_init(&s, ONE);
+    for (size_t fail_at = 1; !is_through; fail_at++) {
+        struct peers p;
+        struct support_mem m;
+        struct pyn_loan loan = {.at = 5, .bytes = pyn_buf_view(&s.bytes), .owner = &owners[2]};
+        const struct pyn_parcel value = {{head, sizeof head}, &loan, 1};
+        support_mem_init(&m, 0);
+        peers_init(&p, &m.mem);
+        peers_meet_raw(&p);
+        assert_int_equal(peers_put(&p, p.server,
+                                   support_bytes("93 f4 92 94 00 a4 62 6c 6f 62 91 c4 00 80 "
+                                                 "94 00 a4 62 6c 6f 62 91 d6 1b 00 00 00 00 80 80 0a")),
+                         PYN_OK);
+        struct pyn_call *call = peers_expect_call(&p, p.server);
+        m.fail_at = m.calls + fail_at;
+        pyn_status st = pyn_session_send_value(p.server, 0, &value);
+        is_through = m.calls < m.fail_at;
+        assert_ptr_equal(loan.owner, &owners[2]);
+        if (st == PYN_OK) {
+            assert_int_equal(pyn_session_output_len(p.server), 2 + sizeof head + ONE + 1);
+            pyn_session_written(p.server, pyn_session_output_len(p.server));
+            assert_null(pyn_session_reap_loan(p.server));
+            pyn_session_call_free(p.server, call);
+            call = peers_expect_call(&p, p.server);
+            assert_true(call->body.len > ONE); /* the first one's result is an argument of the second */
+            assert_memory_equal(call->body.data + 1 + sizeof head, s.loan.bytes.data, ONE);
+        } else {
+            assert_int_equal(st, PYN_ENOMEM);
+        }
+        pyn_session_call_free(p.server, call);
+        peers_fini(&p);
+        assert_int_equal(m.live, 0);
+        assert_true(fail_at < 100);
+    }
+    sample_fini(&s);
+}
+
 static void each_allocation_may_fail(void **state)
 {
     struct sample s;
@@ -332,6 +377,7 @@ static void a_copy_of_a_parcel_is_its_bytes_in_their_order(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_result_of_a_step_is_copied),
         cmocka_unit_test(a_copy_of_a_parcel_is_its_bytes_in_their_order),
         cmocka_unit_test(what_is_lent_comes_out_in_its_place_however_it_is_cut),
         cmocka_unit_test(what_is_not_sent_stays_who_lends_it),

@@ -692,6 +692,10 @@ static void check_fragment(const struct pyn_iface *iface)
         assert_true(is_same_op(&loaded->ops[i], &iface->ops[i]));
     }
     assert_true(pyn_view_is_equal(loaded->fragment, iface->fragment));
+    for (uint32_t i = 0; i < pyn_policy_iface_count(policy); i++) {
+        const struct pyn_iface *named = pyn_policy_iface(policy, i); /* each of them is one, and stands where it says */
+        assert_true(named->name.len > 0 && named->index == i);
+    }
     pyn_policy_unref(policy);
 }
 

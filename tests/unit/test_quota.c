@@ -216,50 +216,92 @@ static void of_two_the_lesser_limit_of_each_is_the_stricter(void **state)
     assert_int_equal(one.max[PYN_Q_OUTPUT], usual.max[PYN_Q_OUTPUT]);
 }
 
+static void each_limit_is_tightened_and_none_is_loosened(void **state)
+{
+    (void)state;
+    for (size_t i = 0; pyn_quotas_row(i) != NULL; i++) {
+        const struct pyn_quota_row *row = pyn_quotas_row(i);
+        struct pyn_quotas lax = pyn_quotas_default();
+        struct pyn_quotas strict = lax;
+        struct pyn_quotas both;
+        assert_int_equal(pyn_quotas_set(&lax, pyn_view_of(row->name), row->most), PYN_OK);
+        assert_int_equal(pyn_quotas_set(&strict, pyn_view_of(row->name), row->least), PYN_OK);
+        both = lax;
+        pyn_quotas_tighten(&both, &strict);
+        assert_true(pyn_quotas_get(&both, i) == row->least);
+        both = strict;
+        pyn_quotas_tighten(&both, &lax);
+        assert_true(pyn_quotas_get(&both, i) == row->least);
+    }
+    assert_true(pyn_quotas_get(&(struct pyn_quotas){0}, SIZE_MAX) == 0); /* there is none such */
+}
+
+static void memory_that_is_not_limited_has_no_limit_of_any_kind(void **state)
+{
+    static const enum pyn_quota all[] = {PYN_Q_MEMORY, PYN_Q_CALL_MEMORY, PYN_Q_PEER_MEMORY, PYN_Q_SERVER_MEMORY};
+
+    (void)state;
+    for (size_t i = 0; i < SUPPORT_COUNT(all); i++) {
+        struct pyn_quotas quotas = pyn_quotas_default();
+        assert_true(pyn_quotas_limit_memory(&quotas));
+        pyn_quotas_unlimit_memory(&quotas);
+        for (size_t j = 0; j < SUPPORT_COUNT(all); j++) {
+            assert_int_equal(quotas.max[all[j]], 0);
+        }
+        assert_false(pyn_quotas_limit_memory(&quotas));
+        quotas.max[all[i]] = 1 << 20;
+        assert_true(pyn_quotas_limit_memory(&quotas));
+    }
+}
+
 /* A limit that is not set is what the page of the quotas says; nobody changes it unawares. */
 static void the_defaults_are_these(void **state)
 {
     static const double KIB = 1024;
     static const double MIB = 1024.0 * 1024;
+    static const double GIB = 1024.0 * 1024 * 1024;
+    static const double DAY = 24 * 60 * 60;
+    static const double YEAR = 365.0 * 24 * 60 * 60;
     const struct {
         const char *name;
         double value;
         double least;
+        double most;
     } rows[] = {
-        {"message", 16 * MIB, KIB},
-        {"depth", 32, 4},
-        {"elements", 65536, 32},
-        {"keys", 1024, 16},
-        {"integer", 4096, 9},
-        {"references", 10000, 0},
-        {"lent", 10000, 0},
-        {"calls", 1024, 1},
-        {"nesting", 64, 1},
-        {"queued", 17 * MIB, 4 * KIB},
-        {"output", 64 * MIB, 4 * KIB},
-        {"interfaces", 1024, 1},
-        {"cache", 8 * MIB, 0},
-        {"memory", 64 * MIB, MIB},
-        {"call_memory", 64 * MIB, MIB},
-        {"peer_memory", 256 * MIB, MIB},
-        {"server_memory", 0, MIB},
-        {"calls_per_second", PYN_RATE_NONE, 0.001},
-        {"bytes_per_second", PYN_RATE_NONE, 1},
-        {"cost_per_second", PYN_RATE_NONE, 0.001},
-        {"oddities_per_second", 10000, 0.001},
-        {"burst_seconds", 5, 0.001},
-        {"refusals", 500, 1},
-        {"refusals_per_second", 10, 0},
-        {"weight", 100, 1},
-        {"handshake", 5, 0.001},
-        {"hello", 10, 0.001},
-        {"stall", 30, 0.001},
-        {"callback", 60, 0.001},
-        {"unfinished", 60, 0.001},
-        {"call_seconds", 10, 0.001},
-        {"cpu_seconds", 5, 0.001},
-        {"cpu_burst", 20, 0.001},
-        {"cpu_share", 0.25, 0},
+        {"message", 16 * MIB, KIB, 4 * GIB + MIB},
+        {"depth", 32, 4, PYN_DEPTH_CAP},
+        {"elements", 65536, 32, 1 << 30},
+        {"keys", 1024, 16, PYN_KEY_CAP},
+        {"integer", 4096, 9, MIB},
+        {"references", 10000, 0, 1 << 30},
+        {"lent", 10000, 0, 1 << 30},
+        {"calls", 1024, 1, 1 << 20},
+        {"nesting", 64, 1, 10000},
+        {"queued", 17 * MIB, 4 * KIB, 1024 * GIB},
+        {"output", 64 * MIB, 4 * KIB, 1024 * GIB},
+        {"interfaces", 1024, 1, 1 << 20},
+        {"cache", 8 * MIB, 0, 1024 * GIB},
+        {"memory", 64 * MIB, MIB, 32 * GIB},
+        {"call_memory", 64 * MIB, MIB, 32 * GIB},
+        {"peer_memory", 256 * MIB, MIB, 1024 * GIB},
+        {"server_memory", 0, MIB, 1024 * GIB},
+        {"calls_per_second", PYN_RATE_NONE, 0.001, PYN_RATE_NONE},
+        {"bytes_per_second", PYN_RATE_NONE, 1, PYN_RATE_NONE},
+        {"cost_per_second", PYN_RATE_NONE, 0.001, PYN_RATE_NONE},
+        {"oddities_per_second", 10000, 0.001, PYN_RATE_NONE},
+        {"burst_seconds", 5, 0.001, DAY},
+        {"refusals", 500, 1, 1 << 30},
+        {"refusals_per_second", 10, 0, 1 << 30},
+        {"weight", 100, 1, 10000},
+        {"handshake", 5, 0.001, DAY},
+        {"hello", 10, 0.001, DAY},
+        {"stall", 30, 0.001, DAY},
+        {"callback", 60, 0.001, DAY},
+        {"unfinished", 60, 0.001, DAY},
+        {"call_seconds", 10, 0.001, YEAR},
+        {"cpu_seconds", 5, 0.001, YEAR},
+        {"cpu_burst", 20, 0.001, YEAR},
+        {"cpu_share", 0.25, 0, 1024},
     };
     const struct pyn_quotas quotas = pyn_quotas_default();
     size_t count = 0;
@@ -268,8 +310,9 @@ static void the_defaults_are_these(void **state)
     for (const struct pyn_quota_row *row = NULL; (row = pyn_quotas_row(count)) != NULL; count++) {
         assert_true(count < SUPPORT_COUNT(rows));
         assert_string_equal(row->name, rows[count].name);
-        if (row->least != rows[count].least || pyn_quotas_get(&quotas, count) != rows[count].value) {
-            fail_msg("%s: %g, at least %g", row->name, pyn_quotas_get(&quotas, count), row->least);
+        if (row->least != rows[count].least || row->most != rows[count].most ||
+            pyn_quotas_get(&quotas, count) != rows[count].value) {
+            fail_msg("%s: %g, from %g to %g", row->name, pyn_quotas_get(&quotas, count), row->least, row->most);
         }
     }
     assert_int_equal(count, SUPPORT_COUNT(rows));
@@ -279,6 +322,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_defaults_are_these),
+        cmocka_unit_test(each_limit_is_tightened_and_none_is_loosened),
+        cmocka_unit_test(memory_that_is_not_limited_has_no_limit_of_any_kind),
         cmocka_unit_test(every_limit_has_a_name_and_a_default_within_its_range),
         cmocka_unit_test(every_quota_of_the_ledger_has_a_name),
         cmocka_unit_test(what_is_told_of_a_limit_is_its_name_and_its_number),

@@ -564,6 +564,42 @@ static void an_announced_length_reserves_nothing(void **state)
     assert_int_equal(m.live, 0);
 }
 
+static void a_message_that_is_on_its_way_is_known_since_it_began(void **state)
+{
+    struct peers p;
+    struct pyn_call *call = NULL;
+    size_t come = 9;
+
+    begin(&p);
+    peers_expect_none(&p, p.server);
+    assert_int_equal(pyn_session_unfinished_since(p.server, &come), 0);
+    assert_int_equal(come, 0);
+    put(&p, "94 00 a3");
+    p.now = 5000;
+    peers_expect_none(&p, p.server);
+    p.now = 6000;
+    put(&p, "61");
+    peers_expect_none(&p, p.server);
+    assert_int_equal(pyn_session_unfinished_since(p.server, &come), 5000);
+    assert_int_equal(come, 4);
+    put(&p, "64 64 92 01 02 80 0a 94 00 a3 61 64 64 92 01 02 80 0a 94");
+    p.quotas.max[PYN_Q_CALLS] = 1;
+    call = peers_expect_call(&p, p.server);
+    peers_expect_none(&p, p.server);
+    assert_int_equal(pyn_session_unfinished_since(p.server, &come), 0); /* it is we who keep the second one waiting */
+    assert_true(come > 1);
+    assert_int_equal(peers_return(p.server, call, "03"), PYN_OK);
+    call = peers_expect_call(&p, p.server);
+    assert_int_equal(peers_return(p.server, call, "03"), PYN_OK);
+    p.now = 7000;
+    peers_expect_none(&p, p.server);
+    assert_int_equal(pyn_session_unfinished_since(p.server, &come), 7000); /* of the third */
+    assert_int_equal(come, 1);
+    pyn_session_goodbye(p.server, 0, "");
+    assert_int_equal(pyn_session_unfinished_since(p.server, &come), 0); /* it is over */
+    peers_fini(&p);
+}
+
 static void an_idle_session_holds_no_input_block(void **state)
 {
     struct peers p;
@@ -1661,6 +1697,7 @@ int main(void)
         cmocka_unit_test(newlines_inside_of_values_do_not_end_a_message),
         cmocka_unit_test(where_the_input_is_cut_changes_nothing),
         cmocka_unit_test(an_announced_length_reserves_nothing),
+        cmocka_unit_test(a_message_that_is_on_its_way_is_known_since_it_began),
         cmocka_unit_test(an_idle_session_holds_no_input_block),
         cmocka_unit_test(bytes_that_were_read_already_are_taken_as_far_as_they_may_come),
         cmocka_unit_test(a_small_block_is_kept_until_the_session_rests),

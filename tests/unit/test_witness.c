@@ -158,6 +158,10 @@ static void a_step_with_promises_is_told_when_they_are_known(void **state)
         }
         assert_int_equal(saw.count, 2);
         assert_int_equal(saw.last.st, rows[i].second);
+        assert_int_equal(pyn_session_ledger(p.server)->called, rows[i].second == PYN_OK ? 2 : 1);
+        assert_int_equal(pyn_session_ledger(p.server)->refused, rows[i].second == PYN_OK ? 0 : 1);
+        assert_int_equal(peers_used(p.server, PYN_Q_CALLS), 0);
+        assert_int_equal(peers_used(p.server, PYN_Q_QUEUED), 0);
         peers_fini(&p);
     }
 }
