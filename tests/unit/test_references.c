@@ -257,6 +257,137 @@ static void there_are_no_more_ids_than_there_are_numbers(void **state)
     peers_fini(&p);
 }
 
+/* ---- without memory ---- */
+
+/* An answer that there is no memory for, whatever it is, ends the connection: it could not be asked for again. */
+static void an_answer_without_memory_ends_the_connection(void **state)
+{
+    static const struct {
+        const char *begin;
+        const char *end;
+    } rows[] = {
+        {"92 ff da 04 00 ", "0a"},                /* a text of 1024 */
+        {"92 fe 94 a1 45 da 04 00 ", "c0 c0 0a"}, /* the same in an error */
+        {"92 ff dc 04 00 ", "0a"},                /* 1024 numbers */
+    };
+    static const struct pyn_expect any;
+
+    (void)state;
+    for (size_t i = 0; i < SUPPORT_COUNT(rows); i++) {
+        bool is_done = false;
+        for (size_t fail_at = 1; !is_done; fail_at++) {
+            static uint8_t text[1024];
+            struct peers p;
+            struct support_mem m;
+            struct pyn_event event = {0};
+            struct pyn_parcel object = pyn_parcel_of(support_bytes("94 00 a1 78 90 80"));
+            memset(text, 'x', sizeof text);
+            support_mem_init(&m, 0);
+            peers_init(&p, &m.mem);
+            peers_meet(&p);
+            assert_int_equal(pyn_session_send_batch(p.client, 0, &object, &any, 1), PYN_OK);
+            put(&p, p.client, rows[i].begin);
+            assert_int_equal(peers_put(&p, p.client, (struct pyn_view){text, sizeof text}), PYN_OK);
+            put(&p, p.client, rows[i].end);
+            m.fail_at = m.calls + fail_at;
+            pyn_status st = peers_next(&p, p.client, &event);
+            is_done = m.calls < m.fail_at;
+            assert_int_equal(st, is_done ? PYN_OK : PYN_ENOMEM);
+            assert_int_equal(pyn_session_state(p.client), st);
+            assert_int_equal(event.answer != NULL, is_done);
+            pyn_session_answer_free(p.client, event.answer);
+            peers_fini(&p);
+            assert_int_equal(m.live, 0);
+            assert_true(fail_at < 20);
+        }
+    }
+}
+
+/* References of ours in an answer have to be noted, or they might go while somebody holds them. */
+static void references_that_cannot_be_noted_end_the_connection(void **state)
+{
+    bool is_done = false;
+
+    (void)state;
+    for (size_t fail_at = 1; !is_done; fail_at++) {
+        struct peers p;
+        struct support_mem m;
+        struct pyn_type child = {.kind = PYN_T_IFACE};
+        const struct pyn_type *items[] = {&child};
+        const struct pyn_type type = {.kind = PYN_T_TUPLE_OF, .items = items, .count = 1};
+        const struct pyn_expect expect = {.result = &type};
+        struct pyn_parcel object = pyn_parcel_of(support_bytes("94 09 a4 74 65 6c 6c 91 01 80"));
+        struct pyn_event event = {0};
+        support_mem_init(&m, 0);
+        peers_init(&p, &m.mem);
+        child.iface = p.child;
+        peers_meet_raw(&p);
+        for (size_t i = 1; i <= 5; i++) {
+            assert_int_equal(lend(&p, i, p.child), i);
+        }
+        assert_int_equal(pyn_session_send_batch(p.server, 1, &object, &expect, 1), PYN_OK);
+        put(&p, p.server, "92 fc 01 0a 92 ff 95 " YOURS("01") YOURS("02") YOURS("03") YOURS("04") YOURS("05") "0a");
+        m.fail_at = m.calls + fail_at;
+        pyn_status st = peers_next(&p, p.server, &event);
+        is_done = m.calls < m.fail_at;
+        assert_int_equal(st, is_done ? PYN_OK : PYN_ENOMEM);
+        pyn_session_answer_free(p.server, event.answer);
+        peers_fini(&p);
+        assert_int_equal(m.live, 0);
+        assert_true(fail_at < 20);
+    }
+}
+
+static void calls_that_there_is_no_memory_for_are_not_sent(void **state)
+{
+    static const struct pyn_expect any[2];
+    bool is_done = false;
+
+    (void)state;
+    for (size_t fail_at = 1; !is_done; fail_at++) {
+        struct peers p;
+        struct support_mem m;
+        struct pyn_parcel object = pyn_parcel_of(support_bytes("93 f4 92 94 00 a1 78 90 80 94 00 a1 79 90 80 80"));
+        support_mem_init(&m, 0);
+        peers_init(&p, &m.mem);
+        peers_meet(&p);
+        pyn_session_rest(p.client);
+        m.fail_at = m.calls + fail_at;
+        pyn_status st = pyn_session_send_batch(p.client, 4, &object, any, 2);
+        is_done = m.calls < m.fail_at;
+        assert_int_equal(st, is_done ? PYN_OK : PYN_ENOMEM);
+        assert_int_equal(pyn_session_output(p.client).len > 0, is_done);
+        assert_int_equal(pyn_session_is_waiting(p.client, 4), is_done);
+        if (!is_done) {
+            assert_int_equal(pyn_session_state(p.client), PYN_OK);
+            assert_true(pyn_session_may_call(p.client, 4)); /* and later it can be */
+            assert_int_equal(pyn_session_send_batch(p.client, 4, &object, any, 2), PYN_OK);
+        }
+        peers_fini(&p);
+        assert_int_equal(m.live, 0);
+        assert_true(fail_at < 20);
+    }
+}
+
+static void a_message_of_ours_is_no_larger_than_the_limit(void **state)
+{
+    struct peers p;
+    struct pyn_parcel object = pyn_parcel_of(support_bytes("96 f5 00 a1 78 90 80 81 a6 6f 6e 65 77 61 79 c3"));
+
+    (void)state;
+    peers_init(&p, pyn_mem_default());
+    peers_meet(&p);
+    p.quotas.limits.message_max = object.own.len - 1;
+    assert_int_equal(pyn_session_tell(p.client, 2, &object), PYN_EQUOTA);
+    assert_int_equal(pyn_session_output(p.client).len, 0);
+    p.quotas.limits.message_max = object.own.len;
+    assert_int_equal(pyn_session_tell(p.client, 2, &object), PYN_OK);
+    assert_false(pyn_session_is_waiting(p.client, 2)); /* nobody waits for what is not answered */
+    pyn_session_goodbye(p.client, 0, "");
+    assert_int_equal(pyn_session_tell(p.client, 2, &object), PYN_EGONE);
+    peers_fini(&p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -268,6 +399,10 @@ int main(void)
         cmocka_unit_test(what_an_answer_names_is_held_until_it_is_freed),
         cmocka_unit_test(an_object_that_never_left_is_taken_back),
         cmocka_unit_test(there_are_no_more_ids_than_there_are_numbers),
+        cmocka_unit_test(an_answer_without_memory_ends_the_connection),
+        cmocka_unit_test(references_that_cannot_be_noted_end_the_connection),
+        cmocka_unit_test(calls_that_there_is_no_memory_for_are_not_sent),
+        cmocka_unit_test(a_message_of_ours_is_no_larger_than_the_limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
