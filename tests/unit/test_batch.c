@@ -580,6 +580,38 @@ static void each_step_counts_as_a_call_and_a_batch_waits_for_the_room_of_all(voi
     peers_fini(&p);
 }
 
+static void a_batch_waits_for_the_bytes_of_all_of_it(void **state)
+{
+    const size_t body = 2 * (1 + 1 + 4 + 3 + 1); /* [0, "add", [1, 2], {}] */
+    const size_t weight = pyn_batch_size(2) + 2 * pyn_call_size(0) + body;
+
+    (void)state;
+    for (int more = -1; more <= 1; more++) { /* bytes of room beyond what the call that runs has left of it */
+        struct peers p;
+        struct pyn_buf buf = batch_of(2);
+        begin(&p);
+        assert_int_equal(peers_put(&p, p.server, support_bytes("94 00 a3 61 64 64 92 01 02 80 0a 92 fc 02 0a ")), PYN_OK);
+        struct pyn_call *running = peers_expect_call(&p, p.server);
+        p.quotas.max[PYN_Q_QUEUED] = peers_used(p.server, PYN_Q_QUEUED) + weight + (uint64_t)more;
+        put_step(&buf, 0, "add", 2, "01 02");
+        put_step(&buf, 0, "add", 2, "03 04");
+        send(&p, &buf);
+        if (more < 0) {
+            peers_expect_none(&p, p.server);
+            assert_false(pyn_session_wants_input(p.server));
+            assert_int_equal(peers_return(p.server, running, "03"), PYN_OK);
+            running = NULL;
+        }
+        assert_int_equal(peers_return(p.server, expect_named(&p, "add", "92 01 02 80"), "03"), PYN_OK);
+        assert_int_equal(peers_return(p.server, expect_named(&p, "add", "92 03 04 80"), "07"), PYN_OK);
+        if (running != NULL) {
+            assert_int_equal(peers_return(p.server, running, "03"), PYN_OK);
+        }
+        expect_quiet(&p);
+        peers_fini(&p);
+    }
+}
+
 /* Who waits for a callback cannot wait for room as well: what has none is refused at once, and what has some is served. */
 static void a_batch_does_not_wait_while_a_callback_is_out(void **state)
 {
@@ -925,6 +957,7 @@ int main(void)
         cmocka_unit_test(promises_are_replaced_by_no_more_than_one_message),
         cmocka_unit_test(a_step_is_not_deeper_than_a_message_when_it_is_filled),
         cmocka_unit_test(each_step_counts_as_a_call_and_a_batch_waits_for_the_room_of_all),
+        cmocka_unit_test(a_batch_waits_for_the_bytes_of_all_of_it),
         cmocka_unit_test(a_batch_does_not_wait_while_a_callback_is_out),
         cmocka_unit_test(what_can_never_have_room_is_refused),
         cmocka_unit_test(what_is_no_batch_closes),

@@ -709,6 +709,49 @@ static void what_cannot_be_sent_whole_is_not_sent(void **state)
     }
 }
 
+static bool is_zero(const void *bytes, size_t len)
+{
+    return sodium_is_zero(bytes, len) != 0;
+}
+
+/* Whatever ends it, nothing is left that could open a record. */
+static void keys_are_wiped_when_it_ends(void **state)
+{
+    (void)state;
+    for (int way = 0; way < 3; way++) {
+        struct world w;
+        open_pair(&w, PYN_PATTERN_IK);
+        const struct channel *ends[] = {(const struct channel *)w.client.layer, (const struct channel *)w.server.layer};
+        for (size_t i = 0; i < SUPPORT_COUNT(ends); i++) {
+            assert_null(ends[i]->shaking); /* what was needed until it was open is gone by now */
+            assert_false(is_zero(ends[i]->sending.key, sizeof ends[i]->sending.key));
+            assert_false(is_zero(ends[i]->receiving.key, sizeof ends[i]->receiving.key));
+        }
+        if (way == 0) {
+            w.client.layer->ops->finish(w.client.layer, PYN_EGONE, &w.client.down);
+            w.server.layer->ops->finish(w.server.layer, PYN_EFLOOD, &w.server.down);
+        } else if (way == 1) { /* a record that is forged */
+            static const uint8_t junk[64] = {0, 62};
+            w.client.st = w.client.layer->ops->receive(w.client.layer, (struct pyn_view){junk, sizeof junk},
+                                                       &w.client.up, &w.client.down);
+            w.server.st = w.server.layer->ops->receive(w.server.layer, (struct pyn_view){junk, sizeof junk},
+                                                       &w.server.up, &w.server.down);
+            assert_true(w.client.st == PYN_EFORGED && w.server.st == PYN_EFORGED);
+        } else { /* no room to send */
+            struct pyn_buf none;
+            pyn_buf_init(&none, &w.mem.mem, 0);
+            assert_int_equal(w.client.layer->ops->send(w.client.layer, pyn_view_of("x"), &none), PYN_ESIZE);
+            assert_int_equal(w.server.layer->ops->send(w.server.layer, pyn_view_of("x"), &none), PYN_ESIZE);
+        }
+        for (size_t i = 0; i < SUPPORT_COUNT(ends); i++) {
+            assert_int_equal(ends[i]->state, PYN_CHANNEL_DEAD);
+            assert_true(is_zero(&ends[i]->sending, sizeof ends[i]->sending));
+            assert_true(is_zero(&ends[i]->receiving, sizeof ends[i]->receiving));
+        }
+        stop(&w);
+    }
+}
+
 static int make_keys(void **state)
 {
     struct pyn_keypair *const pairs[] = {&client_key, &server_key, &other_key};
@@ -743,6 +786,7 @@ int main(void)
         cmocka_unit_test(a_login_at_its_limit_is_read_and_a_longer_one_cannot_be_sent),
         cmocka_unit_test(each_allocation_may_fail),
         cmocka_unit_test(configurations_that_cannot_work_are_refused),
+        cmocka_unit_test(keys_are_wiped_when_it_ends),
         cmocka_unit_test(records_that_are_out_of_place_end_it),
         cmocka_unit_test(a_refusal_is_said_without_a_word_more),
         cmocka_unit_test(a_channel_that_is_not_open_ends_without_a_word),

@@ -1,6 +1,7 @@
 /* test_compile.c - what stands in a policy is what is enforced: special methods, who conforms to what, errors with fields; and want of memory at any place. */
 #include "policy_support.h"
 
+#include "../../policy/names.h"
 #include "../../policy/spelling.h"
 #include "../../policy/table.h"
 #include "../../src/wire/details.h"
@@ -228,6 +229,32 @@ static void an_iterator_of_data_is_read_ahead_and_nothing_else_is(void **state)
         }
         assert_false(pyn_op_reads_ahead(policy_op(policy, "x:X", PYN_OP_GET, "m")));
         pyn_policy_unref(policy);
+    }
+}
+
+static void a_class_is_named_by_its_module_and_its_name(void **state)
+{
+    static const struct {
+        const char *name;
+        bool is;
+    } rows[] = {
+        {"m:X", true},    {"a.b:X.Y", true}, {"m:X1", true},  {"x:", false},   {":X", false},
+        {"x", false},     {"", false},       {"m:1", false},  {"1:X", false},  {"m:X.", false},
+        {"m:.X", false},  {"m:X..Y", false}, {".m:X", false}, {"m.:X", false}, {"m..n:X", false},
+        {"m:X Y", false}, {"m:X:Y", false},  {"m:-", false},  {"-:X", false},
+    };
+    static char long_one[PYN_NAME_MAX + 8];
+
+    (void)state;
+    for (size_t i = 0; i < SUPPORT_COUNT(rows); i++) {
+        if (pyn_name_is_class(pyn_view_of(rows[i].name)) != rows[i].is) {
+            fail_msg("%s", rows[i].name);
+        }
+    }
+    for (size_t len = PYN_NAME_MAX - 1; len <= PYN_NAME_MAX + 1; len++) { /* of one part of it */
+        (void)snprintf(long_one, sizeof long_one, "m:%0*d", (int)len, 0);
+        memset(long_one + 2, 'X', len);
+        assert_int_equal(pyn_name_is_class(pyn_view_of(long_one)), len <= PYN_NAME_MAX);
     }
 }
 
@@ -463,6 +490,7 @@ int main(void)
         cmocka_unit_test(tables_of_any_length_are_searched_whole),
         cmocka_unit_test(what_accepts_says_must_be_there),
         cmocka_unit_test(an_iterator_of_data_is_read_ahead_and_nothing_else_is),
+        cmocka_unit_test(a_class_is_named_by_its_module_and_its_name),
         cmocka_unit_test(operators_of_two_sides_are_known_as_such),
         cmocka_unit_test(a_policy_knows_whether_arrays_are_in_it),
         cmocka_unit_test(a_fragment_lists_all_that_it_needs),

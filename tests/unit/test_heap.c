@@ -511,6 +511,32 @@ static void a_block_grows_in_its_place_as_far_as_it_is_allowed(void **state)
     }
 }
 
+/* Blocks that lie side by side are whole, each of them, and begin where anything may. */
+static void blocks_of_a_size_do_not_touch_each_other(void **state)
+{
+    enum { SIDE_BY_SIDE = 5 };
+    struct fixture f;
+
+    (void)state;
+    init(&f, 0);
+    for (size_t size = 0; size <= PYN_HEAP_SMALL; size += size < 100 ? 1 : 61) {
+        uint8_t *blocks[SIDE_BY_SIDE];
+        for (size_t i = 0; i < SIDE_BY_SIDE; i++) {
+            blocks[i] = pyn_heap_alloc(&f.heap, &f.allowance, size);
+            assert_non_null(blocks[i]);
+            assert_int_equal((uintptr_t)blocks[i] % 16, 0);
+            memset(blocks[i], (int)(i + 1), pyn_heap_room(&f.heap, blocks[i]));
+        }
+        for (size_t i = 0; i < SIDE_BY_SIDE; i++) {
+            for (size_t at = 0; at < pyn_heap_room(&f.heap, blocks[i]); at++) {
+                assert_int_equal(blocks[i][at], i + 1);
+            }
+            pyn_heap_free(&f.heap, blocks[i]);
+        }
+    }
+    fini(&f);
+}
+
 /* What a block has given up may stay with it, so many pages in all. */
 static void what_a_block_gives_up_is_spare_up_to_a_bound(void **state)
 {
@@ -564,6 +590,7 @@ static void who_is_far_beyond_its_limit_is_given_no_page(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(blocks_of_a_size_do_not_touch_each_other),
         cmocka_unit_test(what_a_block_gives_up_is_spare_up_to_a_bound),
         cmocka_unit_test(what_is_laid_down_quickly_is_as_free_as_any),
         cmocka_unit_test(a_block_grows_in_its_place_as_far_as_it_is_allowed),

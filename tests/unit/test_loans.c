@@ -2,6 +2,7 @@
 #include "peers.h"
 
 #include "../../src/session/loans.h"
+#include "../../src/session/session_state.h"
 #include "../../src/wire/pack.h"
 
 enum { ONE = 70000, TWO = 80000 };
@@ -289,6 +290,36 @@ static void a_result_of_a_step_is_copied(void **state)
     sample_fini(&s);
 }
 
+static void a_session_that_rests_keeps_no_room_for_loans(void **state)
+{
+    struct support_mem m;
+    struct peers p;
+    struct sample s;
+    size_t rested = 0;
+
+    (void)state;
+    support_mem_init(&m, 0);
+    meet(&p, &m.mem);
+    sample_init(&s, ONE);
+    pyn_session_rest(p.client);
+    rested = m.live;
+    const struct pyn_parcel parcel = sample_parcel(&s);
+    assert_int_equal(pyn_session_send_batch(p.client, 0, &parcel, &(struct pyn_expect){0}, 1), PYN_OK);
+    pyn_session_rest(p.client); /* there is something to write: it stays */
+    assert_non_null(p.client->loans);
+    assert_int_equal(pyn_session_output_len(p.client), pyn_buf_len(&s.whole));
+    pyn_session_written(p.client, pyn_session_output_len(p.client));
+    pyn_session_rest(p.client); /* and its owner is still to be let go of */
+    assert_non_null(p.client->loans);
+    assert_ptr_equal(pyn_session_reap_loan(p.client), &owners[0]);
+    pyn_session_rest(p.client);
+    assert_null(p.client->loans);
+    assert_int_equal(m.live, rested + 2); /* the lane that waits for the answer, and its frame */
+    sample_fini(&s);
+    peers_fini(&p);
+    assert_int_equal(m.live, 0);
+}
+
 static void each_allocation_may_fail(void **state)
 {
     struct sample s;
@@ -377,6 +408,7 @@ static void a_copy_of_a_parcel_is_its_bytes_in_their_order(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_session_that_rests_keeps_no_room_for_loans),
         cmocka_unit_test(a_result_of_a_step_is_copied),
         cmocka_unit_test(a_copy_of_a_parcel_is_its_bytes_in_their_order),
         cmocka_unit_test(what_is_lent_comes_out_in_its_place_however_it_is_cut),

@@ -995,6 +995,43 @@ static void keys_of_a_fragment_come_in_any_order(void **state)
                      PYN_OK);
 }
 
+/* A fragment of one interface with as many methods as it takes; of so many bytes. */
+static void put_fragment_of(struct pyn_buf *buf, size_t bytes)
+{
+    enum { NAME = 200, METHOD = 2 + NAME + 11 }; /* a name, and "() -> none" */
+    const size_t around = 1 + 11 + 1 + 4 + 1 + 8 + 3;
+    const size_t count = (bytes - around) / METHOD;
+    const size_t rest = (bytes - around) % METHOD; /* goes into the last names, a byte each */
+
+    assert_int_equal(pyn_pack_map(buf, 1), PYN_OK);
+    assert_int_equal(pyn_pack_str(buf, "interfaces", 10), PYN_OK);
+    assert_int_equal(pyn_pack_map(buf, 1), PYN_OK);
+    assert_int_equal(pyn_pack_str(buf, "x:A", 3), PYN_OK);
+    assert_int_equal(pyn_pack_map(buf, 1), PYN_OK);
+    assert_int_equal(pyn_pack_str(buf, "methods", 7), PYN_OK);
+    assert_int_equal(pyn_pack_map(buf, count), PYN_OK);
+    for (size_t i = 0; i < count; i++) {
+        char name[NAME + 2];
+        int len = snprintf(name, sizeof name, "m%0*zu", NAME - (i < rest ? 0 : 1), i);
+        assert_int_equal(pyn_pack_str(buf, name, (size_t)len), PYN_OK);
+        assert_int_equal(pyn_pack_str(buf, "() -> none", 10), PYN_OK);
+    }
+    assert_int_equal(pyn_buf_len(buf), bytes);
+}
+
+static void a_fragment_has_at_most_262144_bytes(void **state)
+{
+    for (size_t bytes = 262143; bytes <= 262145; bytes++) {
+        struct pyn_buf buf;
+        struct pyn_diag diag;
+        pyn_buf_init(&buf, pyn_mem_default(), 1 << 20);
+        put_fragment_of(&buf, bytes);
+        assert_int_equal(load_fragment(pyn_buf_view(&buf), &diag), bytes <= 262144 ? PYN_OK : PYN_EFORMAT);
+        assert_int_equal(bytes > 262144 && strstr(diag.text, "more than 262144 bytes") == NULL, false);
+        pyn_buf_fini(&buf);
+    }
+}
+
 static void a_fragment_has_at_most_65536_keys_and_values(void **state)
 {
     for (uint32_t extra = 0; extra <= 2; extra++) {
@@ -1104,6 +1141,7 @@ int main(void)
         cmocka_unit_test(fragments_of_a_hostile_peer_are_refused),
         cmocka_unit_test(a_fragment_that_is_cut_or_changed_ends_in_a_verdict),
         cmocka_unit_test(keys_of_a_fragment_come_in_any_order),
+        cmocka_unit_test(a_fragment_has_at_most_262144_bytes),
         cmocka_unit_test(a_fragment_has_at_most_65536_keys_and_values),
         cmocka_unit_test(every_allocation_of_a_fragment_may_fail),
         cmocka_unit_test(an_interface_that_needs_too_much_to_be_described_is_refused),

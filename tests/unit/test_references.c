@@ -257,6 +257,33 @@ static void there_are_no_more_ids_than_there_are_numbers(void **state)
     peers_fini(&p);
 }
 
+/* What a refused call or answer has named is held for nobody. */
+static void what_was_refused_holds_nothing(void **state)
+{
+    static const char *const refused[] = {
+        "94 00 a4 74 61 6b 65 92 " YOURS("01") "05 80 0a ", /* an argument more */
+        "94 00 a4 74 61 6b 65 91 " YOURS("01") "81 a1 78 05 0a ",
+        "93 f4 92 94 00 a3 61 64 64 92 01 " YOURS("01") "80 94 00 a3 61 64 64 91 d6 1b 00 00 00 00 80 80 0a ",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < SUPPORT_COUNT(refused); i++) {
+        struct peers p;
+        struct pyn_call *call = NULL;
+        peers_init(&p, pyn_mem_default());
+        peers_meet_raw(&p);
+        assert_int_equal(lend(&p, 1, p.child), 1);
+        put(&p, p.server, refused[i]);
+        put(&p, p.server, "94 00 a3 61 64 64 92 01 02 80 0a 93 fd 01 01 0a ");
+        call = peers_expect_call(&p, p.server);
+        assert_true(pyn_view_is_equal(call->verdict.op->name, pyn_view_of("add")));
+        peers_expect_none(&p, p.server);
+        assert_ptr_equal(pyn_session_reap(p.server), &p.objects[1]); /* while the other call runs */
+        assert_int_equal(peers_return(p.server, call, "03"), PYN_OK);
+        peers_fini(&p);
+    }
+}
+
 /* ---- without memory ---- */
 
 /* An answer that there is no memory for, whatever it is, ends the connection: it could not be asked for again. */
@@ -399,6 +426,7 @@ int main(void)
         cmocka_unit_test(what_an_answer_names_is_held_until_it_is_freed),
         cmocka_unit_test(an_object_that_never_left_is_taken_back),
         cmocka_unit_test(there_are_no_more_ids_than_there_are_numbers),
+        cmocka_unit_test(what_was_refused_holds_nothing),
         cmocka_unit_test(an_answer_without_memory_ends_the_connection),
         cmocka_unit_test(references_that_cannot_be_noted_end_the_connection),
         cmocka_unit_test(calls_that_there_is_no_memory_for_are_not_sent),
