@@ -566,6 +566,7 @@ static void who_is_far_beyond_its_limit_is_given_no_page(void **state)
 {
     struct fixture f;
     struct pyn_allowance poor;
+    uint8_t *page = NULL;
 
     (void)state;
     init(&f, 0);
@@ -579,6 +580,8 @@ static void who_is_far_beyond_its_limit_is_given_no_page(void **state)
         assert_int_equal(pyn_owner_charged(f.owner), charged);
         uint8_t *used = pyn_heap_alloc(&f.heap, &f.allowance, 64); /* and next time this page lies there */
         assert_non_null(used);
+        assert_true(page == NULL || used == page); /* it was not lost to who was not given it */
+        page = used;
         memset(used, 1, 64);
         pyn_heap_free(&f.heap, used);
         pyn_heap_trim(&f.heap, f.owner);

@@ -290,6 +290,55 @@ static void a_result_of_a_step_is_copied(void **state)
     sample_fini(&s);
 }
 
+/* However many pieces are asked for at once, they are the bytes in their order. */
+static void the_pieces_of_the_output_are_all_of_it(void **state)
+{
+    struct peers p;
+    struct sample s;
+    struct sample t;
+    struct pyn_buf wanted;
+    struct pyn_view pieces[8];
+
+    (void)state;
+    meet(&p, pyn_mem_default());
+    sample_init(&s, ONE);
+    sample_init(&t, TWO);
+    pyn_buf_init(&wanted, pyn_mem_default(), SIZE_MAX);
+    assert_int_equal(pyn_session_output_pieces(p.client, pieces, SUPPORT_COUNT(pieces)), 0);
+    assert_int_equal(pyn_session_ping(p.client, 5), PYN_OK);
+    assert_int_equal(pyn_session_output_pieces(p.client, pieces, SUPPORT_COUNT(pieces)), 1);
+    assert_true(support_is_hex(pieces[0], "92 f7 05 0a"));
+    (void)pyn_buf_append(&wanted, pieces[0].data, pieces[0].len);
+    const struct pyn_parcel first = sample_parcel(&s);
+    assert_int_equal(pyn_session_send_batch(p.client, 0, &first, &(struct pyn_expect){0}, 1), PYN_OK);
+    (void)pyn_buf_append(&wanted, pyn_buf_view(&s.whole).data, pyn_buf_len(&s.whole));
+    assert_int_equal(pyn_session_ping(p.client, 6), PYN_OK);
+    (void)pyn_buf_append(&wanted, "\x92\xf7\x06\n\x92\xfc\x02\n", 8); /* and the lane of the next */
+    const struct pyn_parcel second = sample_parcel(&t);
+    assert_int_equal(pyn_session_send_batch(p.client, 2, &second, &(struct pyn_expect){0}, 1), PYN_OK);
+    (void)pyn_buf_append(&wanted, pyn_buf_view(&t.whole).data, pyn_buf_len(&t.whole));
+    for (size_t written = 0; written <= 10; written += 5) { /* also when a part has gone already */
+        for (size_t max = 0; max <= SUPPORT_COUNT(pieces); max++) {
+            size_t at = written;
+            const size_t count = pyn_session_output_pieces(p.client, pieces, max);
+            assert_int_equal(count, max < 5 ? max : 5); /* two loans, and what stands around them */
+            for (size_t i = 0; i < count; i++) {
+                assert_true(pieces[i].len > 0 && at + pieces[i].len <= pyn_buf_len(&wanted));
+                assert_memory_equal(pieces[i].data, pyn_buf_view(&wanted).data + at, pieces[i].len);
+                at += pieces[i].len;
+            }
+            assert_int_equal(at == pyn_buf_len(&wanted), max >= 5);
+        }
+        pyn_session_written(p.client, 5);
+    }
+    pyn_session_written(p.client, pyn_session_output_len(p.client));
+    while (pyn_session_reap_loan(p.client) != NULL) {}
+    pyn_buf_fini(&wanted);
+    sample_fini(&s);
+    sample_fini(&t);
+    peers_fini(&p);
+}
+
 static void a_session_that_rests_keeps_no_room_for_loans(void **state)
 {
     struct support_mem m;
@@ -408,6 +457,7 @@ static void a_copy_of_a_parcel_is_its_bytes_in_their_order(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_pieces_of_the_output_are_all_of_it),
         cmocka_unit_test(a_session_that_rests_keeps_no_room_for_loans),
         cmocka_unit_test(a_result_of_a_step_is_copied),
         cmocka_unit_test(a_copy_of_a_parcel_is_its_bytes_in_their_order),

@@ -284,6 +284,29 @@ static void what_was_refused_holds_nothing(void **state)
     }
 }
 
+/* It costs a refusal, and what it would have brought goes back. */
+static void a_call_that_is_cancelled_while_it_waits_is_not_run(void **state)
+{
+    struct peers p;
+    struct pyn_call *call = NULL;
+
+    (void)state;
+    peers_init(&p, pyn_mem_default());
+    peers_meet_raw(&p);
+    put(&p, p.server, "94 00 a3 61 64 64 92 01 02 80 0a 94 00 a5 77 61 74 63 68 91 " MINE("09") "80 0a 91 fa 0a ");
+    call = peers_expect_call(&p, p.server);
+    peers_expect_none(&p, p.server);
+    assert_int_equal(pyn_session_ledger(p.server)->refused, 1);
+    expect_output(p.server, "93 fd 09 01 0a ");
+    assert_int_equal(peers_return(p.server, call, "03"), PYN_OK);
+    peers_expect_none(&p, p.server);
+    assert_int_equal(peers_used(p.server, PYN_Q_CALLS), 0);
+    const struct pyn_view out = pyn_session_output(p.server);
+    assert_true(out.len > 6);
+    assert_memory_equal(out.data, "\x92\xff\x03\n\x92\xfe", 6); /* the answer to the one, an error for the other */
+    peers_fini(&p);
+}
+
 /* ---- without memory ---- */
 
 /* An answer that there is no memory for, whatever it is, ends the connection: it could not be asked for again. */
@@ -427,6 +450,7 @@ int main(void)
         cmocka_unit_test(an_object_that_never_left_is_taken_back),
         cmocka_unit_test(there_are_no_more_ids_than_there_are_numbers),
         cmocka_unit_test(what_was_refused_holds_nothing),
+        cmocka_unit_test(a_call_that_is_cancelled_while_it_waits_is_not_run),
         cmocka_unit_test(an_answer_without_memory_ends_the_connection),
         cmocka_unit_test(references_that_cannot_be_noted_end_the_connection),
         cmocka_unit_test(calls_that_there_is_no_memory_for_are_not_sent),
