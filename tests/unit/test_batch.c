@@ -580,6 +580,38 @@ static void each_step_counts_as_a_call_and_a_batch_waits_for_the_room_of_all(voi
     peers_fini(&p);
 }
 
+/* N - 1, N and N + 1 bytes of what a step is when its promise has been replaced. */
+static void a_step_may_be_as_large_as_a_message(void **state)
+{
+    enum { MOST = 1000, AROUND = 1 + 1 + 5 + 1 + 1 }; /* [0, "blob", [value], {}] */
+
+    (void)state;
+    for (int more = -1; more <= 1; more++) {
+        static uint8_t value[MOST] = {0xc5};
+        const size_t len = (size_t)(MOST - AROUND + more);
+        struct peers p;
+        struct pyn_buf buf = batch_of(2);
+        begin(&p);
+        p.quotas.limits.message_max = MOST;
+        put_step(&buf, 0, "blob", 1, "c4 00");
+        put_step(&buf, 0, "blob", 1, P0);
+        send(&p, &buf);
+        value[1] = (uint8_t)((len - 3) >> 8);
+        value[2] = (uint8_t)(len - 3);
+        struct pyn_call *call = expect_named(&p, "blob", "91 c4 00 80");
+        assert_int_equal(pyn_session_send_return(p.server, 0, (struct pyn_view){value, len}), PYN_OK);
+        pyn_session_call_free(p.server, call);
+        if (more <= 0) {
+            call = peers_expect_call(&p, p.server);
+            assert_int_equal(call->body.len, 1 + len + 1);
+            assert_int_equal(peers_return(p.server, call, "c4 00"), PYN_OK);
+        }
+        expect_quiet(&p);
+        assert_int_equal(has_text(pyn_session_output(p.server), "QuotaExceeded"), more > 0);
+        peers_fini(&p);
+    }
+}
+
 static void a_batch_waits_for_the_bytes_of_all_of_it(void **state)
 {
     const size_t body = 2 * (1 + 1 + 4 + 3 + 1); /* [0, "add", [1, 2], {}] */
@@ -957,6 +989,7 @@ int main(void)
         cmocka_unit_test(promises_are_replaced_by_no_more_than_one_message),
         cmocka_unit_test(a_step_is_not_deeper_than_a_message_when_it_is_filled),
         cmocka_unit_test(each_step_counts_as_a_call_and_a_batch_waits_for_the_room_of_all),
+        cmocka_unit_test(a_step_may_be_as_large_as_a_message),
         cmocka_unit_test(a_batch_waits_for_the_bytes_of_all_of_it),
         cmocka_unit_test(a_batch_does_not_wait_while_a_callback_is_out),
         cmocka_unit_test(what_can_never_have_room_is_refused),

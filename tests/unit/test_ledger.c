@@ -88,6 +88,32 @@ static void refusals_come_in_a_burst_and_are_forgiven_with_time(void **state)
     assert_int_equal(ledger.refused, 15);
 }
 
+/* However slow a rate is, one may come at once; what is more than one of a burst is there as well. */
+static void a_slow_rate_lets_one_in_at_once(void **state)
+{
+    static const struct {
+        double per_second;
+        double at_once; /* after which the next one is let in */
+    } rows[] = {{0.1, 1}, {0.2, 1}, {0.3, 1.5}, {0.4, 2}};
+
+    (void)state;
+    for (size_t i = 0; i < SUPPORT_COUNT(rows); i++) {
+        struct pyn_quotas quotas = pyn_quotas_default();
+        struct pyn_ledger ledger;
+        quotas.burst_seconds = 5;
+        quotas.rates[PYN_Q_CALLS_PER_SECOND - PYN_Q_COUNT] = rows[i].per_second;
+        pyn_ledger_init(&ledger, &quotas, SECOND);
+        assert_true(pyn_ledger_has(&ledger, PYN_Q_CALLS_PER_SECOND, 1, SECOND));
+        pyn_ledger_spend(&ledger, PYN_Q_CALLS_PER_SECOND, 1, SECOND);
+        const double missing = (2 - rows[i].at_once) / rows[i].per_second; /* seconds until there is another whole one */
+        const uint64_t due = SECOND + (uint64_t)(missing * 1e9);
+        if (missing > 0) {
+            assert_false(pyn_ledger_has(&ledger, PYN_Q_CALLS_PER_SECOND, 1, due - SECOND / 100));
+        }
+        assert_true(pyn_ledger_has(&ledger, PYN_Q_CALLS_PER_SECOND, 1, due + SECOND / 100));
+    }
+}
+
 static void a_clock_that_steps_back_forgives_nothing(void **state)
 {
     struct pyn_quotas quotas;
@@ -219,6 +245,7 @@ int main(void)
         cmocka_unit_test(the_limit_itself_is_granted_and_one_more_is_not),
         cmocka_unit_test(an_amount_near_the_end_of_the_range_does_not_wrap),
         cmocka_unit_test(refusals_come_in_a_burst_and_are_forgiven_with_time),
+        cmocka_unit_test(a_slow_rate_lets_one_in_at_once),
         cmocka_unit_test(a_clock_that_steps_back_forgives_nothing),
         cmocka_unit_test(whatever_is_charged_and_refunded_the_ledger_agrees_with_a_model),
     };

@@ -995,6 +995,26 @@ static void keys_of_a_fragment_come_in_any_order(void **state)
                      PYN_OK);
 }
 
+/* Told as such: nothing that is nested so deep could be a policy, but it is not looked at for that. */
+static void a_fragment_is_nested_8_deep_at_most(void **state)
+{
+    for (size_t depth = 7; depth <= 9; depth++) {
+        uint8_t arrays[16];
+        uint8_t maps[32] = {0};
+        struct pyn_diag diag;
+        memset(arrays, 0x91, sizeof arrays);
+        arrays[depth - 1] = 0x90;
+        for (size_t i = 0; i < depth; i++) {
+            memcpy(maps + 3 * i, "\x81\xa1k", 3);
+        }
+        maps[3 * (depth - 1)] = 0x80;
+        assert_int_equal(load_fragment((struct pyn_view){arrays, depth}, &diag), PYN_EFORMAT);
+        assert_int_equal(strstr(diag.text, "nested more than 8 deep") != NULL, depth > 8);
+        assert_int_equal(load_fragment((struct pyn_view){maps, 3 * (depth - 1) + 1}, &diag), PYN_EFORMAT);
+        assert_int_equal(strstr(diag.text, "nested more than 8 deep") != NULL, depth > 8);
+    }
+}
+
 /* A fragment of one interface with as many methods as it takes; of so many bytes. */
 static void put_fragment_of(struct pyn_buf *buf, size_t bytes)
 {
@@ -1141,6 +1161,7 @@ int main(void)
         cmocka_unit_test(fragments_of_a_hostile_peer_are_refused),
         cmocka_unit_test(a_fragment_that_is_cut_or_changed_ends_in_a_verdict),
         cmocka_unit_test(keys_of_a_fragment_come_in_any_order),
+        cmocka_unit_test(a_fragment_is_nested_8_deep_at_most),
         cmocka_unit_test(a_fragment_has_at_most_262144_bytes),
         cmocka_unit_test(a_fragment_has_at_most_65536_keys_and_values),
         cmocka_unit_test(every_allocation_of_a_fragment_may_fail),

@@ -209,6 +209,7 @@ static void who_writes_forgets_what_may_be_from_before(void **state)
         {BATCH_WRITES, 2, false, false, "a step among others"},
         {BATCH_READS, 2, false, true, "steps that only read"},
         {SAYS_SETATTR, 1, false, true, "the word as an argument"},
+        {"93 f4 92 " SAYS_SETATTR " " GET_TITLE " 80", 2, false, true, "the word as an argument of a step"},
         {SAYS_NEARLY, 1, false, true, "what looks like the word"},
         {TELL_TITLE, 0, true, false, "one-way"},
         {TELL_FIND, 0, true, true, "a one-way call that does not write"},
@@ -231,6 +232,53 @@ static void who_writes_forgets_what_may_be_from_before(void **state)
             answer(&p, "92 ff c0 0a");
         }
         assert_int_equal(recalls_find(&p), rows[i].is_kept);
+        peers_fini(&p);
+    }
+}
+
+/* A value that is lent is not in the message when it is looked at: who writes it forgets all the same. */
+static void who_writes_what_is_lent_forgets_as_well(void **state)
+{
+    static const struct {
+        const char *own; /* up to its options, or its keyword arguments */
+        const char *rest;
+        bool is_told;
+        bool is_kept;
+    } rows[] = {
+        {"94 00 ab 5f 5f 73 65 74 61 74 74 72 5f 5f 92 a5 74 69 74 6c 65", "80", false, false},
+        {"94 07 ab 5f 5f 73 65 74 61 74 74 72 5f 5f 92 a5 74 69 74 6c 65", "80", false, true},
+        {"96 f5 00 ab 5f 5f 73 65 74 61 74 74 72 5f 5f 92 a5 74 69 74 6c 65", "80 81 a6 6f 6e 65 77 61 79 c3", true,
+         false},
+        {"96 f5 00 a4 66 69 6e 64 92 ab 5f 5f 73 65 74 61 74 74 72 5f 5f", "80 81 a6 6f 6e 65 77 61 79 c3", true, true},
+        {"94 00 a4 66 69 6e 64 91", "80", false, true},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < SUPPORT_COUNT(rows); i++) {
+        struct peers p;
+        struct pyn_expect find;
+        char hex[256];
+        char owner = 0;
+        begin(&p);
+        keep_both(&p);
+        find = asks(&p, PYN_OP_METHOD, "find"); /* of the last row alone: what is lent is no key */
+        (void)snprintf(hex, sizeof hex, "%s %s", rows[i].own, rows[i].rest);
+        struct pyn_loan loan = {.at = support_bytes(rows[i].own).len, .bytes = support_bytes("a1 78"), .owner = &owner};
+        const struct pyn_parcel object = {support_bytes(hex), &loan, 1};
+        if (rows[i].is_told) {
+            assert_int_equal(pyn_session_tell(p.client, 0, &object), PYN_OK);
+        } else {
+            const struct pyn_expect any = {0};
+            const struct pyn_expect *expect = i + 1 == SUPPORT_COUNT(rows) ? &find : &any;
+            assert_int_equal(pyn_session_send_batch(p.client, 0, &object, expect, 1), PYN_OK);
+        }
+        pyn_session_written(p.client, pyn_session_output_len(p.client));
+        assert_ptr_equal(pyn_session_reap_loan(p.client), &owner);
+        assert_int_equal(recalls_title(&p), rows[i].is_kept);
+        if (!rows[i].is_told) {
+            answer(&p, "92 ff 09 0a");
+        }
+        assert_int_equal(recalls_find(&p), rows[i].is_kept); /* 7, as before */
         peers_fini(&p);
     }
 }
@@ -658,6 +706,7 @@ int main(void)
         cmocka_unit_test(a_server_keeps_nothing),
         cmocka_unit_test(what_came_and_was_not_looked_at_forbids_to_recall),
         cmocka_unit_test(who_writes_forgets_what_may_be_from_before),
+        cmocka_unit_test(who_writes_what_is_lent_forgets_as_well),
         cmocka_unit_test(what_comes_while_a_write_is_out_is_forgotten_with_its_answer),
         cmocka_unit_test(errors_and_what_does_not_fit_are_not_kept),
         cmocka_unit_test(a_connection_may_end_while_an_answer_is_asked_for),
