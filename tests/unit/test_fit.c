@@ -492,6 +492,14 @@ static void arrays_are_numbers_of_a_shape_that_holds_them(void **state)
           {"ndarray", "95" TAG("09") F8 BIN8 "ce80000000 ce40000000", PYN_EMISFIT, "a product that wraps"},
           {"ndarray", "94" TAG("09") "a6 6f626a656374" BIN8 "01", PYN_EMISFIT, "objects"},
           {"ndarray", "94" TAG("09") "a0" BIN8 "01", PYN_EMISFIT, "no dtype"},
+          {"ndarray",
+           "94" TAG("09") F8 "a8 3030303030303030"
+                             "01",
+           PYN_EMISFIT, "text instead of bytes"},
+          {"ndarray",
+           "94" TAG("09") F8 "c0"
+                             "00",
+           PYN_EMISFIT, "nothing instead of bytes"},
           {"ndarray", "94" TAG("09") BOOLS "c402 0001 02", PYN_OK, "bools"},
           {"ndarray", "94" TAG("09") BOOLS "c402 0002 02", PYN_EMISFIT, "what is neither"},
           {"ndarray", "92" TAG("09") F8, PYN_EMISFIT, "a dtype alone"},

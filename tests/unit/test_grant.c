@@ -255,6 +255,38 @@ static void a_narrowed_capability_is_good_for_its_facet_alone(void **state)
     pyn_grants_free(grants);
 }
 
+/* Printable ASCII without spaces, 1 to PYN_FACET_NAME_MAX of it. */
+static void a_facet_has_a_name_that_can_be_shown(void **state)
+{
+    static const uint8_t seed[32] = {3};
+    static const struct {
+        const char *name;
+        bool is;
+    } rows[] = {{"!", true},      {"~", true},     {"a b", false},   {" ", false},
+                {"a\x7f", false}, {"\x7f", false}, {"a\x80", false}, {"a\n", false}};
+    struct support_mem mem;
+    struct pyn_grants *grants = make(&mem);
+    struct pyn_principal who;
+    uint8_t public_key[PYN_NOISE_KEY_LEN];
+    uint8_t secret_key[64];
+
+    (void)state;
+    (void)crypto_sign_seed_keypair(public_key, secret_key, seed);
+    (void)grant(grants, PYN_LOGIN_NARROWED, public_key, 5);
+    for (size_t i = 0; i < SUPPORT_COUNT(rows); i++) {
+        struct login login = narrow(seed, server_public, rows[i].name);
+        assert_int_equal(judge(grants, &login, NULL, 0, &who), rows[i].is ? PYN_JUDGED_IN : PYN_JUDGED_OUT);
+    }
+    for (size_t len = PYN_FACET_NAME_MAX - 1; len <= PYN_FACET_NAME_MAX + 1; len++) {
+        char name[PYN_FACET_NAME_MAX + 2] = {0};
+        memset(name, 'F', len);
+        struct login login = narrow(seed, server_public, name);
+        assert_int_equal(judge(grants, &login, NULL, 0, &who),
+                         len <= PYN_FACET_NAME_MAX ? PYN_JUDGED_IN : PYN_JUDGED_OUT);
+    }
+    pyn_grants_free(grants);
+}
+
 static void each_allocation_may_fail(void **state)
 {
     for (size_t at = 1; at < 8; at++) {
@@ -333,6 +365,7 @@ int main(void)
         cmocka_unit_test(one_whose_uses_are_counted_waits_for_who_counts),
         cmocka_unit_test(what_was_dropped_is_refused_and_everything_else_stays),
         cmocka_unit_test(a_narrowed_capability_is_good_for_its_facet_alone),
+        cmocka_unit_test(a_facet_has_a_name_that_can_be_shown),
         cmocka_unit_test(each_allocation_may_fail),
         cmocka_unit_test(a_grant_of_no_kind_cannot_be_put),
     };

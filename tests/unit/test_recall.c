@@ -550,6 +550,32 @@ static void results_that_nobody_reads_end_the_connection(void **state)
     peers_fini(&p);
 }
 
+/* What has come ahead and was not taken is bounded: beyond 64 KiB a peer does not go on. */
+static void results_ahead_are_bounded_in_bytes(void **state)
+{
+    static const struct pyn_type text = {.kind = PYN_T_STR};
+    static const struct pyn_expect many = {.result = &text, .ahead = 9};
+
+    (void)state;
+    for (size_t held = 65535; held <= 65537; held++) {
+        static uint8_t letters[65537];
+        struct peers p;
+        struct pyn_event event;
+        char head[32];
+        begin(&p);
+        memset(letters, 'x', sizeof letters);
+        (void)lend(&p, "Iterator[int]");
+        assert_int_equal(pyn_session_send_call(p.client, 0, support_bytes(ASK_NEXT("01")), &many), PYN_OK);
+        const bool is_32 = held - 3 > UINT16_MAX;
+        (void)snprintf(head, sizeof head, is_32 ? "92 f3 91 db %08zx" : "92 f3 91 da %04zx", held - (is_32 ? 5 : 3));
+        assert_int_equal(peers_put(&p, p.client, support_bytes(head)), PYN_OK);
+        assert_int_equal(peers_put(&p, p.client, (struct pyn_view){letters, held - (is_32 ? 5 : 3)}), PYN_OK);
+        assert_int_equal(peers_put(&p, p.client, support_bytes("0a 92 f3 91 a1 79 0a")), PYN_OK);
+        assert_int_equal(peers_next(&p, p.client, &event), held < 65536 ? PYN_EWAIT : PYN_EPROTOCOL);
+        peers_fini(&p);
+    }
+}
+
 /* ---- without memory ---- */
 
 /* Every way to write a message. What has not gone out may be tried again, unless the connection is over. */
@@ -717,6 +743,7 @@ int main(void)
         cmocka_unit_test(results_go_ahead_of_the_answer),
         cmocka_unit_test(only_iterators_of_data_are_read_ahead),
         cmocka_unit_test(results_that_nobody_reads_end_the_connection),
+        cmocka_unit_test(results_ahead_are_bounded_in_bytes),
         cmocka_unit_test(whatever_is_written_is_written_whole_or_not_at_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -291,6 +291,9 @@ static void literals_mean_what_they_spell(void **state)
         {"'\\x00\\x7f'", "007f"},
         {"'\\x80\\xff'", "c280c3bf"},
         {"'\\u0100\\u20ac'", "c480e282ac"},
+        {"'\\u07ff\\u0800'", "dfbfe0a080"},
+        {"'\\ud7ff\\ue000\\uffff'", "ed9fbfee8080efbfbf"},
+        {"'\\U00010000'", "f0908080"},
         {"'\\U0001f600\\U0010ffff'", "f09f9880f48fbfbf"},
     };
     for (size_t i = 0; i < SUPPORT_COUNT(rows); i++) {
