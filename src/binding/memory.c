@@ -15,26 +15,32 @@ static bool is_limited(const struct pyn_link *link)
     return link->server != NULL && pyn_allocators_are_installed && pyn_quotas_limit_memory(link->quotas);
 }
 
+/* The account of a link that has been here before; of any other one that is to have one. */
+static struct pyn_owner *owner_of(struct pyn_link *link)
+{
+    struct pyn_owner *owner = atomic_load(&link->memory);
+
+    if (owner == NULL && is_limited(link)) {
+        owner = pyn_owner_new(link->estate);
+        atomic_store(&link->memory, owner);
+    }
+    return owner;
+}
+
 void pyn_memory_enter(struct pyn_memory *memory, struct pyn_link *link)
 {
     struct pyn_owner *owner = NULL;
 
     memory->link = link;
     memory->is_lost = false;
-    memory->allowance.owner = NULL;
-    memory->allowance.is_overdrawn = memory->allowance.was_denied = false;
     memory->before = pyn_memory_hide();
-    if (!is_limited(link)) {
-        return;
-    }
-    owner = atomic_load(&link->memory);
-    if (owner == NULL) {
-        owner = pyn_owner_new(link->estate);
-        atomic_store(&link->memory, owner);
-    }
+    owner = owner_of(link);
     if (owner != NULL) {
         pyn_allowance_init(&memory->allowance, owner, link->quotas->max);
         pyn_memory_show(&memory->allowance);
+    } else {
+        memory->allowance.owner = NULL;
+        memory->allowance.is_overdrawn = memory->allowance.was_denied = false;
     }
 }
 

@@ -102,17 +102,14 @@ static void lower(struct pyn_allowance *allowance, uint64_t ceiling, enum pyn_qu
 }
 
 /*
- * What all connections of an estate have left is this one's limit too; max: 0: no limit. When it is reached a call still has a little to work with, for it may be
- * the one that gives something back; beyond the grace there is none.
+ * What all connections of an estate have left is this one's limit too. When it is reached a call still has a little to work with, for it may be the one that
+ * gives something back; beyond the grace there is none.
  */
 static void share(struct pyn_allowance *allowance, const struct pyn_estate *estate, uint64_t max, enum pyn_quota which)
 {
-    uint64_t held = estate != NULL ? pyn_estate_charged(estate) : 0;
+    uint64_t held = pyn_estate_charged(estate);
     uint64_t left = held < max ? max - held : 0;
 
-    if (estate == NULL || max == 0) {
-        return;
-    }
     if (held > sum(max, PYN_ALLOWANCE_GRACE)) {
         allowance->is_spent = true;
     } else if (left < PYN_ALLOWANCE_ROOM) {
@@ -121,17 +118,36 @@ static void share(struct pyn_allowance *allowance, const struct pyn_estate *esta
     lower(allowance, sum(pyn_owner_charged(allowance->owner), left), which);
 }
 
+/* Is the estate a limit to what wants so much? max: not 0. */
+static bool is_short(const struct pyn_estate *estate, uint64_t max, uint64_t wanted)
+{
+    uint64_t held = pyn_estate_charged(estate);
+
+    return held > max || max - held < wanted;
+}
+
 void pyn_allowance_init(struct pyn_allowance *allowance, struct pyn_owner *owner, const uint64_t max[PYN_Q_COUNT])
 {
     const struct pyn_estate *estate = owner->estate;
+    uint64_t charged = pyn_owner_charged(owner);
     uint64_t held_max = max[PYN_Q_MEMORY] != 0 ? max[PYN_Q_MEMORY] : UINT64_MAX;
+    uint64_t wanted = held_max > charged ? held_max - charged : 0;
 
     *allowance = (struct pyn_allowance){.owner = owner, .held_max = held_max, .ceiling = held_max, .least = PYN_Q_MEMORY};
-    if (max[PYN_Q_CALL_MEMORY] != 0) {
-        lower(allowance, sum(pyn_owner_charged(owner), max[PYN_Q_CALL_MEMORY]), PYN_Q_CALL_MEMORY);
+    if (max[PYN_Q_CALL_MEMORY] != 0 && max[PYN_Q_CALL_MEMORY] < wanted) {
+        wanted = max[PYN_Q_CALL_MEMORY];
+        allowance->ceiling = charged + wanted;
+        allowance->least = PYN_Q_CALL_MEMORY;
     }
-    share(allowance, estate, max[PYN_Q_PEER_MEMORY], PYN_Q_PEER_MEMORY);
-    share(allowance, estate != NULL ? estate->whole : NULL, max[PYN_Q_SERVER_MEMORY], PYN_Q_SERVER_MEMORY);
+    if (estate == NULL) {
+        return;
+    }
+    if (max[PYN_Q_PEER_MEMORY] != 0 && is_short(estate, max[PYN_Q_PEER_MEMORY], wanted)) {
+        share(allowance, estate, max[PYN_Q_PEER_MEMORY], PYN_Q_PEER_MEMORY);
+    }
+    if (max[PYN_Q_SERVER_MEMORY] != 0 && is_short(estate->whole, max[PYN_Q_SERVER_MEMORY], wanted)) {
+        share(allowance, estate->whole, max[PYN_Q_SERVER_MEMORY], PYN_Q_SERVER_MEMORY);
+    }
 }
 
 bool pyn_allowance_fits(const struct pyn_allowance *allowance, uint64_t bytes)

@@ -71,7 +71,7 @@ struct pyn_allowance {
     uint64_t held_max;    /* quota memory */
     uint64_t ceiling;     /* what may be charged while it runs: held_max, or less by another quota, */
     enum pyn_quota least; /* which is this one */
-    bool is_spent;        /* an estate of its owner's is beyond that, and the grace: nothing more is to begin */
+    bool is_spent;        /* an estate of its owner's is beyond its limit and the grace: nothing more is to begin */
     uint32_t passes;      /* small requests beyond the grace that are granted until one is not */
     bool is_pressed;      /* overdrawn: who runs it is to be interrupted; whoever does it clears this */
     bool is_overdrawn;    /* it was, at some time */

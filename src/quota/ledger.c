@@ -49,7 +49,6 @@ void pyn_ledger_retune(struct pyn_ledger *ledger, const struct pyn_quotas *quota
 
 pyn_status pyn_ledger_charge(struct pyn_ledger *ledger, enum pyn_quota which, uint64_t amount)
 {
-    assert(which < PYN_Q_HELD);
     uint64_t max = ledger->quotas->max[which];
     uint64_t used = ledger->used[which];
 
