@@ -237,9 +237,41 @@ static ssize_t a_write(int fd, const void *data, size_t len)
     return len == 0 ? -1 : write(fd, data, len);
 }
 
+/* The first len bytes of it. */
+static ssize_t send_first(int fd, const struct msghdr *message, size_t len, int flags)
+{
+    struct iovec parts[16];
+    struct msghdr shorter = {.msg_iov = parts};
+
+    for (size_t i = 0; i < message->msg_iovlen && i < 16 && len > 0; i++) {
+        parts[i] = message->msg_iov[i];
+        parts[i].iov_len = parts[i].iov_len < len ? parts[i].iov_len : len;
+        len -= parts[i].iov_len;
+        shorter.msg_iovlen++;
+    }
+    return sendmsg(fd, &shorter, flags);
+}
+
+/* With descriptors it is a message between processes, and goes as a whole; else it is a part of a stream. */
 static ssize_t a_sendmsg(int fd, const struct msghdr *message, int flags)
 {
-    return fails(5) ? -1 : sendmsg(fd, message, flags);
+    size_t len = 0;
+
+    if (message->msg_controllen > 0) {
+        return fails(5) ? -1 : sendmsg(fd, message, flags);
+    }
+    for (size_t i = 0; i < message->msg_iovlen; i++) {
+        len += message->msg_iov[i].iov_len;
+    }
+    len = admitted(5, fd, len);
+    if (len == 0) {
+        return -1;
+    }
+    if (is_cut(BYTES_OUT, fd, &len)) {
+        errno = EPIPE;
+        return -1;
+    }
+    return passed(BYTES_OUT, send_first(fd, message, len, flags));
 }
 
 static int a_accept4(int fd, struct sockaddr *from, socklen_t *len, int flags)

@@ -64,7 +64,7 @@ WRITING = ("send", "write", "sendmsg")
 ANSWERS: dict[str, tuple[int, tuple[str, ...], bool]] = {  # which functions may give it, and whether nobody may notice
     "EINTR": (errno.EINTR, (*READING, *WRITING, "accept4", "epoll_wait", "poll"), True),
     "EAGAIN": (errno.EAGAIN, (*READING, *WRITING, "accept4", "eventfd_read"), True),
-    "short": (SHORT, ("recv", "read", "send", "write"), True),
+    "short": (SHORT, ("recv", "read", *WRITING), True),
     "EPIPE": (errno.EPIPE, WRITING, False),
     "ECONNRESET": (errno.ECONNRESET, READING, False),
     "ECONNABORTED": (errno.ECONNABORTED, ("accept4",), True),
@@ -95,7 +95,7 @@ def test_a_system_call_may_answer_whatever_it_may_answer(rig: Any, some: Any, en
 @pytest.mark.parametrize("end", ENDS)
 def test_bytes_may_come_and_go_one_by_one(rig: Any, end: str) -> None:
     made = rig(end)
-    for functions in (("recv", "read"), ("send", "write")):
+    for functions in (("recv", "read"), WRITING):
         verdict = made.play(kind=CALLS, at=0, times=3000, error=SHORT, mask=mask(functions))
         made.check(verdict, strict=True)
         assert verdict["hit"] >= 200

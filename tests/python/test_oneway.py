@@ -81,7 +81,7 @@ def test_what_it_returns_is_dropped_and_nothing_is_lent(site: Any, until: Callab
     for number in range(50):
         pynto.oneway(root.tell_and_make)(number)
     until(lambda: len(root.seen()) == 50)
-    assert len(told.made) == before
+    assert len(told.made) <= before  # what an earlier server has made may still be on its way out
     root.tell_through(0, lambda value: value)
     assert connection.usage()["lent"] == 0
 
