@@ -350,10 +350,14 @@ static void a_callback_is_served_by_who_waits_and_then_the_answer_comes(void **s
     put(&p, CALL_OK);
     struct pyn_call *inner = peers_expect_call(&p, p.server);
     assert_true(inner->is_nested);
-    put(&p, CALL_BAD); /* behind the inner one */
+    put(&p, CALL_BAD CALL_OK); /* behind the inner one */
     peers_expect_none(&p, p.server);
     assert_int_equal(peers_return(p.server, inner, "04"), PYN_OK);
     expect_output(&p, "92 ff 04 0a" REFUSED);
+    inner = peers_expect_call(&p, p.server);
+    assert_true(inner->is_nested); /* it has waited, and is for whoever waits all the same */
+    assert_int_equal(peers_return(p.server, inner, "05"), PYN_OK);
+    expect_output(&p, "92 ff 05 0a");
     put(&p, "92 ff 09 0a");
     struct pyn_answer *answer = peers_expect_answer(&p, p.server);
     assert_true(support_is_hex(answer->value, "09"));
