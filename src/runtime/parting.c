@@ -326,6 +326,7 @@ static pyn_status pack(const struct pyn_link *link, struct pyn_buf *packet)
     struct pyn_handed head;
     struct pyn_buf state = {0};
     pyn_status st = link->stack != NULL ? save(link, &state) : PYN_OK;
+    const struct pyn_view stack = pyn_buf_view(&state);
     uint8_t *room = NULL;
 
     memset(&head, 0, sizeof head);
@@ -333,19 +334,19 @@ static pyn_status pack(const struct pyn_link *link, struct pyn_buf *packet)
     head.form = PYN_HANDED_FORM;
     head.serial = link->serial;
     head.accepted_at = link->accepted_at;
-    head.stack_len = (uint32_t)pyn_buf_len(&state);
+    head.stack_len = (uint32_t)stack.len;
     head.plain_len = (uint32_t)plain.len;
     (void)snprintf(head.transport, sizeof head.transport, "%s", link->transport);
     (void)snprintf(head.peer, sizeof head.peer, "%s", link->peer);
     pyn_buf_init(packet, pyn_mem_default(), PYN_PACKET_MAX);
     if (st == PYN_OK) {
-        st = pyn_buf_reserve(packet, sizeof head + head.stack_len + plain.len, &room);
+        st = pyn_buf_reserve(packet, sizeof head + stack.len + plain.len, &room);
     }
     if (st == PYN_OK) {
         st = pyn_buf_append(packet, &head, sizeof head);
     }
-    if (st == PYN_OK && head.stack_len > 0) {
-        st = pyn_buf_append(packet, pyn_buf_view(&state).data, head.stack_len);
+    if (st == PYN_OK && stack.len > 0) {
+        st = pyn_buf_append(packet, stack.data, stack.len);
     }
     if (st == PYN_OK && plain.len > 0) {
         st = pyn_buf_append(packet, plain.data, plain.len);

@@ -1,6 +1,8 @@
 /* cache.c - see cache.h. */
 #include "cache.h"
 
+#include <assert.h>
+
 #include "../wire/bigend.h"
 #include "../wire/reader.h"
 
@@ -344,6 +346,7 @@ struct pyn_asking *pyn_cache_ask(struct pyn_cache *cache, const struct pyn_quest
     }
     *asking = (struct pyn_asking){
         .next = cache->asking, .sent_at = question->now, .ttl_ns = question->op->ttl_ns, .size = size, .key_len = key.len};
+    assert(key.data != NULL); /* no question is empty */
     memcpy(asking->key, key.data, key.len);
     if (cache->asking != NULL) {
         cache->asking->before = asking;

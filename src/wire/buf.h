@@ -39,9 +39,10 @@ static inline size_t pyn_buf_len(const struct pyn_buf *buf)
 /* What is held; data may be NULL when it is empty. */
 static inline struct pyn_view pyn_buf_view(const struct pyn_buf *buf)
 {
-    const uint8_t *data = buf->block != NULL ? buf->block + buf->start : NULL;
-
-    return (struct pyn_view){data, pyn_buf_len(buf)};
+    if (buf->block == NULL) {
+        return (struct pyn_view){NULL, 0};
+    }
+    return (struct pyn_view){buf->block + buf->start, pyn_buf_len(buf)};
 }
 
 /* Room for len more bytes at *out, to be written by the caller and then committed, in part or in whole. */
