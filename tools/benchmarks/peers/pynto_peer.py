@@ -34,8 +34,8 @@ def serve(address: str) -> None:
             where = address.removeprefix("pynto://")
             print("address", state.address(where, state.new_capability()))
         server = pynto.Server(Target(), policy=policy, listen=address, quotas=QUOTAS, connections=20_000, **options)
-    print("ready", flush=True)
-    server.run()
+        print("ready", flush=True)
+        server.run()
 
 
 class Client(Plain):
