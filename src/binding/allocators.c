@@ -28,7 +28,7 @@ struct range {
     size_t table_ready;
 };
 
-_Thread_local struct pyn_allowance *pyn_allocators_own __attribute__((tls_model("initial-exec")));
+_Thread_local struct pyn_allowance *pyn_allocators_own;
 
 bool pyn_allocators_are_installed;
 

@@ -15,7 +15,7 @@
 #include "../quota/heap.h"
 
 /* What this thread allocates is charged there; NULL: it is not ours. */
-extern _Thread_local struct pyn_allowance *pyn_allocators_own __attribute__((tls_model("initial-exec")));
+extern _Thread_local struct pyn_allowance *pyn_allocators_own;
 
 /* An allowance is overdrawn. has_lock: the interpreter's. May not allocate. */
 typedef void pyn_allocators_press(struct pyn_allowance *allowance, bool has_lock);

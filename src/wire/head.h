@@ -1,5 +1,5 @@
 /*
- * head.h - the first bytes of a msgpack object: what it is, and how long. The one place that knows their layout.
+ * head.h - the first bytes of a msgpack object: what it is, and how long. The one place that knows their layout, but for the shortest forms (reader.h).
  *
  * Private to src/wire: the scanner and the reader stand on it.
  */

@@ -308,6 +308,9 @@ static pyn_status check_promises(struct pyn_view values, uint32_t index, bool *h
     struct pyn_item item;
     uint32_t step = 0;
 
+    if (memchr(values.data, PYN_EXT_PROMISE, values.len) == NULL) { /* the type of a promise stands in none of them */
+        return PYN_OK;
+    }
     while (rd.at < rd.len) {
         if (pyn_reader_next(&rd, &item) != PYN_OK) {
             return PYN_EFORMAT;

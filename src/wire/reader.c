@@ -95,7 +95,7 @@ static size_t whole_len(const struct pyn_head *head)
     return pyn_head_is_container(head) ? head->len : (size_t)head->len + head->size;
 }
 
-pyn_status pyn_reader_next(struct pyn_reader *rd, struct pyn_item *item)
+pyn_status pyn_reader_next_any(struct pyn_reader *rd, struct pyn_item *item)
 {
     struct pyn_head head;
 
@@ -165,17 +165,17 @@ static pyn_status read_container(struct pyn_reader *rd, enum pyn_wire wire, uint
     return PYN_OK;
 }
 
-pyn_status pyn_reader_array(struct pyn_reader *rd, uint32_t *count)
+pyn_status pyn_reader_array_any(struct pyn_reader *rd, uint32_t *count)
 {
     return read_container(rd, PYN_W_ARRAY, count);
 }
 
-pyn_status pyn_reader_map(struct pyn_reader *rd, uint32_t *count)
+pyn_status pyn_reader_map_any(struct pyn_reader *rd, uint32_t *count)
 {
     return read_container(rd, PYN_W_MAP, count);
 }
 
-pyn_status pyn_reader_str(struct pyn_reader *rd, struct pyn_view *text)
+pyn_status pyn_reader_str_any(struct pyn_reader *rd, struct pyn_view *text)
 {
     struct pyn_head head;
 
@@ -188,7 +188,7 @@ pyn_status pyn_reader_str(struct pyn_reader *rd, struct pyn_view *text)
     return PYN_OK;
 }
 
-pyn_status pyn_reader_uint(struct pyn_reader *rd, uint64_t *value)
+pyn_status pyn_reader_uint_any(struct pyn_reader *rd, uint64_t *value)
 {
     struct pyn_reader copy = *rd;
     struct pyn_item item;

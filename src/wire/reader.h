@@ -58,21 +58,85 @@ static inline struct pyn_reader pyn_reader_of(struct pyn_view view)
 
 enum pyn_wire pyn_reader_peek(const struct pyn_reader *rd);
 
-/* Reads one object; behind an array's or a map's header stand its items, to be read next. */
-pyn_status pyn_reader_next(struct pyn_reader *rd, struct pyn_item *item);
-
 /* Steps over one object with all that is inside it, without recursion. */
 pyn_status pyn_reader_skip(struct pyn_reader *rd);
 
-pyn_status pyn_reader_array(struct pyn_reader *rd, uint32_t *count);
-pyn_status pyn_reader_map(struct pyn_reader *rd, uint32_t *count);
-pyn_status pyn_reader_str(struct pyn_reader *rd, struct pyn_view *text);
-
-/* An integer from 0 to 2**64 - 1, in any of its forms. */
-pyn_status pyn_reader_uint(struct pyn_reader *rd, uint64_t *value);
-
 /* An integer from -2**63 to 2**63 - 1, in any of its forms. */
 pyn_status pyn_reader_int(struct pyn_reader *rd, int64_t *value);
+
+/*
+ * Nearly every head is one byte long. Such a one is read where it is asked for, without a call; any other in reader.c, by the functions of
+ * the same name that end in _any, which read these as well.
+ */
+pyn_status pyn_reader_next_any(struct pyn_reader *rd, struct pyn_item *item);
+pyn_status pyn_reader_array_any(struct pyn_reader *rd, uint32_t *count);
+pyn_status pyn_reader_map_any(struct pyn_reader *rd, uint32_t *count);
+pyn_status pyn_reader_str_any(struct pyn_reader *rd, struct pyn_view *text);
+pyn_status pyn_reader_uint_any(struct pyn_reader *rd, uint64_t *value);
+
+enum { PYN_SHORT_UINT = 0x00, PYN_SHORT_MAP = 0x80, PYN_SHORT_ARRAY = 0x90, PYN_SHORT_STR = 0xa0 };
+
+/* The next byte is such a head, whose value are the other bits. */
+static inline bool pyn_reader_is_short(const struct pyn_reader *rd, uint8_t form, uint8_t value_bits)
+{
+    return rd->at < rd->len && (rd->data[rd->at] & ~value_bits) == form;
+}
+
+/* Reads one object; behind an array's or a map's header stand its items, to be read next. */
+static inline pyn_status pyn_reader_next(struct pyn_reader *rd, struct pyn_item *item)
+{
+    if (!pyn_reader_is_short(rd, PYN_SHORT_UINT, 0x7f)) {
+        return pyn_reader_next_any(rd, item);
+    }
+    *item = (struct pyn_item){.wire = PYN_W_UINT, .uint = rd->data[rd->at]};
+    rd->at++;
+    return PYN_OK;
+}
+
+static inline pyn_status pyn_reader_array(struct pyn_reader *rd, uint32_t *count)
+{
+    if (!pyn_reader_is_short(rd, PYN_SHORT_ARRAY, 0x0f)) {
+        return pyn_reader_array_any(rd, count);
+    }
+    *count = rd->data[rd->at++] & 0x0f;
+    return PYN_OK;
+}
+
+static inline pyn_status pyn_reader_map(struct pyn_reader *rd, uint32_t *count)
+{
+    if (!pyn_reader_is_short(rd, PYN_SHORT_MAP, 0x0f)) {
+        return pyn_reader_map_any(rd, count);
+    }
+    *count = rd->data[rd->at++] & 0x0f;
+    return PYN_OK;
+}
+
+static inline pyn_status pyn_reader_str(struct pyn_reader *rd, struct pyn_view *text)
+{
+    size_t len = 0;
+
+    if (!pyn_reader_is_short(rd, PYN_SHORT_STR, 0x1f)) {
+        return pyn_reader_str_any(rd, text);
+    }
+    len = rd->data[rd->at] & 0x1f;
+    if (len >= rd->len - rd->at) { /* cut short */
+        *text = (struct pyn_view){NULL, 0};
+        return PYN_EFORMAT;
+    }
+    *text = (struct pyn_view){rd->data + rd->at + 1, len};
+    rd->at += 1 + len;
+    return PYN_OK;
+}
+
+/* An integer from 0 to 2**64 - 1, in any of its forms. */
+static inline pyn_status pyn_reader_uint(struct pyn_reader *rd, uint64_t *value)
+{
+    if (!pyn_reader_is_short(rd, PYN_SHORT_UINT, 0x7f)) {
+        return pyn_reader_uint_any(rd, value);
+    }
+    *value = rd->data[rd->at++];
+    return PYN_OK;
+}
 
 /* A reference; *mine is true for PYN_EXT_MINE (the sender's), whose interface is set then. */
 pyn_status pyn_item_ref(const struct pyn_item *item, bool *mine, uint64_t *id, uint32_t *iface);
