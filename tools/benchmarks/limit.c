@@ -5,7 +5,7 @@
  *     limit client ADDRESS          reads orders as client.py does: {"case": "echo", "count": N, "size": S}
  *
  * ADDRESS: unix:///path or tcp://host:port. Cases: echo (the bytes of an echo call and of its answer), pipelined (100 of them in one write),
- * blob (size bytes there and back), connect.
+ * blob (size bytes there and back), connect, clients (echoes of so many threads, each with a connection of its own, for duration seconds).
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -21,7 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { CALL = 10, ANSWER = 4, BULK = 1 << 20 };
+enum { CALL = 10, ANSWER = 4, BULK = 1 << 20, THREADS_MAX = 64, CALLS_MAX = 1 << 20 };
 
 static void die(const char *what)
 {
@@ -180,12 +180,77 @@ static uint64_t number(const char *line, const char *key)
     return at == NULL ? 0 : strtoull(at + strlen(key), NULL, 10);
 }
 
+/* ---- many clients ---- */
+
+struct caller {
+    pthread_t thread;
+    int fd;
+    double duration;
+    double seconds;
+    float *took; /* microseconds */
+    size_t count;
+};
+
+static void *call(void *arg)
+{
+    struct caller *caller = arg;
+    const struct order all = {CALL, ANSWER, UINT64_MAX};
+    char room[CALL] = {0};
+    double began = seconds();
+    double until = began + caller->duration;
+    double before = began;
+
+    if (!put(caller->fd, (const char *)&all, sizeof all)) {
+        die("send");
+    }
+    for (; before < until && caller->count < CALLS_MAX; caller->count++) {
+        before = seconds();
+        if (!put(caller->fd, room, CALL) || !get(caller->fd, room, ANSWER)) {
+            die("exchange");
+        }
+        caller->took[caller->count] = (float)((seconds() - before) * 1e6);
+    }
+    caller->seconds = seconds() - began;
+    (void)close(caller->fd);
+    return NULL;
+}
+
+static void clients(const char *text, uint64_t threads, double duration)
+{
+    struct caller callers[THREADS_MAX] = {0};
+    double longest = 0;
+
+    for (uint64_t i = 0; i < threads; i++) {
+        callers[i].fd = open_to(text);
+        callers[i].duration = duration;
+        callers[i].took = calloc(CALLS_MAX, sizeof(float));
+        if (callers[i].took == NULL || pthread_create(&callers[i].thread, NULL, call, &callers[i]) != 0) {
+            die("thread");
+        }
+    }
+    for (uint64_t i = 0; i < threads; i++) {
+        (void)pthread_join(callers[i].thread, NULL);
+        longest = callers[i].seconds > longest ? callers[i].seconds : longest;
+    }
+    (void)printf("{\"seconds\": %.9f, \"took\": [", longest);
+    for (uint64_t i = 0; i < threads; i++) {
+        for (size_t j = 0; j < callers[i].count; j++) {
+            (void)printf(i + j == 0 ? "%.1f" : ", %.1f", (double)callers[i].took[j]);
+        }
+        free(callers[i].took);
+    }
+    (void)puts("]}");
+    (void)fflush(stdout);
+}
+
+/* ---- one client ---- */
+
 static void client(const char *text)
 {
     static char line[512];
     int fd = open_to(text);
 
-    (void)puts("{\"ready\": [\"echo\", \"pipelined\", \"blob\", \"connect\"]}");
+    (void)puts("{\"ready\": [\"echo\", \"pipelined\", \"blob\", \"connect\", \"clients\"]}");
     (void)fflush(stdout);
     while (fgets(line, sizeof line, stdin) != NULL) {
         uint64_t count = number(line, "\"count\": ");
@@ -195,6 +260,11 @@ static void client(const char *text)
             order = (struct order){size, size, count};
         } else if (strstr(line, "\"pipelined\"") != NULL) {
             order = (struct order){CALL * 100, ANSWER * 100, (count + 99) / 100};
+        }
+        if (strstr(line, "\"clients\"") != NULL) {
+            uint64_t threads = number(line, "\"threads\": ");
+            clients(text, threads < THREADS_MAX ? threads : THREADS_MAX, strtod(strstr(line, "\"duration\": ") + 12, NULL));
+            continue;
         }
         char *room = calloc(1, order.question > 4096 ? order.question : 4096);
         double began = seconds();
