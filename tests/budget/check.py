@@ -1,7 +1,8 @@
-"""Counts the instructions of a call by callgrind and compares them with budgets.json: ``check.py [--write]``.
+"""Counts the instructions of a call by callgrind and compares them with budgets.json: ``check.py SITE [--write]``.
 
-A server and a client of it run under callgrind in turn, with the extension built as the wheel is, but with names, and each file by itself: then the stages can be
-told apart. Counted is what pynto's own code takes for a call, without the interpreter and the C library; of decoding and encoding with what these do for them.
+A server and a client of it run under callgrind in turn: with the extension as it is installed, and with the one in SITE, which was built with names and each file by
+itself, so that the stages can be told apart. Counted is what pynto's own code takes for a call, without the interpreter and the C library; of decoding and encoding
+with what these do for them.
 Blocks of calls are counted and the least is taken: waiting by looking, which depends on the other end, can only add. The figures are for one compiler, one version
 of Python and one kind of processor: with others they are reported, and compared with nothing. Fails when a stage takes more than 5 % more than its budget.
 """
@@ -18,6 +19,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import callgrind
@@ -26,7 +28,7 @@ import msgpack
 HERE = Path(__file__).resolve().parent
 BUDGETS = HERE / "budgets.json"
 TOLERANCE = 0.05
-BLOCKS, CALLS = 4, 200
+BLOCKS, CALLS = 6, 200
 BATCHES, STEPS = 4, 100  # of a block of pipelined calls
 MARKS = ("PYNTO_BUDGET_MARKS",)
 
@@ -54,9 +56,12 @@ def under_callgrind(script: str, folder: Path, *arguments: str) -> subprocess.Po
 
 
 def blocks_of(script: str, folder: Path) -> list[callgrind.Profile]:
-    """Those between two marks, in their order."""
+    """Those between two marks, in their order; their files are taken away."""
     parts = sorted(folder.glob(f"{script}.out.*"), key=lambda path: int(path.suffix[1:]))
-    return [callgrind.read(path) for path in parts[1:]]
+    profiles = [callgrind.read(path) for path in parts[1:]]
+    for path in parts:
+        path.unlink()
+    return profiles
 
 
 def in_kinds(blocks: list[callgrind.Profile], count: int) -> list[list[callgrind.Profile]]:
@@ -144,24 +149,31 @@ def allocations(profile: callgrind.Profile) -> int:
     return sum(count for name, count in profile.calls.items() if re.fullmatch(r"(malloc|calloc|realloc)(@.*)?", name))
 
 
-def stages(server: list[list[callgrind.Profile]], clients: list[list[callgrind.Profile]]) -> dict[str, int]:
-    """Instructions a call."""
-    echoes, refusals, batches = server
-    client, pipelines = clients
+def least(profiles: list[callgrind.Profile], of: Callable[[callgrind.Profile], int], calls: int = CALLS) -> int:
+    return round(min(of(profile) for profile in profiles) / calls)
 
-    def least(profiles: list[callgrind.Profile], of: object, calls: int = CALLS) -> int:
-        return round(min(of(profile) for profile in profiles) / calls)  # type: ignore[operator]
 
+def stages(server: list[list[callgrind.Profile]]) -> dict[str, int]:
+    """Instructions of a call's stages, built by files."""
+    echoes, refusals, _ = server
     return {
-        "server_echo": least(echoes, own),
-        "client_echo": least(client, own),
         "scan": least(echoes, lambda profile: profile.inclusive["pyn_scan_feed"]),
         "admit": least(echoes, lambda profile: profile.inclusive["pyn_admit"]),
         "decode": least(echoes, lambda profile: profile.inclusive["pyn_decode"]),
         "encode": least(echoes, lambda profile: profile.inclusive["pyn_encode_result"]),
         "policy_and_quotas": least(echoes, lambda profile: of_files(profile, "policy", "quota")),
-        "refusal": least(refusals, own),
         "refusal_allocations": least(refusals, allocations),
+    }
+
+
+def wholes(server: list[list[callgrind.Profile]], clients: list[list[callgrind.Profile]]) -> dict[str, int]:
+    """Instructions of a call, as installed."""
+    echoes, refusals, batches = server
+    client, pipelines = clients
+    return {
+        "server_echo": least(echoes, own),
+        "client_echo": least(client, own),
+        "refusal": least(refusals, own),
         "server_pipelined": least(batches, own, BATCHES * STEPS),
         "client_pipelined": least(pipelines, own, BATCHES * STEPS),
         "server_echo_with_python": least(echoes, lambda profile: profile.total),
@@ -197,6 +209,18 @@ def compare(counts: dict[str, int], budgets: dict[str, int]) -> list[str]:
     return found
 
 
+def wholes_of(folder: Path) -> dict[str, int]:
+    server = count_server(folder)
+    (folder / "socket").unlink()
+    client = count_client(folder)
+    (folder / "socket").unlink()
+    return wholes(server, client)
+
+
+def stages_of(folder: Path) -> dict[str, int]:
+    return stages(count_server(folder))
+
+
 def main() -> int:
     for tool in ("valgrind", "gcc"):
         if shutil.which(tool) is None:
@@ -210,17 +234,16 @@ def main() -> int:
         os.environ["PYTHONPATH"] = os.pathsep.join([str(HERE), os.environ.get("PYTHONPATH", "")])
         generate = [sys.executable, "-m", "pynto.audit.cli", "generate", "served:Target"]
         subprocess.run([*generate, "-o", str(folder / "policy.json")], check=True, capture_output=True, cwd=HERE)
-        server = count_server(folder)
-        (folder / "socket").unlink()
-        client = count_client(folder)
-    counts = stages(server, client)
+        counts = wholes_of(folder)
+        os.environ["PYTHONPATH"] = os.pathsep.join([os.path.abspath(sys.argv[1]), os.environ["PYTHONPATH"]])
+        counts |= stages_of(folder)
     here = environment()
     known = json.loads(BUDGETS.read_text()) if BUDGETS.exists() else {"environment": here, "instructions": {}}
     is_known = known["environment"] == here
     found = broken_rules(counts) + compare(counts, known["instructions"] if is_known else {})
     if not is_known:
         print(f"budget: reported only: the budgets are for {known['environment']}, this is {here}")
-    if "--write" in sys.argv[1:]:
+    if "--write" in sys.argv[2:]:
         BUDGETS.write_text(json.dumps({"environment": here, "instructions": counts}, indent=2) + "\n")
     for each in found:
         print(f"budget: {each}", file=sys.stderr)
