@@ -92,6 +92,15 @@ bool pyn_rota_is_meant(struct pyn_server *server)
     return is;
 }
 
+void pyn_server_attends(struct pyn_server *server)
+{
+    if (is_main(server)) {
+        pyn_server_lock(server);
+        server->is_main_busy = false;
+        pyn_server_unlock(server);
+    }
+}
+
 void pyn_rota_suspended(struct pyn_server *server, int by)
 {
     if (is_main(server)) {

@@ -104,6 +104,8 @@ void pyn_server_leave_main(struct pyn_server *server);
 
 /* A call runs for long: others are to see to the network meanwhile. Called with the watchdog's locks held. */
 void pyn_server_is_busy(struct pyn_server *server);
+/* An answer for which a call's thread has looked is there: nobody else need be woken by the next, until it is found busy again. Any thread. */
+void pyn_server_attends(struct pyn_server *server);
 /* why: an enum pyn_overrun. Without any lock of the server's. */
 void pyn_server_note_overrun(struct pyn_server *server, int why);
 bool pyn_server_exits_stuck(const struct pyn_server *server);

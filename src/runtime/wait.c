@@ -473,6 +473,9 @@ bool pyn_link_expect_soon(struct pyn_link *link, struct pyn_waiter *waiter, stru
         is_here = take_if_here(link, waiter, came);
     } while (!is_here && !atomic_load(&link->is_over) && pyn_dwell_yield(&link->dwell));
     pyn_dwell_note(&link->dwell, is_here);
+    if (is_here) {
+        pyn_server_attends(link->server);
+    }
     return is_here;
 }
 

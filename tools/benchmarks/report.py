@@ -27,7 +27,7 @@ def _shown(row: Row | None) -> str:
     value = row.median
     if row.unit == "bytes/s":
         return f"{value / 1e6:,.0f} MB/s"
-    for bound, suffix in ((1e6, "M"), (1e4, "k")):
+    for bound, suffix in ((999.5e3, "M"), (1e4, "k")):
         if value >= bound:
             return f"{value / (1e6 if suffix == 'M' else 1e3):.3g}{suffix}"
     return f"{value:,.0f}"
