@@ -106,7 +106,11 @@ def count_server(folder: Path) -> list[list[callgrind.Profile]]:
         if server.stdout.readline() != "ready\n":
             raise SystemExit(f"budget: the server has ended: {server.communicate()[1][-1000:]}")
         peer = Peer(folder)
-        for message, code, count, answers in ((ECHO, -1, CALLS, 1), (DENIED, -2, CALLS, 1), (BATCH, -1, BATCHES, STEPS)):
+        for message, code, count, answers in (
+            (ECHO, -1, CALLS, 1),
+            (DENIED, -2, CALLS, 1),
+            (BATCH, -1, BATCHES, STEPS),
+        ):
             if peer.ask(message, count, answers)[0] != code:
                 raise SystemExit("budget: a call was not answered as it should be")
             peer.ask(MARK)
