@@ -42,6 +42,7 @@ static uint8_t *grow(struct pyn_arena *arena, size_t size)
     }
     block->next = arena->blocks;
     arena->blocks = block;
+    arena->size += sizeof *block + room;
     if (room == BLOCK_MIN) {
         arena->free = block->bytes + size;
         arena->left = room - size;

@@ -20,6 +20,7 @@ struct pyn_arena {
     struct pyn_block *blocks;
     uint8_t *free;
     size_t left;
+    size_t size; /* bytes of all blocks */
 };
 
 void pyn_arena_init(struct pyn_arena *arena, const struct pyn_mem *mem);

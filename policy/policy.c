@@ -18,6 +18,11 @@ void pyn_policy_unref(struct pyn_policy *policy)
     pyn_mem_free(policy->mem, policy);
 }
 
+size_t pyn_policy_size(const struct pyn_policy *policy)
+{
+    return sizeof *policy + policy->arena.size;
+}
+
 /* ---- counts and indexes ---- */
 
 uint32_t pyn_policy_iface_count(const struct pyn_policy *policy)

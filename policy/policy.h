@@ -196,6 +196,9 @@ pyn_status pyn_policy_load_fragment(const struct pyn_mem *mem, struct pyn_view m
 struct pyn_policy *pyn_policy_ref(struct pyn_policy *policy);
 void pyn_policy_unref(struct pyn_policy *policy); /* accepts NULL */
 
+/* Bytes of memory that go back with the last unref. */
+size_t pyn_policy_size(const struct pyn_policy *policy);
+
 /* ---- what is in it ---- */
 
 uint32_t pyn_policy_iface_count(const struct pyn_policy *policy); /* interfaces, imports and fns: their indexes are below this */

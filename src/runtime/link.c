@@ -14,6 +14,7 @@
 #include "clock.h"
 #include "parting.h"
 #include "server_state.h"
+#include "shelf.h"
 #include "watch.h"
 
 enum {
@@ -195,7 +196,8 @@ static struct pyn_quotas *copy_quotas(const struct pyn_quotas *quotas)
 struct pyn_link *pyn_link_client(const struct pyn_quotas *quotas, const struct pyn_large *large,
                                  struct pyn_view root_name, int in, int out, const char *peer)
 {
-    struct pyn_session_config config = {.role = PYN_ROLE_CLIENT, .large = large, .root_name = root_name, .now = pyn_now()};
+    struct pyn_session_config config = {
+        .role = PYN_ROLE_CLIENT, .library = pyn_shelf_library(), .large = large, .root_name = root_name, .now = pyn_now()};
     struct pyn_session *session = NULL;
     struct pyn_link *link = NULL;
     int wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

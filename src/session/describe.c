@@ -18,10 +18,17 @@ const struct pyn_iface *pyn_described_find(const struct pyn_session *session, ui
     return entry == NULL ? NULL : entry->iface;
 }
 
+static pyn_status compile(struct pyn_session *session, struct pyn_view fragment, struct pyn_policy **out)
+{
+    if (session->library != NULL) {
+        return session->library->load(session->library->ctx, fragment, out);
+    }
+    return pyn_policy_load_fragment(session->mem, fragment, out, NULL);
+}
+
 static pyn_status load(struct pyn_session *session, const struct pyn_message *message, struct pyn_described *entry)
 {
-    struct pyn_diag diag;
-    pyn_status st = pyn_policy_load_fragment(session->mem, message->body, &entry->policy, &diag);
+    pyn_status st = compile(session, message->body, &entry->policy);
 
     if (st != PYN_OK) {
         return st;

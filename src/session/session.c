@@ -29,6 +29,9 @@ static void init(struct pyn_session *session, const struct pyn_session_config *c
     session->quotas = config->quotas;
     session->large = config->large;
     session->costs = config->costs;
+    if (is_client) {
+        session->library = config->library;
+    }
     session->peer_limits = (struct pyn_limits){SIZE_MAX, UINT32_MAX, SIZE_MAX, SIZE_MAX, SIZE_MAX};
     session->role = config->role;
     session->witness = config->witness;

@@ -51,13 +51,21 @@ struct pyn_large {
     void *ctx;
 };
 
+/* Compiles what a peer describes: a policy for a fragment's bytes, of which the caller gets one reference. */
+struct pyn_library {
+    pyn_status (*load)(void *ctx, struct pyn_view fragment,
+                       struct pyn_policy **out); /* errors: pyn_policy_load_fragment() */
+    void *ctx;
+};
+
 struct pyn_session_config {
     const struct pyn_mem *mem;
     enum pyn_role role;
     const struct pyn_quotas *quotas;
     const uint32_t *costs; /* SERVER: what a call of each operation costs, by its slot in the policy; borrowed; NULL: 1 each */
-    const struct pyn_large *large; /* NULL: as all others */
-    struct pyn_view root_name;     /* CLIENT: which root; empty for the only one */
+    const struct pyn_library *library; /* CLIENT: borrowed; NULL: each description is compiled when it comes */
+    const struct pyn_large *large;     /* NULL: as all others */
+    struct pyn_view root_name;         /* CLIENT: which root; empty for the only one */
     struct pyn_witness witness;
     uint64_t now;
 };

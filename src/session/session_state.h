@@ -82,7 +82,10 @@ struct pyn_session {
     struct pyn_idmap described;         /* CLIENT: what the peer described, by number */
     struct pyn_described *descriptions; /* the same, one behind the other */
     uint8_t *is_described;              /* SERVER: a bit for each interface of the policy; few_described, or owned */
-    uint8_t few_described[8];
+    union {
+        uint8_t few_described[8];          /* SERVER */
+        const struct pyn_library *library; /* CLIENT; NULL: there is none */
+    };
     struct pyn_policy *policy; /* SERVER */
     struct pyn_cache *cache;   /* CLIENT: answers that are kept; NULL: a server keeps none */
 };
