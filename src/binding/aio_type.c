@@ -292,8 +292,7 @@ static void connection_dealloc(PyObject *self)
     pyn_loop_fini(&connection->loop);
     Py_CLEAR(connection->pings);
     Py_CLEAR(connection->stall);
-    Py_CLEAR(connection->party.books);
-    Py_CLEAR(connection->party.types);
+    pyn_party_fini(&connection->party);
     pyn_link_unref(connection->link);
     type->tp_free(self);
     Py_DECREF(type);
@@ -330,7 +329,7 @@ static int open_link(struct connection *connection, const struct opening *openin
     }
     connection->link->host = connection;
     connection->link->box.inbox = &connection->loop.inbox;
-    return pyn_layers_add(connection->link, opening->address, opening->key, opening->psk);
+    return pyn_layers_add(connection->link, opening->address, opening->key, opening->psk, &connection->party.scope);
 }
 
 static int attach(struct connection *connection)
@@ -376,12 +375,11 @@ static PyObject *connection_new(PyTypeObject *type, PyObject *args, PyObject *kw
         goto refused;
     }
     self->party.types = types != Py_None ? Py_NewRef(types) : NULL;
-    self->party.books = PyDict_New();
     self->party.has_loop = true;
     self->pings = PyList_New(0);
     self->loop.moved = moved;
     self->loop.news = news;
-    if (self->party.books == NULL || self->pings == NULL || pyn_loop_init(&self->loop, -1) != 0) {
+    if (self->pings == NULL || pyn_loop_init(&self->loop, -1) != 0) {
         goto refused;
     }
     self->loop.loop = Py_NewRef(loop);

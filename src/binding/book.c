@@ -109,9 +109,9 @@ static int resolve_iface(struct pyn_book *book, const struct pyn_iface *iface)
     if (type == NULL) {
         return -1;
     }
-    book->ifaces[iface->index].type = type;
+    book->types[iface->index] = type;
     for (uint32_t i = 0; i < iface->op_count; i++) {
-        if (check_member(type, iface, &iface->ops[i], book->names[iface->ops[i].slot]) != 0) {
+        if (check_member(type, iface, &iface->ops[i], book->forms->names[iface->ops[i].slot]) != 0) {
             return -1;
         }
     }
@@ -197,8 +197,8 @@ static PyObject *given_type(const struct pyn_book *book, struct pyn_view name)
     PyObject *key = pyn_str(name);
     PyObject *type = NULL;
 
-    if (key != NULL && book->types != NULL) {
-        type = Py_XNewRef(PyDict_GetItemWithError(book->types, key));
+    if (key != NULL && book->given != NULL) {
+        type = Py_XNewRef(PyDict_GetItemWithError(book->given, key));
     }
     Py_XDECREF(key);
     return type;
@@ -302,7 +302,7 @@ struct pyn_book_record *pyn_book_record(struct pyn_book *book, const struct pyn_
 static bool has_members(const struct pyn_book *book, const struct pyn_iface *iface, PyTypeObject *type)
 {
     for (uint32_t i = 0; i < iface->op_count; i++) {
-        if (iface->ops[i].kind == PYN_OP_METHOD && pyn_type_lookup(type, book->names[iface->ops[i].slot]) == NULL) {
+        if (iface->ops[i].kind == PYN_OP_METHOD && pyn_type_lookup(type, book->forms->names[iface->ops[i].slot]) == NULL) {
             return false;
         }
     }
@@ -311,7 +311,8 @@ static bool has_members(const struct pyn_book *book, const struct pyn_iface *ifa
 
 int pyn_book_fits(struct pyn_book *book, const struct pyn_iface *iface, PyObject *value)
 {
-    struct pyn_book_iface *entry = &book->ifaces[iface->index];
+    struct pyn_form *form = &book->forms->ifaces[iface->index];
+    PyObject *wanted = pyn_book_type(book, iface);
     PyTypeObject *type = Py_TYPE(value);
 
     if (pyn_promise_is(value) || PyModule_Check(value) || PyType_Check(value) || PyFrame_Check(value) ||
@@ -321,71 +322,77 @@ int pyn_book_fits(struct pyn_book *book, const struct pyn_iface *iface, PyObject
     if (iface->is_fn) {
         return PyCallable_Check(value);
     }
-    if (entry->type != NULL) {
-        return PyType_IsSubtype(type, (PyTypeObject *)entry->type);
+    if (wanted != NULL) {
+        return PyType_IsSubtype(type, (PyTypeObject *)wanted);
     }
     if (iface->op_count == 0) {
         return 0; /* an opaque facet would take anything */
     }
-    if (entry->checked == (PyObject *)type) {
+    if (form->checked == (PyObject *)type) {
         return 1;
     }
     if (!has_members(book, iface, type)) {
         return 0;
     }
     if ((type->tp_flags & Py_TPFLAGS_HEAPTYPE) == 0) { /* a type that cannot lose a member may be remembered */
-        Py_XSETREF(entry->checked, Py_NewRef((PyObject *)type));
+        Py_XSETREF(form->checked, Py_NewRef((PyObject *)type));
     }
     return 1;
 }
 
 /* ---- life ---- */
 
-static int name_ops(struct pyn_book *book)
-{
-    for (uint32_t i = 0; i < pyn_policy_iface_count(book->policy); i++) {
-        const struct pyn_iface *iface = pyn_policy_iface(book->policy, i);
-        for (uint32_t k = 0; k < iface->op_count; k++) {
-            PyObject *name = pyn_str(iface->ops[k].name);
-            if (name == NULL) {
-                return -1;
-            }
-            PyUnicode_InternInPlace(&name);
-            book->names[iface->ops[k].slot] = name;
-        }
-    }
-    return 0;
-}
-
 static void *zeroed(size_t count, size_t size)
 {
-    return PyMem_Calloc(count == 0 ? 1 : count, size);
+    return PyMem_Calloc(count, size);
 }
 
-struct pyn_book *pyn_book_new(struct pyn_policy *policy, bool is_resolved, PyObject *types)
+/* No room where there is nothing. */
+static bool make_tables(struct pyn_book *book)
+{
+    const uint32_t ifaces = pyn_policy_iface_count(book->policy);
+    const uint32_t records = pyn_policy_record_count(book->policy);
+    const uint32_t enums = pyn_policy_enum_count(book->policy);
+
+    book->types = book->is_resolved ? zeroed(ifaces, sizeof *book->types) : NULL;
+    book->records = records > 0 ? zeroed(records, sizeof *book->records) : NULL;
+    book->enums = enums > 0 ? zeroed(enums, sizeof *book->enums) : NULL;
+    return (!book->is_resolved || book->types != NULL) && (records == 0 || book->records != NULL) &&
+           (enums == 0 || book->enums != NULL);
+}
+
+static struct pyn_book *make(struct pyn_forms *forms, bool is_resolved, PyObject *given)
 {
     struct pyn_book *book = zeroed(1, sizeof *book);
 
     if (book == NULL) {
-        pyn_policy_unref(policy);
+        pyn_forms_unref(forms);
         PyErr_NoMemory();
         return NULL;
     }
-    book->policy = policy;
+    book->forms = forms;
+    book->policy = pyn_policy_ref(forms->policy);
     book->is_resolved = is_resolved;
-    book->may_await = is_resolved;
-    book->types = Py_XNewRef(types);
-    book->names = zeroed(pyn_policy_op_count(policy), sizeof *book->names);
-    book->ifaces = zeroed(pyn_policy_iface_count(policy), sizeof *book->ifaces);
-    book->records = zeroed(pyn_policy_record_count(policy), sizeof *book->records);
-    book->enums = zeroed(pyn_policy_enum_count(policy), sizeof(PyObject *));
-    if (book->names == NULL || book->ifaces == NULL || book->records == NULL || book->enums == NULL) {
+    book->given = Py_XNewRef(given);
+    if (!make_tables(book)) {
         PyErr_NoMemory();
-    } else if (name_ops(book) == 0 && (!is_resolved || resolve_all(book) == 0)) {
+    } else if (!is_resolved || resolve_all(book) == 0) {
         return book;
     }
     pyn_book_free(book);
     return NULL;
+}
+
+struct pyn_book *pyn_book_resolve(const struct pyn_policy *policy)
+{
+    struct pyn_forms *forms = pyn_forms_new(policy, true);
+
+    return forms != NULL ? make(forms, true, NULL) : NULL;
+}
+
+struct pyn_book *pyn_book_new(struct pyn_forms *forms, PyObject *given)
+{
+    return make(forms, false, given);
 }
 
 void pyn_book_free(struct pyn_book *book)
@@ -393,13 +400,8 @@ void pyn_book_free(struct pyn_book *book)
     if (book == NULL) {
         return;
     }
-    for (uint32_t i = 0; book->names != NULL && i < pyn_policy_op_count(book->policy); i++) {
-        Py_XDECREF(book->names[i]);
-    }
-    for (uint32_t i = 0; book->ifaces != NULL && i < pyn_policy_iface_count(book->policy); i++) {
-        Py_XDECREF(book->ifaces[i].type);
-        Py_XDECREF(book->ifaces[i].netref);
-        Py_XDECREF(book->ifaces[i].checked);
+    for (uint32_t i = 0; book->types != NULL && i < pyn_policy_iface_count(book->policy); i++) {
+        Py_XDECREF(book->types[i]);
     }
     for (uint32_t i = 0; book->records != NULL && i < pyn_policy_record_count(book->policy); i++) {
         Py_XDECREF(book->records[i].type);
@@ -408,11 +410,11 @@ void pyn_book_free(struct pyn_book *book)
     for (uint32_t i = 0; book->enums != NULL && i < pyn_policy_enum_count(book->policy); i++) {
         Py_XDECREF(book->enums[i]);
     }
-    PyMem_Free(book->names);
-    PyMem_Free(book->ifaces);
+    PyMem_Free(book->types);
     PyMem_Free(book->records);
     PyMem_Free(book->enums);
-    Py_XDECREF(book->types);
+    Py_XDECREF(book->given);
+    pyn_forms_unref(book->forms);
     pyn_policy_unref(book->policy);
     PyMem_Free(book);
 }

@@ -2,7 +2,7 @@
  * book.h - what Python knows of a policy: for each interface, operation, record and enum of it the Python object that stands for it.
  *
  * A server's book is resolved: names are looked up in the modules once, when it is made; from then on types are compared by identity. A
- * client's book belongs to one description and makes its classes itself.
+ * client's book belongs to one description of one connection. What does not depend on whose it is stands in its forms (forms.h).
  *
  * Owns:    strong references of everything below, and one reference of the policy.
  * Threads: the interpreter's lock.
@@ -11,7 +11,7 @@
 #ifndef PYN_BOOK_H
 #define PYN_BOOK_H
 
-#include "core.h"
+#include "forms.h"
 
 enum pyn_record_kind { PYN_RECORD_OBJECT = 0, PYN_RECORD_DICT };
 
@@ -21,26 +21,26 @@ struct pyn_book_record {
     enum pyn_record_kind kind;
 };
 
-struct pyn_book_iface {
-    PyObject *type;                    /* a class: subtypes of it fit; NULL for a facet */
-    PyTypeObject *netref;              /* made when first needed */
-    const struct pyn_iface *described; /* of a client's, external: what the server has described under its name */
-    PyObject *checked;                 /* facet: the type that was last found to have every member */
-};
-
 struct pyn_book {
     struct pyn_policy *policy;
+    struct pyn_forms *forms; /* counted */
     bool is_resolved;
-    bool may_await;   /* netrefs of it may belong to an event loop */
-    PyObject **names; /* by op slot, interned */
-    struct pyn_book_iface *ifaces;
+    PyObject **types; /* resolved: by the index of an interface, its class: subtypes of it fit; NULL for a facet */
     struct pyn_book_record *records;
     PyObject **enums;
-    PyObject *types; /* dict: "module:Qual" -> class, what the user has given us; or NULL */
+    PyObject *given; /* dict: "module:Qual" -> class, what the user has given us; or NULL */
 };
 
-/* types: dict or NULL. is_resolved: every class is imported, every member must be there. Takes over one reference of the policy, also when it fails. */
-struct pyn_book *pyn_book_new(struct pyn_policy *policy, bool is_resolved, PyObject *types);
+/* The class that an interface stands for; NULL: none, what fits it is what has its members. Borrowed. */
+static inline PyObject *pyn_book_type(const struct pyn_book *book, const struct pyn_iface *iface)
+{
+    return book->types != NULL ? book->types[iface->index] : NULL;
+}
+
+/* Of a server: every class is imported, every member must be there. */
+struct pyn_book *pyn_book_resolve(const struct pyn_policy *policy);
+/* Of a client. Takes over one reference of the forms. given: dict or NULL. */
+struct pyn_book *pyn_book_new(struct pyn_forms *forms, PyObject *given);
 void pyn_book_free(struct pyn_book *book);
 
 /* 1: value may be held under iface; 0: not; -1: exception. Looks at the value's real type only. */

@@ -80,8 +80,7 @@ static void connection_dealloc(PyObject *self)
         end_link(connection->link, "dropped");
     }
     (void)connection_clear(self);
-    Py_CLEAR(connection->party.books);
-    Py_CLEAR(connection->party.types);
+    pyn_party_fini(&connection->party);
     pyn_link_unref(connection->link);
     type->tp_free(self);
     Py_DECREF(type);
@@ -149,7 +148,7 @@ static int open_link(struct connection *connection, const struct opening *openin
     connection->link->host = connection;
     connection->link->is_served = opening->background == 0;
     connection->link->read_ahead = (uint32_t)opening->read_ahead;
-    return pyn_layers_add(connection->link, opening->address, opening->key, opening->psk);
+    return pyn_layers_add(connection->link, opening->address, opening->key, opening->psk, &connection->party.scope);
 }
 
 static int check_opening(const struct opening *opening)
@@ -198,8 +197,7 @@ static PyObject *connection_new(PyTypeObject *type, PyObject *args, PyObject *kw
         goto refused;
     }
     self->party.types = types != Py_None ? Py_NewRef(types) : NULL;
-    self->party.books = PyDict_New();
-    if (self->party.books != NULL && open_link(self, &opening, quotas) == 0) {
+    if (open_link(self, &opening, quotas) == 0) {
         self->root = fetch_root(self, deadline);
         if (self->root != NULL) {
             return (PyObject *)self;

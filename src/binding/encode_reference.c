@@ -66,8 +66,8 @@ static bool is_more_derived(const struct pyn_encoder *encoder, const struct pyn_
 {
     const struct pyn_iface *one = leaving_iface(encoder, a);
     const struct pyn_iface *other = leaving_iface(encoder, b);
-    PyObject *sub = one != NULL ? encoder->book->ifaces[one->index].type : NULL;
-    PyObject *super = other != NULL ? encoder->book->ifaces[other->index].type : NULL;
+    PyObject *sub = one != NULL ? pyn_book_type(encoder->book, one) : NULL;
+    PyObject *super = other != NULL ? pyn_book_type(encoder->book, other) : NULL;
 
     return sub != NULL && (super == NULL || PyType_IsSubtype((PyTypeObject *)sub, (PyTypeObject *)super));
 }

@@ -276,7 +276,7 @@ static PyObject *call_object(const struct pyn_decoder *decoder, const struct pyn
         return Py_NewRef(object); /* to be awaited itself */
     }
     if (!call->iface->is_fn) {
-        return call_method(object, decoder->book->names[call->verdict.op->slot], arguments);
+        return call_method(object, decoder->book->forms->names[call->verdict.op->slot], arguments);
     }
     return PyObject_Vectorcall(object, arguments->block + 2, arguments->count | PY_VECTORCALL_ARGUMENTS_OFFSET,
                                arguments->kwnames);
@@ -304,7 +304,7 @@ static PyObject *run_method(struct pyn_decoder *decoder, const struct pyn_call *
 static PyObject *run_attribute(struct pyn_decoder *decoder, const struct pyn_call *call)
 {
     const struct pyn_op *op = call->verdict.op;
-    PyObject *name = decoder->book->names[op->slot];
+    PyObject *name = decoder->book->forms->names[op->slot];
     PyObject *value = NULL;
     uint32_t count = 0;
     int failed = -1;

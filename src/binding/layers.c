@@ -202,7 +202,7 @@ void pyn_layering_free(struct pyn_layering *layering)
     PyMem_Free(layering);
 }
 
-int pyn_layers_add(struct pyn_link *link, struct pyn_view text, PyObject *key, PyObject *psk)
+int pyn_layers_add(struct pyn_link *link, struct pyn_view text, PyObject *key, PyObject *psk, struct pyn_scope *scope)
 {
     struct pyn_address address;
     struct pyn_fault fault = {{0}};
@@ -215,6 +215,9 @@ int pyn_layers_add(struct pyn_link *link, struct pyn_view text, PyObject *key, P
     if (!pyn_address_parse(text, &address, &fault)) {
         PyErr_SetString(PyExc_ValueError, fault.text);
         return -1;
+    }
+    if (address.scheme != PYN_SCHEME_FD) { /* whose number says nothing of who is there */
+        *scope = pyn_scope_of(text);
     }
     layering = make_client(&address, link->quotas->limits.message_max, key, psk);
     sodium_memzero(&address, sizeof address); /* it may hold a capability */

@@ -233,6 +233,7 @@ static PyMethodDef core_functions[] = {
      METH_VARARGS, "stale(object, name=None)\n--\n\nTells every client that holds the object that kept answers are not true any more; how many."},
     {"operate", (PyCFunction)(void (*)(void))core_operate, METH_FASTCALL,
      "operate(netref, name, *args)\n--\n\nAn operation by name, as something to be awaited."},
+    {"_shared_forms", pyn_forms_kept, METH_NOARGS, NULL},
     {"_at_exit", pyn_endings_at_exit, METH_NOARGS, NULL},
     {"_limit_memory", pyn_memory_limit, METH_NOARGS, NULL},
     {"_interrupt", pyn_interrupt_signalled, METH_VARARGS, NULL},

@@ -1,11 +1,10 @@
-/* netref.c - the life of netrefs, and the types that they get. */
+/* netref.c - the life of netrefs. */
 #include "call.h"
 
 #include <structmember.h>
 
 #include "ahead.h"
 #include "loop.h"
-#include "memory.h"
 #include "remote_method.h"
 
 struct netref {
@@ -124,127 +123,11 @@ void pyn_netref_release(PyObject *value)
     pyn_link_unlock(netref->link);
 }
 
-/* ---- the type of an interface ---- */
-
-static int add_operation(PyObject *dict, struct pyn_book *book, const struct pyn_iface *iface, const struct pyn_op *op)
-{
-    PyObject *name = book->names[op->slot];
-    PyObject *entry = NULL;
-    int result = -1;
-
-    if (op->kind == PYN_OP_METHOD) {
-        entry = pyn_remote_method_new(book, op);
-    } else if (op->kind == PYN_OP_GET) {
-        entry = pyn_remote_attribute_new(book, op, pyn_iface_op(iface, PYN_OP_SET, op->name));
-    } else {
-        return 0;
-    }
-    if (entry != NULL) {
-        result = PyDict_SetItem(dict, name, entry);
-        Py_DECREF(entry);
-    }
-    return result;
-}
-
-/* "chat:Room" is shown as chat.Room. */
-static PyObject *type_name(const struct pyn_iface *iface)
-{
-    PyObject *text = pyn_str(iface->name);
-    PyObject *colon = PyUnicode_FromString(":");
-    PyObject *dot = PyUnicode_FromString(".");
-    PyObject *name = NULL;
-
-    if (text != NULL && colon != NULL && dot != NULL) {
-        name = PyUnicode_Replace(text, colon, dot, -1);
-    }
-    Py_XDECREF(text);
-    Py_XDECREF(colon);
-    Py_XDECREF(dot);
-    return name;
-}
-
-/* An iterator is its own iterator: nobody has to be asked. */
-static int is_own_iterator(PyObject *dict, const char *step, const char *name)
-{
-    PyObject *itself = NULL;
-    int result = 0;
-
-    if (PyDict_GetItemString(dict, step) != NULL) {
-        itself = PyObject_GetAttrString((PyObject *)pyn_core.netref, "_itself");
-        result = itself != NULL ? PyDict_SetItemString(dict, name, itself) : -1;
-        Py_XDECREF(itself);
-    }
-    return result;
-}
-
-/* Where an event loop may drive it, what is iterated or entered can be awaited too. helpers: {what is there: {name: what is added}}. */
-static int add_helpers(PyObject *dict, const struct pyn_book *book)
-{
-    PyObject *there = NULL;
-    PyObject *added = NULL;
-    Py_ssize_t at = 0;
-
-    while (book->may_await && PyDict_Next(pyn_core.helpers, &at, &there, &added)) {
-        if (PyDict_Contains(dict, there) == 1 && PyDict_Merge(dict, added, 0) != 0) {
-            return -1;
-        }
-    }
-    return 0;
-}
-
-static PyObject *type_dict(struct pyn_book *book, const struct pyn_iface *iface)
-{
-    PyObject *hash = PyObject_GetAttrString((PyObject *)&PyBaseObject_Type,
-                                            "__hash__"); /* by identity, even beside an __eq__ */
-    PyObject *dict = NULL;
-
-    if (hash != NULL) {
-        dict = Py_BuildValue("{s:(),s:s,s:O}", "__slots__", "__module__", "pynto.remote", "__hash__", hash);
-        Py_DECREF(hash);
-    }
-    for (uint32_t i = 0; dict != NULL && i < iface->op_count; i++) {
-        if (add_operation(dict, book, iface, &iface->ops[i]) != 0) {
-            Py_CLEAR(dict);
-        }
-    }
-    if (dict != NULL && (is_own_iterator(dict, "__next__", "__iter__") != 0 ||
-                         is_own_iterator(dict, "__anext__", "__aiter__") != 0 || add_helpers(dict, book) != 0)) {
-        Py_CLEAR(dict);
-    }
-    return dict;
-}
-
-static PyTypeObject *make_type(struct pyn_book *book, const struct pyn_iface *iface)
-{
-    PyObject *name = type_name(iface);
-    PyObject *dict = name != NULL ? type_dict(book, iface) : NULL;
-    PyObject *type = NULL;
-
-    if (dict != NULL) {
-        type = PyObject_CallFunction((PyObject *)&PyType_Type, "O(O)O", name, pyn_core.netref, dict);
-    }
-    Py_XDECREF(name);
-    Py_XDECREF(dict);
-    return (PyTypeObject *)type;
-}
-
-static PyTypeObject *netref_type(struct pyn_book *book, const struct pyn_iface *iface)
-{
-    struct pyn_book_iface *entry = &book->ifaces[iface->index];
-
-    if (entry->netref == NULL) {
-        struct pyn_allowance *own = pyn_memory_hide(); /* it is everybody's */
-        entry->netref = make_type(book, iface);
-        pyn_memory_show(own);
-    }
-    return entry->netref;
-}
-
 /* ---- arriving ---- */
 
 static PyObject *make_netref(struct pyn_link *link, struct pyn_book *book, uint64_t id, const struct pyn_iface *iface)
 {
-    PyTypeObject *type = netref_type(book, iface);
+    PyTypeObject *type = pyn_forms_type(book->forms, iface);
     struct netref *netref = type != NULL ? of(type->tp_alloc(type, 0)) : NULL;
 
     if (netref == NULL) {
@@ -382,7 +265,7 @@ static void netref_dealloc(PyObject *self)
 static PyObject *netref_repr(PyObject *self)
 {
     const struct netref *netref = of(self);
-    PyObject *name = type_name(netref->iface);
+    PyObject *name = pyn_iface_shown(netref->iface);
     PyObject *text = NULL;
 
     if (name != NULL) {

@@ -88,11 +88,13 @@ struct pyn_pipeline {
     PyObject *connection;  /* strong */
     struct pyn_link *link; /* counted */
     enum pyn_pipeline_state state;
-    struct pyn_buf bytes;    /* of all steps, one behind the other */
-    struct pyn_list steps;   /* struct pyn_written */
-    struct pyn_list patches; /* struct pyn_patch, at from the beginning of bytes */
-    struct pyn_list held;    /* PyObject *, strong */
-    struct pyn_list ids;     /* uint64_t: exported for the steps, or PYN_PIPELINE_ID_SENT */
+    struct pyn_buf bytes;              /* of all steps, one behind the other */
+    struct pyn_list steps;             /* struct pyn_written */
+    struct pyn_list patches;           /* struct pyn_patch, at from the beginning of bytes */
+    struct pyn_list held;              /* PyObject *, strong */
+    struct pyn_list ids;               /* uint64_t: exported for the steps, or PYN_PIPELINE_ID_SENT */
+    const struct pyn_iface *declared;  /* the last that was named and not described where it was, */
+    const struct pyn_iface *described; /* and what the server has described under its name */
 };
 
 #define PYN_PIPELINE_ID_SENT UINT64_MAX

@@ -20,7 +20,7 @@ struct pyn_policy *pyn_policy_of(PyObject *value)
 
 struct pyn_book *pyn_policy_resolve(PyObject *value)
 {
-    return pyn_book_new(pyn_policy_ref(loaded(value)), true, NULL);
+    return pyn_book_resolve(loaded(value));
 }
 
 static PyObject *policy_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)

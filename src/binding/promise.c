@@ -135,15 +135,20 @@ static const struct pyn_iface *look(struct pyn_link *link, const struct pyn_ifac
 
 static const struct pyn_iface *named_iface(const struct pyn_promise *promise, const struct pyn_iface *declared)
 {
-    struct pyn_book_iface *entry = &promise->book->ifaces[declared->index];
+    struct pyn_pipeline *pipeline = promise->pipeline;
 
     if (!declared->is_external) {
         return declared;
     }
-    if (entry->described == NULL) {
-        entry->described = look(promise->pipeline->link, promise->op->iface, declared->name);
+    if (pipeline->declared != declared) {
+        const struct pyn_iface *described = look(pipeline->link, promise->op->iface, declared->name);
+        if (described == NULL) {
+            return NULL;
+        }
+        pipeline->declared = declared;
+        pipeline->described = described;
     }
-    return entry->described;
+    return pipeline->described;
 }
 
 const struct pyn_iface *pyn_promise_iface(struct pyn_promise *promise)

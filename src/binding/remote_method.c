@@ -22,14 +22,14 @@ static struct remote *of(PyObject *self)
     return (struct remote *)self;
 }
 
-static PyObject *make(PyTypeObject *type, struct pyn_book *book, const struct pyn_op *op)
+static PyObject *make(PyTypeObject *type, const struct pyn_forms *forms, const struct pyn_op *op)
 {
     struct remote *remote = of(type->tp_alloc(type, 0));
 
     if (remote != NULL) {
-        remote->policy = pyn_policy_ref(book->policy);
+        remote->policy = pyn_policy_ref(forms->policy);
         remote->op = op;
-        remote->name = Py_NewRef(book->names[op->slot]);
+        remote->name = Py_NewRef(forms->names[op->slot]);
     }
     return (PyObject *)remote;
 }
@@ -259,9 +259,9 @@ static bool is_immediate(const struct pyn_op *op)
     return false;
 }
 
-PyObject *pyn_remote_method_new(struct pyn_book *book, const struct pyn_op *op)
+PyObject *pyn_remote_method_new(const struct pyn_forms *forms, const struct pyn_op *op)
 {
-    PyObject *method = make(pyn_core.method, book, op);
+    PyObject *method = make(pyn_core.method, forms, op);
 
     if (method != NULL) {
         of(method)->vectorcall = method_call;
@@ -373,9 +373,9 @@ static PyType_Spec method_spec = {
 
 /* ---- attributes ---- */
 
-PyObject *pyn_remote_attribute_new(struct pyn_book *book, const struct pyn_op *get, const struct pyn_op *set)
+PyObject *pyn_remote_attribute_new(const struct pyn_forms *forms, const struct pyn_op *get, const struct pyn_op *set)
 {
-    PyObject *attribute = make(pyn_core.attribute, book, get);
+    PyObject *attribute = make(pyn_core.attribute, forms, get);
 
     if (attribute != NULL) {
         of(attribute)->set = set;

@@ -6,11 +6,11 @@
 #ifndef PYN_REMOTE_METHOD_H
 #define PYN_REMOTE_METHOD_H
 
-#include "book.h"
+#include "forms.h"
 
-PyObject *pyn_remote_method_new(struct pyn_book *book, const struct pyn_op *op);
+PyObject *pyn_remote_method_new(const struct pyn_forms *forms, const struct pyn_op *op);
 /* set: NULL for a read-only attribute. */
-PyObject *pyn_remote_attribute_new(struct pyn_book *book, const struct pyn_op *get, const struct pyn_op *set);
+PyObject *pyn_remote_attribute_new(const struct pyn_forms *forms, const struct pyn_op *get, const struct pyn_op *set);
 
 /* Of one that pyn_remote_method_new() made. */
 const struct pyn_op *pyn_remote_method_op(PyObject *method);

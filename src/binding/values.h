@@ -15,16 +15,20 @@
 /* Whom a link belongs to: the head of a Connection and of a Server. link->host points to it. */
 struct pyn_party {
     PyObject_HEAD
-    struct pyn_book *book; /* server: of its policy */
-    PyObject *books;       /* client: dict, address of a policy -> capsule of its book */
-    PyObject *roots;       /* server: tuple of the served objects; what it holds is not counted for each connection */
-    PyObject *types;       /* client: dict, what stands for the server's records and enums, or NULL */
+    struct pyn_book *book;  /* server: of its policy */
+    struct pyn_book *first; /* client, owned: that of its first description; most have no other */
+    PyObject *books; /* client: dict, address of a policy -> capsule of its book: of those behind it; NULL: there are none */
+    PyObject *roots; /* server: tuple of the served objects; what it holds is not counted for each connection */
+    PyObject *types; /* client: dict, what stands for the server's records and enums, or NULL */
     bool is_server;
-    bool has_loop; /* client: an event loop drives it */
+    bool has_loop;          /* client: an event loop drives it */
+    struct pyn_scope scope; /* client: which server */
 };
 
 /* The book of a policy that this link uses. Borrowed. */
 struct pyn_book *pyn_party_book(struct pyn_party *party, const struct pyn_policy *policy);
+/* A client's goes. */
+void pyn_party_fini(struct pyn_party *party);
 
 /* Is it one of the served objects? They live as long as the server: a session that holds one counts nothing. */
 bool pyn_party_is_root(const struct pyn_party *party, const PyObject *object);
