@@ -48,6 +48,22 @@ static void put_off(struct pyn_link *link)
     pyn_link_unlock(link);
 }
 
+/* They are bytes and texts, which run nothing when they go. */
+void pyn_drop_loans(struct pyn_link *link)
+{
+    void *loan = NULL;
+
+    if (!pyn_link_is_ours(link)) {
+        return;
+    }
+    do {
+        pyn_link_lock(link);
+        loan = pyn_session_reap_loan(link->session);
+        pyn_link_unlock(link);
+        Py_XDECREF((PyObject *)loan);
+    } while (loan != NULL);
+}
+
 void pyn_drop_dead(struct pyn_link *link)
 {
     void *object = NULL;

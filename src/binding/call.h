@@ -110,6 +110,8 @@ static inline bool pyn_is_awaitable(PyObject *value)
 
 /* Objects that no reference holds any more are dropped. */
 void pyn_drop_dead(struct pyn_link *link);
+/* Of these only what was lent, and is needed no longer. */
+void pyn_drop_loans(struct pyn_link *link);
 
 /* A client that holds or lends more than the root needs a thread for what comes by itself. 0 or -1. */
 int pyn_link_need_background(struct pyn_link *link);

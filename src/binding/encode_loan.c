@@ -4,7 +4,8 @@
 
 enum {
     LEND_MIN = 64 * 1024, /* bytes: fewer are copied sooner than they are written by themselves */
-    RESULT_MIN = 4u << 20, /* of a server's: what is still lent when its next call begins would count as what that call found */
+    RESULT_MIN = 4u << 20, /* a server lends as many whatever is lent already: they are too dear to copy */
+    LENT_SHARE = 8,        /* what it lends of fewer is a part of the memory that the peer may make it hold */
 };
 
 void pyn_encoder_drop_loans(struct pyn_encoder *encoder, uint32_t keep)
@@ -65,11 +66,36 @@ static int lend(struct pyn_encoder *encoder, PyObject *owner, struct pyn_view by
     return 0;
 }
 
+/*
+ * What a call has made and a server lends counts as what that call has left behind, until it is written: a peer that asks for more before it reads would
+ * find so much less room for its next calls. So there is only some of it.
+ */
+static bool has_share(const struct pyn_encoder *encoder, size_t len)
+{
+    const uint64_t memory = encoder->link->quotas->max[PYN_Q_MEMORY];
+    size_t lent = 0;
+
+    if (memory == 0) {
+        return true;
+    }
+    for (uint32_t i = 0; i < encoder->loan_count; i++) {
+        lent += encoder->loans[i].bytes.len;
+    }
+    pyn_link_lock(encoder->link);
+    lent += pyn_session_lent_len(encoder->link->session);
+    pyn_link_unlock(encoder->link);
+    return len <= memory / LENT_SHARE && lent <= memory / LENT_SHARE - len;
+}
+
+static bool may_lend(const struct pyn_encoder *encoder, size_t len)
+{
+    return encoder->may_lend && len >= LEND_MIN &&
+           (!encoder->party->is_server || len >= RESULT_MIN || has_share(encoder, len));
+}
+
 static bool is_lent(const struct pyn_encoder *encoder, PyObject *owner, size_t len)
 {
-    const size_t least = encoder->party->is_server ? RESULT_MIN : LEND_MIN;
-
-    return encoder->may_lend && len >= least && (PyBytes_CheckExact(owner) || PyUnicode_CheckExact(owner));
+    return (PyBytes_CheckExact(owner) || PyUnicode_CheckExact(owner)) && may_lend(encoder, len);
 }
 
 int pyn_encode_kept_bin(struct pyn_encoder *encoder, PyObject *owner, const void *data, size_t len)
@@ -102,13 +128,14 @@ int pyn_encode_kept_str(struct pyn_encoder *encoder, PyObject *owner, const void
 
 int pyn_encode_changing_bin(struct pyn_encoder *encoder, const void *data, size_t len)
 {
+    const size_t least = encoder->party->is_server ? RESULT_MIN : LEND_MIN; /* the copy is its call's */
     PyObject *copy = NULL;
     int result = -1;
 
     if (check_length(encoder, len) != 0) {
         return -1;
     }
-    if (!encoder->may_lend || len < RESULT_MIN || len > encoder->message_max) {
+    if (!encoder->may_lend || len < least || len > encoder->message_max) {
         return pyn_packed(encoder, pyn_pack_bin(&encoder->buf, data, len));
     }
     copy = PyBytes_FromStringAndSize(data, (Py_ssize_t)len);

@@ -593,6 +593,9 @@ PyObject *pyn_run_call(struct pyn_link *link, struct pyn_call *call, struct pyn_
 
     decoder.book = pyn_party_book(party, call->iface->policy);
     atomic_fetch_add(&link->calls, 1);
+    if (atomic_load_explicit(&link->has_dead, memory_order_relaxed)) {
+        pyn_drop_loans(link); /* what was lent, and is written, is not in this one's way */
+    }
     pyn_encoder_init(&encoder, link, decoder.book, call->ahead > 0 ? ITEMS_HEAD : RETURN_HEAD);
     encoder.may_lend = call->ahead == 0;
     pyn_frame_push(&frame);

@@ -115,6 +115,11 @@ void *pyn_session_reap_loan(struct pyn_session *session)
     return session->loans != NULL ? pyn_loans_reap(session->loans) : NULL;
 }
 
+size_t pyn_session_lent_len(const struct pyn_session *session)
+{
+    return session->loans != NULL ? session->loans->len : 0;
+}
+
 /* ---- theirs ---- */
 
 static pyn_status import(struct pyn_session *session, uint64_t id, const struct pyn_iface *iface, void **proxy)

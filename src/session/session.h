@@ -324,6 +324,9 @@ void pyn_session_rest(struct pyn_session *session);
 /* The owner of bytes that were lent, and that the output needs no longer; NULL when there is none. The host lets go of it. */
 void *pyn_session_reap_loan(struct pyn_session *session);
 
+/* How many such bytes it needs still. */
+size_t pyn_session_lent_len(const struct pyn_session *session);
+
 /* Would one of these give one? */
 bool pyn_session_has_dead(const struct pyn_session *session);
 
