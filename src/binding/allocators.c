@@ -9,6 +9,8 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 
+#include "../runtime/mapped.h"
+
 enum { OBJ = 0, MEM, RAW, DOMAINS };
 enum { OBJECT_HEAP = 0, RAW_HEAP };
 
@@ -19,6 +21,9 @@ static const size_t LEAST_SPACE = (size_t)256 << 20;
 
 /* Pages that stand there for nobody: 13 MiB in all, with what is gathered to be released together. */
 enum { OBJECT_WARM = 2048, OBJECT_SPARE = 512, RAW_WARM = 128, RAW_SPARE = 64 };
+
+_Static_assert(OBJECT_WARM / 4 <= PYN_LARGE_PAGE / PYN_PAGE,
+               "what may have large pages is released when it is given back");
 
 /* A range and its table of pages, and how much of that is usable. */
 struct range {
@@ -36,6 +41,7 @@ static struct pyn_heap objects;
 static struct pyn_heap raw;
 static struct range ranges[PYN_HEAPS];
 static pthread_mutex_t raw_lock = PTHREAD_MUTEX_INITIALIZER;
+static bool is_written_whole; /* the next large object; guarded by the interpreter's lock */
 static PyMemAllocatorEx before[DOMAINS];
 static pyn_allocators_press *press;
 
@@ -62,18 +68,33 @@ static bool commit(void *ctx, size_t page, size_t count)
            mprotect(range->base + (page << PYN_PAGE_SHIFT), count << PYN_PAGE_SHIFT, PROT_READ | PROT_WRITE) == 0;
 }
 
+/* A block may have been given large pages: whoever stands there next is charged by small ones. */
 static void release(void *ctx, size_t page, size_t count)
 {
     const struct range *range = ctx;
+    uint8_t *from = range->base + (page << PYN_PAGE_SHIFT);
 
-    (void)madvise(range->base + (page << PYN_PAGE_SHIFT), count << PYN_PAGE_SHIFT, MADV_DONTNEED);
+    (void)madvise(from, count << PYN_PAGE_SHIFT, MADV_DONTNEED);
+    if (count >= PYN_LARGE_PAGE / PYN_PAGE) {
+        (void)madvise(from, count << PYN_PAGE_SHIFT, MADV_NOHUGEPAGE);
+    }
 }
 
+/* Where large pages may begin. */
 static uint8_t *map(size_t size)
 {
-    void *at = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    uint8_t *at = mmap(NULL, size + PYN_LARGE_PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    size_t lead = 0;
 
-    return at != MAP_FAILED ? at : NULL;
+    if (at == MAP_FAILED) {
+        return NULL;
+    }
+    lead = (PYN_LARGE_PAGE - (uintptr_t)at % PYN_LARGE_PAGE) % PYN_LARGE_PAGE;
+    if (lead > 0) {
+        (void)munmap(at, lead);
+    }
+    (void)munmap(at + lead + size, PYN_LARGE_PAGE - lead);
+    return at + lead;
 }
 
 /* A limit of address space is for more than this. */
@@ -146,6 +167,9 @@ static void *object_slow(struct pyn_allowance *own, size_t size, bool is_zero)
 
     make_room(&objects, own, size);
     block = is_zero ? pyn_heap_alloc_zero(&objects, own, size) : pyn_heap_alloc(&objects, own, size);
+    if (is_written_whole && block != NULL && size >= PYN_LARGE_PAGE) {
+        pyn_mapped_prefer_large(block, size);
+    }
     if (own->is_pressed) {
         tell(own, true);
     }
@@ -264,6 +288,11 @@ static void *object_realloc(unsigned domain, void *block, size_t size)
         tell(own, true);
     }
     return block;
+}
+
+void pyn_allocators_write_whole(bool is)
+{
+    is_written_whole = is;
 }
 
 /* ---- raw memory: under its own lock ---- */

@@ -24,6 +24,12 @@ typedef void pyn_allocators_press(struct pyn_allowance *allowance, bool has_lock
 const char *pyn_allocators_install(pyn_allocators_press *press);
 extern bool pyn_allocators_are_installed;
 
+/*
+ * The next large block of ours is about to be written from its beginning to its end, and never changes its size: it may have large pages, for these go back
+ * as a whole. With the interpreter's lock, which is kept until it is said that it is so no longer.
+ */
+void pyn_allocators_write_whole(bool is);
+
 /* What is kept for the owner's next blocks goes back. With the interpreter's lock. NULL: nothing. */
 void pyn_allocators_trim(struct pyn_owner *owner);
 

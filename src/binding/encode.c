@@ -101,7 +101,7 @@ void pyn_encoder_fini(struct pyn_encoder *encoder, bool was_sent)
     pyn_encoder_drop_loans(encoder, 0);
     leave_spare(&encoder->buf);
     pyn_buf_fini(&encoder->buf);
-    PyMem_Free(encoder->loans);
+    pyn_mem_free(pyn_mem_default(), encoder->loans);
     PyMem_Free(encoder->ids);
 }
 

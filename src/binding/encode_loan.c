@@ -3,7 +3,7 @@
 #include "encode.h"
 
 enum {
-    LEND_MIN = 64 * 1024, /* bytes: fewer are copied sooner than they are written by themselves */
+    LEND_MIN = 64 * 1024,  /* bytes: fewer are copied sooner than they are written by themselves */
     RESULT_MIN = 4u << 20, /* a server lends as many whatever is lent already: they are too dear to copy */
     LENT_SHARE = 8,        /* what it lends of fewer is a part of the memory that the peer may make it hold */
 };
@@ -41,7 +41,7 @@ static int make_room(struct pyn_encoder *encoder)
     if (encoder->loan_count < encoder->loan_room) {
         return 0;
     }
-    grown = PyMem_Realloc(encoder->loans, room * sizeof *grown);
+    grown = pyn_mem_resize(pyn_mem_default(), encoder->loans, room, sizeof *grown); /* ours, not the call's */
     if (grown == NULL) {
         PyErr_NoMemory();
         return -1;

@@ -4,10 +4,12 @@
 #include <stdatomic.h>
 
 #include "../runtime/mapped.h"
+#include "allocators.h"
 
 enum {
     PAGED_MIN = 32 << 20, /* bytes of a message: from here on glibc gives every object pages of its own */
     MOVE_MIN = 1 << 20,   /* bytes of a value that are not just copied */
+    TEXT_MIN = 64 << 10,  /* bytes of a text that was looked at as it came, and is not again */
 };
 
 /* Where the bytes of large objects stand in their page. It is so for all that one allocator makes, and was seen at the last of them. */
@@ -81,10 +83,19 @@ static int fill(const struct pyn_decoder *decoder, void *to, struct pyn_view byt
     return pyn_large_fill(decoder, to, bytes);
 }
 
+/* Are its bytes copied to where none has stood before? */
+static bool is_fresh_block(const struct pyn_decoder *decoder, size_t len)
+{
+    return len >= PYN_LARGE_PAGE && !decoder->is_paged;
+}
+
 PyObject *pyn_large_bytes(const struct pyn_decoder *decoder, struct pyn_view bytes)
 {
-    PyObject *value = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)bytes.len);
+    PyObject *value = NULL;
 
+    pyn_allocators_write_whole(is_fresh_block(decoder, bytes.len));
+    value = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)bytes.len);
+    pyn_allocators_write_whole(false);
     if (value != NULL && bytes.len > 0 && fill(decoder, PyBytes_AS_STRING(value), bytes, false) != 0) {
         Py_CLEAR(value);
     }
@@ -105,10 +116,12 @@ PyObject *pyn_large_str(const struct pyn_decoder *decoder, struct pyn_view text)
 {
     PyObject *value = NULL;
 
-    if (text.len < MOVE_MIN || !decoder->is_paged || !decoder->is_narrow) {
+    if (text.len < TEXT_MIN || !decoder->is_narrow) {
         return pyn_str(text);
     }
+    pyn_allocators_write_whole(is_fresh_block(decoder, text.len));
     value = PyUnicode_New((Py_ssize_t)text.len, 127);
+    pyn_allocators_write_whole(false);
     if (value != NULL && fill(decoder, PyUnicode_1BYTE_DATA(value), text, true) != 0) {
         Py_CLEAR(value);
     }

@@ -41,13 +41,20 @@ static size_t mapped(const uint8_t *map)
 static void prefer_large_pages(void *map, size_t size)
 {
 #ifdef MADV_HUGEPAGE
-    if (size >= HUGE_MIN) {
-        (void)madvise(map, size, MADV_HUGEPAGE);
-    }
+    (void)madvise(map, size, MADV_HUGEPAGE);
 #else
     (void)map;
     (void)size;
 #endif
+}
+
+void pyn_mapped_prefer_large(void *at, size_t len)
+{
+    const size_t lead = (PYN_LARGE_PAGE - (uintptr_t)at % PYN_LARGE_PAGE) % PYN_LARGE_PAGE;
+
+    if (len >= lead + PYN_LARGE_PAGE) {
+        prefer_large_pages((uint8_t *)at + lead, (len - lead) / PYN_LARGE_PAGE * PYN_LARGE_PAGE);
+    }
 }
 
 static void *resize(void *ctx, void *block, size_t size)
@@ -73,7 +80,9 @@ static void *resize(void *ctx, void *block, size_t size)
         return NULL;
     }
     memcpy(map, &size, sizeof size);
-    prefer_large_pages(map, size);
+    if (size >= HUGE_MIN) {
+        prefer_large_pages(map, size);
+    }
     return (uint8_t *)map + HEAD;
 }
 

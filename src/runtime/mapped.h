@@ -18,6 +18,8 @@
 
 #include "../wire/mem.h"
 
+enum { PYN_LARGE_PAGE = 2 << 20 }; /* bytes */
+
 /* An allocator: a block that grows keeps its place within its first page. Memory that was never written costs nothing. */
 const struct pyn_mem *pyn_mapped_mem(void);
 
@@ -29,5 +31,11 @@ size_t pyn_page_size(void);
  * False: to is not to be touched any more, but for giving it back.
  */
 bool pyn_mapped_move(uint8_t *to, uint8_t *from, size_t len);
+
+/*
+ * All of these bytes are about to be written for the first time: as far as they fill large pages, they get such ones, which are found, cleared and given
+ * back ten times as fast. A hint: nothing happens where there are none.
+ */
+void pyn_mapped_prefer_large(void *at, size_t len);
 
 #endif

@@ -10,6 +10,8 @@ class Hold:
     def __init__(self) -> None:
         self._same = bytes(range(256)) * 20480
         self._changing = bytearray(self._same)
+        self._parts: dict[int, bytes] = {}
+        self.kept: bytes | str | None = None
 
     def length(self, data: bytes) -> int:
         return len(data)
@@ -31,6 +33,20 @@ class Hold:
 
     def same(self) -> bytes:
         return self._same
+
+    def part(self, length: int) -> bytes:
+        return self._parts.setdefault(length, self._same[:length])
+
+    def keep(self, data: bytes) -> int:
+        self.kept = data
+        return id(data)
+
+    def keep_text(self, text: str) -> int:
+        self.kept = text
+        return id(text)
+
+    def drop(self) -> None:
+        self.kept = None
 
     def changing(self) -> bytearray:
         self._changing[0] ^= 1

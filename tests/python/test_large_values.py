@@ -14,7 +14,7 @@ from typing import Any
 import cargo
 import pynto
 import pytest
-from rawpeer import HELLO, RawPeer, pack
+from rawpeer import HELLO, RETURN, RawPeer, pack
 
 from tests.conftest import environment
 
@@ -216,6 +216,79 @@ def test_a_peer_that_goes_while_it_is_sent_to_leaves_nothing_lent(
             peer.recv_message()
     until(lambda: sys.getrefcount(same) == before)
     assert hold.connect().root.length(b"abc") == 3
+
+
+@pytest.mark.parametrize(
+    ("length", "lent"), [(LEND_MIN - 1, 0), (LEND_MIN, 16), (256 * KIB, 4), (MIB, 1), (MIB + 1, 0)]
+)
+def test_a_server_lends_a_part_of_the_memory_that_its_peer_may_have_and_copies_the_rest(
+    serve: Callable[..., Any], file: Path, until: Callable[..., Any], length: int, lent: int
+) -> None:
+    """An eighth of eight mebibytes; what is copied has come out of the socket's buffer by then, or stands in the output."""
+    hold = serve(cargo.Hold(), policy=pynto.Policy.load(file), quotas={"memory": 8 * MIB, "message": 2 * MIB})
+    part = hold.target.part(length)
+    before = sys.getrefcount(part)
+    with RawPeer(hold.address.removeprefix("unix://")) as peer:
+        peer.hello()
+        for lane in range(0, 64, 2):
+            peer.send([0, "part", [length], {}], lane=lane)
+        peer.send([0, "keep", [b"the last"], {}], lane=100)
+        until(lambda: hold.target.kept == b"the last")
+        until(lambda: sys.getrefcount(part) == before + lent)
+    until(lambda: sys.getrefcount(part) == before)
+
+
+def test_what_was_lent_and_is_written_is_not_what_the_next_call_finds(serve: Callable[..., Any], file: Path) -> None:
+    hold = serve(cargo.Hold(), policy=pynto.Policy.load(file), quotas={"memory": 8 * MIB, "call_memory": 8 * MIB})
+    root = hold.connect().root
+    for _ in range(10):
+        assert len(root.zeros(5 * MIB)) == 5 * MIB  # two of them would be too much
+
+
+def test_who_asks_for_much_before_it_reads_has_room_for_its_calls(
+    serve: Callable[..., Any], file: Path, until: Callable[..., Any]
+) -> None:
+    hold = serve(cargo.Hold(), policy=pynto.Policy.load(file), quotas={"memory": MIB, "message": 256 * KIB})
+    length = 100 * KIB
+    with RawPeer(hold.address.removeprefix("unix://")) as peer:
+        peer.hello()
+        for lane in range(0, 40, 2):
+            peer.send([0, "zeros", [length], {}], lane=lane)
+        peer.send([0, "keep", [b"the last"], {}], lane=100)
+        until(lambda: hold.target.kept == b"the last")
+        for _ in range(20):
+            assert peer.reply() == [RETURN, bytes(length)]
+
+
+# ---- the pages of what was received ----
+
+
+def _page_flags(address: int) -> set[str]:
+    """Of the mapping that it stands in."""
+    is_here = False
+    for line in Path("/proc/self/smaps").read_text().splitlines():
+        first, _, rest = line.partition(" ")
+        if first.endswith(":"):
+            if is_here and first == "VmFlags:":
+                return set(rest.split())
+        else:
+            low, _, high = first.partition("-")
+            is_here = int(low, 16) <= address < int(high, 16)
+    raise AssertionError("nothing is mapped there")
+
+
+@pytest.mark.memory
+@pytest.mark.skipif(not Path("/sys/kernel/mm/transparent_hugepage").exists(), reason="no large pages here")
+@pytest.mark.parametrize("length", [2 * MIB - 4096, 2 * MIB, 5 * MIB])
+@pytest.mark.parametrize("name", ["keep", "keep_text"])
+def test_what_is_large_has_large_pages_for_as_long_as_it_is_there(root: Any, name: str, length: int) -> None:
+    """Those that stand at its place next are charged page by page."""
+    at = getattr(root, name)(b"x" * length if name == "keep" else "x" * length)
+    assert ("hg" in _page_flags(at)) == (length >= 2 * MIB)
+    assert "hg" not in _page_flags(at + 8 * MIB) and "hg" not in _page_flags(at + length // (2 * MIB) * (2 * MIB))
+    root.drop()
+    root.length(b"")
+    assert "hg" not in _page_flags(at)
 
 
 def test_a_client_whose_server_does_not_read_lets_go_when_it_ends(
