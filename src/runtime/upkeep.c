@@ -25,11 +25,13 @@ static bool is_dripping(struct pyn_link *link, uint64_t now)
     return since != 0 && now > since && now - since > link->quotas->unfinished_ns + come / DRIP_RATE * SECOND;
 }
 
-/* Whoever has said nothing for a while keeps no more than what it is. */
+/* Whoever has said nothing for a while keeps no more than what it is, and nobody what only a burst has needed. */
 static void rest_if_idle(struct pyn_link *link)
 {
     if (!link->is_awake && !link->is_reading) {
         pyn_session_rest(link->session);
+    } else {
+        pyn_session_trim(link->session);
     }
     link->is_awake = false;
 }

@@ -635,6 +635,7 @@ pyn_status pyn_link_background(struct pyn_link *link, struct pyn_call **call)
 
     *call = NULL;
     pyn_link_lock(link);
+    pyn_session_trim(link->session);
     if (link->over == PYN_OK && pyn_session_has_frees(link->session)) {
         (void)pyn_session_flush_frees(link->session);
     }

@@ -30,6 +30,7 @@ void *pyn_pool_take(struct pyn_pool *pool)
     }
     memcpy(&pool->first, block, sizeof pool->first); /* a kept block starts with a pointer to the next */
     pool->count--;
+    pool->least = pool->least < pool->count ? pool->least : pool->count;
     return block;
 }
 
@@ -42,6 +43,14 @@ void pyn_pool_give(struct pyn_pool *pool, void *block)
     memcpy(block, &pool->first, sizeof pool->first);
     pool->first = block;
     pool->count++;
+}
+
+void pyn_pool_trim(struct pyn_pool *pool)
+{
+    for (unsigned left = pool->least; left > 0; left--) {
+        pyn_mem_free(pool->mem, pyn_pool_take(pool));
+    }
+    pool->least = pool->count;
 }
 
 void pyn_pool_fini(struct pyn_pool *pool)

@@ -4,8 +4,8 @@
 #include <assert.h>
 
 enum {
-    BLOCKS_KEPT = 4,
-    CLIENT_FIRST = 2, /* lane 0 is taken: it waits for the root */
+    BLOCKS_KEPT = 128, /* calls or answers of a batch: as long as batches come */
+    CLIENT_FIRST = 2,  /* lane 0 is taken: it waits for the root */
     SERVER_FIRST = 1,
 };
 
@@ -144,6 +144,11 @@ static void rest_input(struct pyn_session *session)
         pyn_mem_free(session->mem, session->scan);
         session->scan = NULL;
     }
+}
+
+void pyn_session_trim(struct pyn_session *session)
+{
+    pyn_pool_trim(&session->blocks);
 }
 
 void pyn_session_rest(struct pyn_session *session)

@@ -318,6 +318,8 @@ pyn_status pyn_session_stale(struct pyn_session *session, const void *object, st
 /* An object that no reference and no call holds any more; NULL when there is none. The host drops it. */
 void *pyn_session_reap(struct pyn_session *session);
 
+/* Now and then: what was kept to be quick, and not needed since the last time, is given back. */
+void pyn_session_trim(struct pyn_session *session);
 /* Nothing has happened for a while: what is kept to be quick is given back. It comes again when it is needed. */
 void pyn_session_rest(struct pyn_session *session);
 
