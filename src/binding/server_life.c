@@ -11,21 +11,16 @@
 
 /* ---- what the runtime asks of us ---- */
 
-enum {
-    CALLS_AT_ONCE = 64,
-    TIME_AT_ONCE = 200000
-}; /* of one link, with the interpreter's lock taken once; nanoseconds */
+enum { CALLS_AT_ONCE = 64 }; /* of one link, with the interpreter's lock taken once */
 
 static void host_run(void *ctx, struct pyn_link *link, struct pyn_call *call)
 {
     struct pyn_server *server = pyn_server_object_of(ctx)->server;
     PyGILState_STATE state = PyGILState_Ensure();
-    uint64_t until = 0;
 
     for (int i = 1; call != NULL; i++) {
         Py_XDECREF(pyn_run_call(link, call, server));
-        call = i < CALLS_AT_ONCE && (until == 0 || pyn_now() < until) ? pyn_server_go_on(server, link) : NULL;
-        until = call != NULL && until == 0 ? pyn_now() + TIME_AT_ONCE : until;
+        call = i < CALLS_AT_ONCE ? pyn_server_go_on(server, link) : NULL;
     }
     PyGILState_Release(state);
 }

@@ -569,7 +569,7 @@ static void take_event(struct pyn_link *link, const struct pyn_event *event)
     }
 }
 
-void pyn_link_dispatch(struct pyn_link *link)
+uint64_t pyn_link_dispatch_at(struct pyn_link *link)
 {
     struct pyn_event event = {0};
     const bool is_quiet = pyn_session_is_quiet(link->session);
@@ -582,7 +582,7 @@ void pyn_link_dispatch(struct pyn_link *link)
         }
         if (st != PYN_OK) {
             pyn_link_end(link, st, pyn_status_name(st));
-            return;
+            return now;
         }
         if (event.kind == PYN_EV_CALL) {
             event.call->queued_at = now;
@@ -598,4 +598,10 @@ void pyn_link_dispatch(struct pyn_link *link)
             pyn_server_wants_sweep(link->server, link);
         }
     }
+    return now;
+}
+
+void pyn_link_dispatch(struct pyn_link *link)
+{
+    (void)pyn_link_dispatch_at(link);
 }

@@ -249,6 +249,8 @@ void pyn_link_end_unopened(struct pyn_link *link);
 
 /* Events that stand in the session already, such as a queued call whose turn has come. */
 void pyn_link_dispatch(struct pyn_link *link);
+/* The same. The time at which it looked; 0: there was nothing to look for. */
+uint64_t pyn_link_dispatch_at(struct pyn_link *link);
 
 /* What answers a call. An error when type is not empty, else a return of value. */
 struct pyn_reply {

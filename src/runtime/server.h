@@ -119,8 +119,13 @@ void pyn_server_stop(struct pyn_server *server);
 /* Closes the listeners; when it was stopped, and no thread is left in pyn_server_run(). */
 void pyn_server_unlisten(struct pyn_server *server);
 
-/* This thread has the turn, and has run a call of the link's with it: the next one of its queue, as its next turn, if nobody else waits. NULL: this turn is to end. */
+/*
+ * This thread has the turn, and has run a call of the link's with it: the next one of its queue, as its next turn, if nobody else waits and it has not had its
+ * share yet. NULL: this turn is to end.
+ */
 struct pyn_call *pyn_server_go_on(struct pyn_server *server, struct pyn_link *link);
+/* The call of this thread's turn was answered, now: so that pyn_server_go_on() need not look at the clock. */
+void pyn_server_note_end(uint64_t now);
 
 /* With the link's lock held: an admitted call for this link; the link is over. */
 void pyn_server_enqueue(struct pyn_server *server, struct pyn_link *link, struct pyn_call *call);

@@ -6,6 +6,7 @@
 #include "server_state.h"
 
 static const uint64_t SLICE = 1000000; /* ns */
+static const uint64_t SHARE = 200000;  /* ns: of one link, whose calls follow each other */
 
 static void make_ready(struct pyn_server *server, struct pyn_link *link)
 {
@@ -84,6 +85,8 @@ struct turn {
     struct pyn_call *call;
     uint64_t queued_at;
     uint64_t began_at;
+    uint64_t since;       /* this thread runs calls of the link one behind the other */
+    uint64_t answered_at; /* 0: not known */
 };
 
 /* ---- whose turn it is ---- */
@@ -208,23 +211,43 @@ static bool next_turn(struct pyn_server *server, struct turn *turn)
     return true;
 }
 
+void pyn_server_note_end(uint64_t now)
+{
+    if (own_turn != NULL) {
+        own_turn->answered_at = now;
+    }
+}
+
+/* When its call ended, or a moment later. */
+static uint64_t end_of(struct turn *turn)
+{
+    uint64_t now = turn->answered_at != 0 ? turn->answered_at : pyn_now();
+
+    turn->answered_at = 0;
+    return now;
+}
+
 struct pyn_call *pyn_server_go_on(struct pyn_server *server, struct pyn_link *link)
 {
     struct pyn_call *call = NULL;
+    uint64_t now = 0;
 
-    if (!atomic_load_explicit(&link->is_queued, memory_order_relaxed) || !pyn_server_is_ours(server) ||
-        atomic_load(&link->is_over) || atomic_load(&link->is_clogged)) {
+    if (own_turn == NULL || !atomic_load_explicit(&link->is_queued, memory_order_relaxed) ||
+        !pyn_server_is_ours(server) || atomic_load(&link->is_over) || atomic_load(&link->is_clogged)) {
+        return NULL;
+    }
+    now = end_of(own_turn);
+    if (now - own_turn->since > SHARE) {
         return NULL;
     }
     pyn_server_lock(server);
     if (pyn_fair_is_only(&server->ready, &link->seat) && link->queue != NULL && !link->queue->is_cancelled &&
         pyn_rota_may_run(server)) {
-        const uint64_t now = pyn_now();
         charge_turn(server, now);
         (void)pyn_fair_take(&server->ready);
         pyn_link_unref(link); /* who runs its calls holds it as well */
         call = take_call(server, link);
-        if (own_turn != NULL && call != NULL) {
+        if (call != NULL) {
             note_times(server, own_turn, now);
             own_turn->queued_at = call->queued_at;
             own_turn->began_at = now;
@@ -282,7 +305,7 @@ static void take_turns(struct pyn_server *server, uint64_t slice)
         if (began == 0) {
             began = now = pyn_now();
         }
-        turn.began_at = now;
+        turn.began_at = turn.since = now;
         begin_turn(server, turn.link, now);
         pyn_server_unlock(server);
         own_turn = &turn;

@@ -543,7 +543,7 @@ static pyn_status answer(struct pyn_link *link, struct pyn_call *call, const str
         if (st != PYN_OK) {
             pyn_link_end(link, st, pyn_status_name(st));
         } else if (is_followed(link, lane)) {
-            pyn_link_dispatch(link);
+            pyn_server_note_end(pyn_link_dispatch_at(link));
         } else {
             write_out(link, 0);
         }

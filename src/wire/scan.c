@@ -187,7 +187,7 @@ static void open_container(struct walk *walk, const struct pyn_head *head)
     walk->open[++place->depth] = (struct pyn_scan_open){items, items, is_map};
 }
 
-static void close_ended(struct walk *walk)
+static void close_all_ended(struct walk *walk)
 {
     struct pyn_scan_place *place = &walk->place;
     const struct pyn_scan_open *top = &walk->open[place->depth];
@@ -196,6 +196,13 @@ static void close_ended(struct walk *walk)
         place->keys += top->is_map ? top->items / 2 : 0;
         place->depth--;
         top--;
+    }
+}
+
+static void close_ended(struct walk *walk)
+{
+    if (walk->open[walk->place.depth].left == 0) {
+        close_all_ended(walk);
     }
 }
 
@@ -233,6 +240,29 @@ static void accept_small_int(struct walk *walk)
     close_ended(walk);
 }
 
+/* The same of a short text that is whole and ASCII. False: it is looked at as any object. */
+static bool accept_short_text(struct walk *walk, const uint8_t *p, size_t left)
+{
+    size_t size = *p & 0x1f;
+    uint8_t all = 0;
+
+    if ((*p & 0xe0) != 0xa0 || size >= left || size > walk->place.spare) {
+        return false;
+    }
+    for (size_t i = 1; i <= size; i++) {
+        all |= p[i];
+    }
+    if (all >= 0x80) {
+        return false;
+    }
+    walk->place.pending--;
+    walk->place.spare -= size;
+    walk->place.at += 1 + size;
+    walk->open[walk->place.depth].left--;
+    close_ended(walk);
+    return true;
+}
+
 /* Accepts the next object, or says what is wrong with it, or how many bytes are missing. */
 static pyn_status scan_one(struct walk *walk, struct pyn_view message, size_t *need)
 {
@@ -246,6 +276,9 @@ static pyn_status scan_one(struct walk *walk, struct pyn_view message, size_t *n
     }
     if (is_small_int(*p)) {
         accept_small_int(walk);
+        return PYN_OK;
+    }
+    if (accept_short_text(walk, p, left)) {
         return PYN_OK;
     }
     if (!pyn_head_read(p, left, &object.head)) {
