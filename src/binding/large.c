@@ -4,6 +4,7 @@
 #include <stdatomic.h>
 
 #include "../runtime/mapped.h"
+#include "../runtime/warm.h"
 #include "allocators.h"
 
 enum {
@@ -42,8 +43,12 @@ int pyn_large_init(void)
     for (int i = 0; text != NULL && i < 2; i++) {
         see(&places[i], PyBytes_AS_STRING(bytes), false);
         see(&places[i], PyUnicode_1BYTE_DATA(text), true);
-        larges[i] = (struct pyn_large){
-            .mem = pyn_mapped_mem(), .page = pyn_page_size(), .min = PAGED_MIN, .place = place, .ctx = &places[i]};
+        larges[i] = (struct pyn_large){.mem = pyn_mapped_mem(),
+                                       .page = pyn_page_size(),
+                                       .min = PAGED_MIN,
+                                       .place = place,
+                                       .ctx = &places[i],
+                                       .warm = pyn_warm_mem()};
     }
     Py_XDECREF(bytes);
     Py_XDECREF(text);

@@ -18,7 +18,14 @@
 #include "server_state.h"
 #include "shaking.h"
 
-enum { READ_AT_ONCE = 16 * 1024, READ_UNOPENED = 4096, READS_IN_A_ROW = 16, THREADS_KEPT = 2, EVENTS_AT_ONCE = 16 };
+enum {
+    READ_AT_ONCE = 16 * 1024,
+    SEALED_AT_ONCE = 64 * 1024,
+    READ_UNOPENED = 4096,
+    READS_IN_A_ROW = 16,
+    THREADS_KEPT = 2,
+    EVENTS_AT_ONCE = 16
+};
 
 enum { ASKED_IN_A_ROW = 32 }; /* by one link, before the others are looked for */
 
@@ -311,6 +318,25 @@ static ssize_t read_some(const struct pyn_link *link, uint8_t *scratch, size_t m
     return n;
 }
 
+/* What is sealed, and in the middle of something large: in pieces of which few end within a record. In a function of its own, for the room that it takes. */
+__attribute__((noinline)) static ssize_t read_sealed(struct pyn_link *link)
+{
+    uint8_t scratch[SEALED_AT_ONCE];
+    ssize_t n = read_some(link, scratch, sizeof scratch);
+    const int error = errno;
+
+    if (n > 0) {
+        pyn_link_feed(link, scratch, (size_t)n);
+    }
+    errno = error;
+    return n;
+}
+
+static ssize_t read_much(struct pyn_link *link)
+{
+    return link->stack == NULL ? pyn_link_read_large(link) : read_sealed(link);
+}
+
 /*
  * Reads until nothing is there, or the peer has to wait, or it has had its share. True: there may be more. The lock is held. *came: something was there,
  * the end counted.
@@ -331,8 +357,8 @@ static bool drain(struct pyn_link *link, bool is_hung_up, bool *came)
         if (!pyn_link_is_open(link)) { /* who has proved nothing yet gets little of our memory */
             max = READ_UNOPENED;
         }
-        if (pyn_link_is_large(link)) {
-            n = pyn_link_read_large(link);
+        if (pyn_link_is_large(link) || (link->stack != NULL && pyn_session_is_large(link->session))) {
+            n = read_much(link);
             error = errno;
             if (n > 0) {
                 *came = true;

@@ -3,6 +3,7 @@
 #include "parting.h"
 #include "server_state.h"
 #include "shaking.h"
+#include "warm.h"
 
 enum { DRIP_RATE = 16 * 1024 }; /* bytes of an unfinished message that earn it another second */
 
@@ -96,5 +97,6 @@ void pyn_server_tick(struct pyn_server *server)
     pyn_server_unlock(server);
     if (is_due) {
         pyn_server_each(server, look_after, server);
+        pyn_warm_rest();
     }
 }

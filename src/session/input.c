@@ -12,15 +12,20 @@ enum {
     SMALL = 256,          /* bytes of a block that an idle session may hold */
     LARGE = 64 * 1024,    /* bytes that are not copied if that can be avoided */
     STEP_MAX = 4 << 20,   /* bytes that are asked for at the most, however much has come */
+    MOVED_PART = 8, /* of a message whose pages are to be moved that is here when it gets them: then they can be large ones */
 };
 
 /* ---- bytes ---- */
 
+/* What is held next begins where all do. */
 static void drop_taken(struct pyn_session *session)
 {
     if (session->taken > 0) {
         pyn_buf_consume(&session->in, session->taken);
         session->taken = 0;
+    }
+    if (session->in.block == NULL) {
+        session->in.mem = session->mem;
     }
 }
 
@@ -48,9 +53,19 @@ static size_t wanted(const struct pyn_session *session, size_t held)
     return want > SPACE ? want : SPACE;
 }
 
+/* Is it one of those whose pages are moved? Then at is where the bytes that it waits for begin. */
+static bool is_to_be_moved(const struct pyn_session *session, size_t held, bool *is_text, size_t *at)
+{
+    const struct pyn_large *large = session->large;
+
+    return session->in.mem != large->mem && held >= large->min / MOVED_PART && held + session->missing >= large->min &&
+           pyn_scan_awaits(session->scan, pyn_buf_view(&session->in), is_text, at);
+}
+
 /*
  * So much of a message is here, and so much of it is to come, that it goes where large ones are received. The bytes that it waits for come to stand where an
- * object would have them: pages that are alike need not be copied. Without memory for it everything stays as it is.
+ * object would have them: pages that are alike need not be copied. One that is not so large, or not yet, goes to where the one before it was. Without memory for it
+ * everything stays as it is.
  */
 static void settle(struct pyn_session *session, size_t held)
 {
@@ -58,12 +73,14 @@ static void settle(struct pyn_session *session, size_t held)
     bool is_text = false;
     size_t at = 0;
 
-    if (large == NULL || session->in.mem == large->mem || session->scan == NULL || held < LARGE ||
-        session->missing < held || held + session->missing < large->min ||
-        !pyn_scan_awaits(session->scan, pyn_buf_view(&session->in), &is_text, &at)) {
+    if (large == NULL || session->scan == NULL || held < LARGE || session->missing < held) {
         return;
     }
-    (void)pyn_buf_settle(&session->in, large->mem, at, large->place(large->ctx, is_text), large->page);
+    if (is_to_be_moved(session, held, &is_text, &at)) {
+        (void)pyn_buf_settle(&session->in, large->mem, at, large->place(large->ctx, is_text), large->page);
+    } else if (large->warm != NULL && session->in.mem == session->mem) {
+        (void)pyn_buf_settle(&session->in, large->warm, 0, 0, 1);
+    }
 }
 
 pyn_status pyn_session_space(struct pyn_session *session, uint8_t **out, size_t *room)
@@ -78,9 +95,6 @@ pyn_status pyn_session_space(struct pyn_session *session, uint8_t **out, size_t 
         return st;
     }
     drop_taken(session);
-    if (in->block == NULL) {
-        in->mem = session->mem;
-    }
     held = pyn_buf_len(in);
     if (held < in_max(session)) {
         settle(session, held);
@@ -125,6 +139,7 @@ pyn_status pyn_session_put(struct pyn_session *session, struct pyn_view bytes, s
     if (bytes.len > in_max(session) - held) {
         bytes.len = in_max(session) - held;
     }
+    settle(session, held);
     st = pyn_buf_append(in, bytes.data, bytes.len);
     if (st == PYN_OK) {
         *taken = bytes.len;

@@ -49,6 +49,7 @@ struct pyn_large {
     /* Where in a page the bytes of a text or a bin are to stand: where an object has them that is made of it. Called in any thread. */
     size_t (*place)(void *ctx, bool is_text);
     void *ctx;
+    const struct pyn_mem *warm; /* for those of some length that are not so large; NULL: the session's */
 };
 
 /* Compiles what a peer describes: a policy for a fragment's bytes, of which the caller gets one reference. */

@@ -262,6 +262,41 @@ static void put_in_pieces(struct peers *p, const struct pyn_buf *call)
     assert_int_equal(peers_put(p, p->server, (struct pyn_view){bytes.data + bytes.len - 1, 1}), PYN_OK);
 }
 
+static void a_message_of_some_length_goes_where_the_one_before_it_was(void **state)
+{
+    for (size_t size = LARGE; size < PAGED_MIN - LARGE; size += LARGE) {
+        struct peers p;
+        struct gauge ordinary;
+        struct gauge paged;
+        struct gauge warm;
+        struct pyn_buf call;
+        struct pyn_call *event = NULL;
+        gauge_init(&ordinary);
+        gauge_init_paged(&paged);
+        gauge_init(&warm);
+        const struct pyn_large place = {&paged.mem, PAGE, PAGED_MIN, place_of, NULL, &warm.mem};
+        make_call(&call, size);
+        peers_init(&p, &ordinary.mem);
+        p.large = &place;
+        peers_meet_raw(&p);
+        put_in_pieces(&p, &call);
+        event = peers_expect_call(&p, p.server);
+        assert_false(event->is_paged);
+        assert_int_equal(warm.live, size >= 2 * LARGE); /* as much is still to come as has */
+        expect_bytes(event->body, BODY_HEAD, size);
+        assert_int_equal(peers_put(&p, p.server, support_bytes("92 fc 02 0a 94 00 a3 61 64 64 92 01 02 80 0a")), PYN_OK);
+        struct pyn_call *small = peers_expect_call(&p, p.server);
+        assert_int_equal(warm.live, size >= 2 * LARGE);
+        pyn_session_call_free(p.server, event);
+        assert_int_equal(warm.live, 0);
+        pyn_session_call_free(p.server, small);
+        pyn_buf_fini(&call);
+        peers_fini(&p);
+        assert_int_equal(ordinary.live + paged.live, 0);
+    }
+    (void)state;
+}
+
 static void the_bytes_of_a_large_message_stand_where_an_object_has_them(void **state)
 {
     for (size_t size = PAGED_MIN - 2 * LARGE; size <= PAGED_MIN + LARGE; size += LARGE) {
@@ -272,7 +307,7 @@ static void the_bytes_of_a_large_message_stand_where_an_object_has_them(void **s
         struct pyn_call *event = NULL;
         gauge_init(&ordinary);
         gauge_init_paged(&paged);
-        const struct pyn_large place = {&paged.mem, PAGE, PAGED_MIN, place_of, NULL};
+        const struct pyn_large place = {&paged.mem, PAGE, PAGED_MIN, place_of, NULL, NULL};
         make_call(&call, size);
         peers_init(&p, &ordinary.mem);
         p.large = &place;
@@ -307,7 +342,7 @@ static void a_large_message_with_another_behind_it_is_copied_and_leaves_no_pages
     struct pyn_buf call;
 
     gauge_init_paged(&paged);
-    const struct pyn_large place = {&paged.mem, PAGE, PAGED_MIN, place_of, NULL};
+    const struct pyn_large place = {&paged.mem, PAGE, PAGED_MIN, place_of, NULL, NULL};
     make_call(&call, PAGED_MIN);
     peers_init(&p, pyn_mem_default());
     p.large = &place;
@@ -342,7 +377,7 @@ static void an_announcement_takes_nothing(void **state)
     assert_non_null(bytes);
     gauge_init(&ordinary);
     gauge_init_paged(&paged);
-    const struct pyn_large place = {&paged.mem, PAGE, PAGED_MIN, place_of, NULL};
+    const struct pyn_large place = {&paged.mem, PAGE, PAGED_MIN, place_of, NULL, NULL};
     peers_init(&p, &ordinary.mem);
     p.quotas.limits.message_max = (size_t)UINT32_MAX + 1000;
     p.large = &place;
@@ -399,6 +434,7 @@ int main(void)
         cmocka_unit_test(a_call_with_another_behind_it_is_copied),
         cmocka_unit_test(a_large_answer_stays_where_it_has_come),
         cmocka_unit_test(room_grows_with_what_has_come_and_ends_where_the_message_does),
+        cmocka_unit_test(a_message_of_some_length_goes_where_the_one_before_it_was),
         cmocka_unit_test(the_bytes_of_a_large_message_stand_where_an_object_has_them),
         cmocka_unit_test(a_large_message_with_another_behind_it_is_copied_and_leaves_no_pages),
         cmocka_unit_test(an_announcement_takes_nothing),
