@@ -15,26 +15,27 @@ pyn_status pyn_hello_send(struct pyn_session *session, const struct pyn_view *ro
     return pyn_out_end(session, &writing, st);
 }
 
+static bool is_word(struct pyn_view text, const char *word, size_t len)
+{
+    return text.len == len && memcmp(text.data, word, len) == 0;
+}
+
 /* What a sender does not say it does not limit; what we do not know is left aside, for there may be more some day. */
 static pyn_status note_limit(struct pyn_limits *limits, struct pyn_view name, struct pyn_reader value)
 {
-    const struct {
-        const char *name;
-        size_t *limit;
-    } known[] = {{"message", &limits->message_max},
-                 {"elements", &limits->element_max},
-                 {"keys", &limits->key_max},
-                 {"integer", &limits->int_max}};
-    const bool is_depth = pyn_view_is_equal(name, pyn_view_of("depth"));
+    const bool is_depth = is_word(name, "depth", 5);
     size_t *limit = NULL;
     uint64_t number = 0;
 
-    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
-        if (pyn_view_is_equal(name, pyn_view_of(known[i].name))) {
-            limit = known[i].limit;
-        }
-    }
-    if (limit == NULL && !is_depth) {
+    if (is_word(name, "message", 7)) {
+        limit = &limits->message_max;
+    } else if (is_word(name, "elements", 8)) {
+        limit = &limits->element_max;
+    } else if (is_word(name, "keys", 4)) {
+        limit = &limits->key_max;
+    } else if (is_word(name, "integer", 7)) {
+        limit = &limits->int_max;
+    } else if (!is_depth) {
         return PYN_OK;
     }
     if (pyn_reader_uint(&value, &number) != PYN_OK) {

@@ -2,13 +2,15 @@
  * keys.c - see keys.h.
  *
  * One walk over the message. The offsets of the keys of the maps that are open lie on one stack, those of the innermost on top; when a
- * map ends its part is sorted, so that equal keys stand side by side, and taken off.
+ * map ends its part is sorted, so that equal keys stand side by side, and taken off. A few are compared each with each.
  */
 #include "keys.h"
 
 #include <assert.h>
 
 #include "head.h"
+
+enum { FEW = 8 };
 
 struct frame {
     uint32_t left; /* objects that are still to come */
@@ -35,21 +37,26 @@ static struct pyn_item item_at(struct pyn_view object, size_t offset)
 }
 
 /* Any total order in which only equal keys are equal; integers by value. */
+static int compare_items(const struct pyn_item *x, const struct pyn_item *y)
+{
+    if (x->wire != y->wire) {
+        return x->wire < y->wire ? -1 : 1;
+    }
+    if (x->wire == PYN_W_STR) {
+        return pyn_view_compare(x->bytes, y->bytes);
+    }
+    if (x->wire == PYN_W_UINT) {
+        return (x->uint > y->uint) - (x->uint < y->uint);
+    }
+    return (x->nint > y->nint) - (x->nint < y->nint);
+}
+
 static int compare_keys(struct pyn_view object, size_t a, size_t b)
 {
     struct pyn_item x = item_at(object, a);
     struct pyn_item y = item_at(object, b);
 
-    if (x.wire != y.wire) {
-        return x.wire < y.wire ? -1 : 1;
-    }
-    if (x.wire == PYN_W_STR) {
-        return pyn_view_compare(x.bytes, y.bytes);
-    }
-    if (x.wire == PYN_W_UINT) {
-        return (x.uint > y.uint) - (x.uint < y.uint);
-    }
-    return (x.nint > y.nint) - (x.nint < y.nint);
+    return compare_items(&x, &y);
 }
 
 static void swap(size_t *a, size_t *b)
@@ -91,8 +98,35 @@ static void sort_keys(struct pyn_view object, size_t *keys, uint32_t count)
     }
 }
 
+static bool are_twins(const struct pyn_item *x, const struct pyn_item *y)
+{
+    if (x->wire == PYN_W_STR && y->wire == PYN_W_STR && x->bytes.len != y->bytes.len) {
+        return false; /* most are told apart by that */
+    }
+    return compare_items(x, y) == 0;
+}
+
+/* Each with each, which is less than to sort them. */
+static bool has_twins_among_few(struct pyn_view object, const size_t *keys, uint32_t count)
+{
+    struct pyn_item items[FEW];
+
+    for (uint32_t i = 0; i < count; i++) {
+        items[i] = item_at(object, keys[i]);
+        for (uint32_t k = 0; k < i; k++) {
+            if (are_twins(&items[k], &items[i])) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 static bool has_twins(struct pyn_view object, size_t *keys, uint32_t count)
 {
+    if (count <= FEW) {
+        return has_twins_among_few(object, keys, count);
+    }
     sort_keys(object, keys, count);
     for (uint32_t i = 1; i < count; i++) {
         if (compare_keys(object, keys[i - 1], keys[i]) == 0) {

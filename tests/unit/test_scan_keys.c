@@ -104,7 +104,7 @@ static pyn_status scan_map(size_t count, size_t twin_at, uint64_t seed, bool is_
 
 static void one_twin_is_found_among_any_number_of_keys(void **state)
 {
-    static const size_t counts[] = {2, 3, 4, 5, 7, 8, 9, 16, 31, 100, 1023, 1024};
+    static const size_t counts[] = {2, 3, 4, 5, 7, 8, 9, 10, 16, 31, 100, 1023, 1024};
 
     (void)state;
     for (size_t i = 0; i < SUPPORT_COUNT(counts); i++) {
