@@ -1,6 +1,7 @@
 """The extension module. Use the names of the package pynto."""
 
 import asyncio
+import socket
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from os import PathLike
 from types import TracebackType
@@ -55,11 +56,22 @@ class Connection:
         types: dict[str, type] | None = None,
         quotas: Mapping[str, float] | None = None,
         read_ahead: int = 64,
-        address: str = "",
-        timeout: float = 0.0,
-        key: Key | None = None,
-        psk: Key | None = None,
-        background: bool = True,
+    ) -> Self: ...
+    @classmethod
+    def _dial(
+        cls,
+        address: str,
+        owner: socket.socket | None,
+        timeout: float,
+        plain: bool,
+        root: str,
+        types: dict[str, type] | None,
+        quotas: Mapping[str, float] | None,
+        read_ahead: int,
+        key: Key | None,
+        psk: Key | None,
+        background: bool,
+        /,
     ) -> Self: ...
     @property
     def root(self) -> Any: ...

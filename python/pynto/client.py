@@ -6,13 +6,11 @@ import os
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, BinaryIO, Generic, Literal, Self, overload
 
 from pynto import _core
-from pynto.deadlines import bounded
 from pynto.errors import Disconnected
 
 if TYPE_CHECKING:
@@ -140,57 +138,18 @@ def connect(
         from pynto.ssh import connect_by_ssh
 
         return connect_by_ssh(address, root=root, types=types, quotas=quotas, timeout=timeout, read_ahead=read_ahead)
+    owner = None if isinstance(address, str) else address
+    where = address if isinstance(address, str) else f"fd://{_fd_of(address)}"
     own = None if key is None else _core.Key(key)
     shared = None if psk is None else _core.Key(psk)
-    known = _by_name(types)
+    known = _by_name(types) if types else None
+    if reconnect is False:
+        return Connection._dial(where, owner, timeout, plain, root, known, quotas, read_ahead, own, shared, background)
 
     def dial() -> Connection[Any]:
-        until = time.monotonic() + timeout
-        held = _Held()
-        peer = _dial(held, address, timeout, plain)
-        left = max(until - time.monotonic(), 1e-3) if timeout > 0 else 0.0
-        fd = held.take()
-        return Connection(
-            fd,
-            fd,
-            peer,
-            root=root,
-            types=known,
-            quotas=quotas,
-            read_ahead=read_ahead,
-            address=address if isinstance(address, str) else peer,
-            key=own,
-            psk=shared,
-            background=background,
-            timeout=left,
-        )
+        return Connection._dial(where, None, timeout, plain, root, known, quotas, read_ahead, own, shared, background)
 
-    return dial() if reconnect is False else Reconnecting(dial, dial(), timeout, longest)
-
-
-class _Held:
-    """A descriptor, until a connection has it: whatever goes wrong before closes it."""
-
-    fd = -1
-
-    def take(self) -> int:
-        fd, self.fd = self.fd, -1
-        return fd
-
-    def __del__(self) -> None:
-        if self.fd >= 0:
-            os.close(self.fd)
-
-
-def _dial(held: _Held, address: str | socket.socket, timeout: float, plain: bool) -> str:
-    with bounded(timeout) as seconds:
-        if isinstance(address, str):
-            held.fd, peer = _core.dial(address, seconds, plain)
-        else:
-            fd, peer = _core.dial(f"fd://{_fd_of(address)}", seconds, plain)
-            address.detach()
-            held.fd = fd
-    return peer
+    return Reconnecting(dial, dial(), timeout, longest)
 
 
 class StdStreamConnection(Connection[Root]):

@@ -1,4 +1,6 @@
 /* aio_type.c - pynto._core.AsyncConnection: a client's end that an event loop drives, on the descriptors themselves and without a thread. */
+#include <sodium.h>
+
 #include "again.h"
 #include "endings.h"
 #include "large.h"
@@ -310,18 +312,38 @@ struct opening {
     PyObject *psk;
 };
 
+static int add_layers(struct connection *connection, const struct opening *opening)
+{
+    struct pyn_address address;
+    struct pyn_fault fault = {{0}};
+    int result = -1;
+
+    if (!pyn_address_parse(opening->address, &address, &fault)) {
+        PyErr_SetString(PyExc_ValueError, fault.text);
+        return -1;
+    }
+    if (address.scheme != PYN_SCHEME_FD) { /* whose number says nothing of who is there */
+        connection->party.scope = pyn_scope_of(opening->address);
+    }
+    result = pyn_layers_add(connection->link, &address, opening->key, opening->psk);
+    sodium_memzero(&address, sizeof address); /* it may hold a capability */
+    return result;
+}
+
 static int open_link(struct connection *connection, const struct opening *opening, PyObject *quotas)
 {
-    struct pyn_quotas limits;
+    const struct pyn_ends ends = {opening->in, opening->out, false};
+    struct pyn_quotas changed;
+    const struct pyn_quotas *limits = pyn_quotas_of_client(quotas, &changed);
 
-    if (pyn_quotas_from(quotas, PYN_ROLE_CLIENT, &limits) != 0) {
+    if (limits == NULL) {
         return -1;
     }
     if (!pyn_set_blocking(opening->in, false) || !pyn_set_blocking(opening->out, false)) {
         PyErr_SetFromErrno(PyExc_OSError);
         return -1;
     }
-    connection->link = pyn_link_client(&limits, pyn_large_place(false), opening->root_name, opening->in, opening->out,
+    connection->link = pyn_link_client(limits, limits != &changed, pyn_large_place(false), opening->root_name, &ends,
                                        opening->peer);
     if (connection->link == NULL) {
         PyErr_NoMemory();
@@ -329,7 +351,7 @@ static int open_link(struct connection *connection, const struct opening *openin
     }
     connection->link->host = connection;
     connection->link->box.inbox = &connection->loop.inbox;
-    return pyn_layers_add(connection->link, opening->address, opening->key, opening->psk, &connection->party.scope);
+    return opening->address.len > 0 ? add_layers(connection, opening) : 0;
 }
 
 static int attach(struct connection *connection)

@@ -1,25 +1,17 @@
 /* connection_type.c - pynto._core.Connection: a client's end, and the thread that serves what comes by itself. */
-#include "call.h"
+#include "connection.h"
 
 #include "../runtime/clock.h"
 #include "again.h"
 #include "ahead.h"
 #include "deadline.h"
 #include "endings.h"
-#include "large.h"
-#include "layers.h"
 #include "pipeline.h"
 #include "quotas.h"
 
-struct connection {
-    struct pyn_party party; /* first */
-    struct pyn_link *link;  /* counted */
-    PyObject *root;
-};
-
-static struct connection *of(PyObject *self)
+static struct pyn_connection *of(PyObject *self)
 {
-    return (struct connection *)self;
+    return pyn_connection_of(self);
 }
 
 /* ---- the end ---- */
@@ -30,6 +22,7 @@ static void end_link(struct pyn_link *link, const char *reason)
     if (link->over == PYN_OK) {
         pyn_session_goodbye(link->session, 0, "");
         link->is_final = true;
+        link->is_closing = !link->is_reading;
         pyn_link_end(link, PYN_EGONE, reason);
     }
     while (pyn_link_is_ours(link) && link->unsolicited != NULL) {
@@ -72,7 +65,7 @@ static int connection_clear(PyObject *self)
 static void connection_dealloc(PyObject *self)
 {
     PyTypeObject *type = Py_TYPE(self);
-    struct connection *connection = of(self);
+    struct pyn_connection *connection = of(self);
 
     PyObject_GC_UnTrack(self);
     if (connection->link != NULL) {
@@ -84,132 +77,6 @@ static void connection_dealloc(PyObject *self)
     pyn_link_unref(connection->link);
     type->tp_free(self);
     Py_DECREF(type);
-}
-
-/* ---- the beginning ---- */
-
-/* The handshakes of the layers under the session; 0, or -1 with what a signal's handler has raised. */
-static int open_layers(struct pyn_link *link, uint64_t deadline)
-{
-    pyn_status st = PYN_EINTERNAL;
-
-    do {
-        Py_BEGIN_ALLOW_THREADS
-        st = pyn_link_open(link, deadline);
-        Py_END_ALLOW_THREADS
-    } while (st == PYN_EWAIT && PyErr_CheckSignals() == 0);
-    return st == PYN_EWAIT ? -1 : 0;
-}
-
-static PyObject *fetch_root(struct connection *connection, uint64_t deadline)
-{
-    struct pyn_waiter waiter;
-    struct pyn_link *link = connection->link;
-    const uint64_t until = pyn_deadline_get();
-
-    if (open_layers(link, until != 0 && (deadline == 0 || until < deadline) ? until : deadline) != 0) {
-        return NULL;
-    }
-    if (until != 0 && pyn_now() >= until) {
-        return pyn_raise_deadline_text("waiting", "deadline: the connection was not there in time");
-    }
-    Py_BEGIN_ALLOW_THREADS
-    pyn_link_await_root(link, &waiter, until);
-    Py_END_ALLOW_THREADS
-    return pyn_wait_for_value(link, &waiter, NULL, NULL, NULL);
-}
-
-struct opening {
-    int in;
-    int out;
-    const char *peer;
-    struct pyn_view root_name;
-    struct pyn_view address; /* that was dialled; empty: none */
-    double timeout;          /* seconds for the handshakes of the layers; 0: as long as it takes */
-    int read_ahead;
-    PyObject *key; /* borrowed */
-    PyObject *psk;
-    int background;
-};
-
-static int open_link(struct connection *connection, const struct opening *opening, PyObject *quotas)
-{
-    struct pyn_quotas limits;
-
-    if (pyn_quotas_from(quotas, PYN_ROLE_CLIENT, &limits) != 0) {
-        return -1;
-    }
-    connection->link = pyn_link_client(&limits, pyn_large_place(false), opening->root_name, opening->in, opening->out,
-                                       opening->peer);
-    if (connection->link == NULL) {
-        PyErr_NoMemory();
-        return -1;
-    }
-    connection->link->host = connection;
-    connection->link->is_served = opening->background == 0;
-    connection->link->read_ahead = (uint32_t)opening->read_ahead;
-    return pyn_layers_add(connection->link, opening->address, opening->key, opening->psk, &connection->party.scope);
-}
-
-static int check_opening(const struct opening *opening)
-{
-    if (opening->in < 0 || opening->out < 0) {
-        PyErr_SetString(PyExc_ValueError, "a descriptor is not negative");
-        return -1;
-    }
-    if (opening->read_ahead < 0 || opening->read_ahead > PYN_AHEAD_MAX) {
-        PyErr_Format(PyExc_ValueError, "read_ahead is 0 to %d", PYN_AHEAD_MAX);
-        return -1;
-    }
-    if (!(opening->timeout >= 0 && opening->timeout <= 1e9)) {
-        PyErr_SetString(PyExc_ValueError, "timeout is not negative");
-        return -1;
-    }
-    return 0;
-}
-
-static PyObject *connection_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
-{
-    static char *names[] = {"in_fd",   "out_fd",  "peer", "root", "types",      "quotas", "read_ahead",
-                            "address", "timeout", "key",  "psk",  "background", NULL};
-    struct connection *self = NULL;
-    struct opening opening = {
-        .in = -1, .out = -1, .read_ahead = PYN_AHEAD_MAX, .key = Py_None, .psk = Py_None, .background = 1};
-    const char *root = NULL;
-    const char *address = NULL;
-    Py_ssize_t root_len = 0;
-    Py_ssize_t address_len = 0;
-    PyObject *types = Py_None;
-    PyObject *quotas = Py_None;
-    uint64_t deadline = 0;
-
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "iis|s#OOis#dOOp:Connection", names, &opening.in, &opening.out,
-                                     &opening.peer, &root, &root_len, &types, &quotas, &opening.read_ahead, &address,
-                                     &address_len, &opening.timeout, &opening.key, &opening.psk, &opening.background) ||
-        check_opening(&opening) != 0) {
-        goto refused;
-    }
-    opening.root_name = (struct pyn_view){(const uint8_t *)root, (size_t)root_len};
-    opening.address = (struct pyn_view){(const uint8_t *)address, (size_t)address_len};
-    deadline = opening.timeout > 0 ? pyn_now() + (uint64_t)(opening.timeout * 1e9) : 0;
-    self = of(type->tp_alloc(type, 0));
-    if (self == NULL) {
-        goto refused;
-    }
-    self->party.types = types != Py_None ? Py_NewRef(types) : NULL;
-    if (open_link(self, &opening, quotas) == 0) {
-        self->root = fetch_root(self, deadline);
-        if (self->root != NULL) {
-            return (PyObject *)self;
-        }
-        pyn_mark_final(self->link);
-    }
-refused: /* the descriptors were given away: nobody else closes them */
-    if (self == NULL || self->link == NULL) {
-        pyn_close_both(opening.in, opening.out);
-    }
-    Py_XDECREF(self);
-    return NULL;
 }
 
 /* ---- looking ---- */
@@ -362,8 +229,13 @@ int pyn_link_need_background(struct pyn_link *link)
     if (background == NULL) {
         return -1;
     }
-    link->has_background = true;
     background->link = pyn_link_ref(link);
+    if (!pyn_link_make_wake(link)) {
+        PyErr_SetFromErrno(PyExc_OSError);
+        Py_DECREF(background);
+        return -1;
+    }
+    link->has_background = true;
     done = PyObject_CallFunction(pyn_core.start_thread, "Os", (PyObject *)background, "pynto-background");
     Py_DECREF(background);
     Py_XDECREF(done);
@@ -446,6 +318,7 @@ static PyObject *connection_serve(PyObject *self, PyObject *args)
 /* ---- the type ---- */
 
 static PyMethodDef connection_methods[] = {
+    {"_dial", (PyCFunction)(void (*)(void))pyn_connection_dial, METH_CLASS | METH_FASTCALL, NULL},
     {"close", connection_close, METH_NOARGS, "close()\n--\n\nSays goodbye. Every reference of it is gone afterwards."},
     {"on_disconnect", connection_on_disconnect, METH_O,
      "on_disconnect(callback)\n--\n\nCalls callback(reason) once, when the connection has ended, in a thread of its "
@@ -477,10 +350,10 @@ static PyGetSetDef connection_getset[] = {
 };
 
 static PyType_Slot connection_slots[] = {
-    {Py_tp_doc, (void *)(uintptr_t) "Connection(in_fd, out_fd, peer, root='', types=None, quotas=None, read_ahead=64, "
-                                    "address='', timeout=0.0, key=None, psk=None)\n--\n\nA "
-                                    "client's end of a connection. It owns the descriptors."},
-    {Py_tp_new, connection_new},
+    {Py_tp_doc,
+     (void *)(uintptr_t) "Connection(in_fd, out_fd, peer, root='', types=None, quotas=None, read_ahead=64)\n--\n\nA "
+                         "client's end of a connection. It owns the descriptors."},
+    {Py_tp_new, pyn_connection_new},
     {Py_tp_traverse, connection_traverse},
     {Py_tp_clear, connection_clear},
     {Py_tp_dealloc, connection_dealloc},
@@ -492,7 +365,7 @@ static PyType_Slot connection_slots[] = {
 
 static PyType_Spec connection_spec = {
     .name = "pynto._core.Connection",
-    .basicsize = sizeof(struct connection),
+    .basicsize = sizeof(struct pyn_connection),
     .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_BASETYPE,
     .slots = connection_slots,
 };

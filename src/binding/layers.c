@@ -202,25 +202,16 @@ void pyn_layering_free(struct pyn_layering *layering)
     PyMem_Free(layering);
 }
 
-int pyn_layers_add(struct pyn_link *link, struct pyn_view text, PyObject *key, PyObject *psk, struct pyn_scope *scope)
+int pyn_layers_add(struct pyn_link *link, const struct pyn_address *address, PyObject *key, PyObject *psk)
 {
-    struct pyn_address address;
-    struct pyn_fault fault = {{0}};
+    const bool is_framed = address->scheme == PYN_SCHEME_WS || pyn_address_is_sealed(address);
     struct pyn_layering *layering = NULL;
     pyn_status st = PYN_EINTERNAL;
 
-    if (text.len == 0) {
+    if (!is_framed && key == Py_None && psk == Py_None) {
         return 0;
     }
-    if (!pyn_address_parse(text, &address, &fault)) {
-        PyErr_SetString(PyExc_ValueError, fault.text);
-        return -1;
-    }
-    if (address.scheme != PYN_SCHEME_FD) { /* whose number says nothing of who is there */
-        *scope = pyn_scope_of(text);
-    }
-    layering = make_client(&address, link->quotas->limits.message_max, key, psk);
-    sodium_memzero(&address, sizeof address); /* it may hold a capability */
+    layering = make_client(address, link->quotas->limits.message_max, key, psk);
     if (layering == NULL) {
         return -1;
     }

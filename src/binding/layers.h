@@ -9,7 +9,7 @@
 #ifndef PYN_BINDING_LAYERS_H
 #define PYN_BINDING_LAYERS_H
 
-#include "forms.h"
+#include "core.h"
 
 #include "../channel/channel.h"
 #include "../channel/grant.h"
@@ -36,8 +36,8 @@ struct pyn_layering *pyn_layering_server(const struct pyn_address *address, uint
                                          PyObject *origins, PyObject *door);
 void pyn_layering_free(struct pyn_layering *layering); /* accepts NULL */
 
-/* Gives a client's link what stands under its session, by the address that was dialled; empty: nothing. Ahead of its first byte. key, psk: a Key or None, for pynto:// alone.
- * scope: which server that is; left alone when it says nothing of it. -1 with an exception. */
-int pyn_layers_add(struct pyn_link *link, struct pyn_view text, PyObject *key, PyObject *psk, struct pyn_scope *scope);
+/* Gives a client's link what stands under its session, by the address that was dialled. Ahead of its first byte. key, psk: a Key or None, for pynto:// alone.
+ * -1 with an exception. */
+int pyn_layers_add(struct pyn_link *link, const struct pyn_address *address, PyObject *key, PyObject *psk);
 
 #endif

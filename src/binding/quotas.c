@@ -53,6 +53,22 @@ int pyn_quotas_from(PyObject *mapping, enum pyn_role role, struct pyn_quotas *ou
     return mapping != Py_None ? pyn_quotas_change(mapping, out) : 0;
 }
 
+const struct pyn_quotas *pyn_quotas_of_client(PyObject *mapping, struct pyn_quotas *changed)
+{
+    static struct pyn_quotas usual;
+    static bool is_made;
+
+    if (!is_made) {
+        (void)pyn_quotas_from(Py_None, PYN_ROLE_CLIENT, &usual);
+        is_made = true;
+    }
+    if (mapping == Py_None) {
+        return &usual;
+    }
+    *changed = usual;
+    return pyn_quotas_change(mapping, changed) == 0 ? changed : NULL;
+}
+
 static int put(PyObject *dict, const char *name, uint64_t value)
 {
     PyObject *number = PyLong_FromUnsignedLongLong(value);

@@ -9,6 +9,9 @@
 /* Defaults of the role, overridden by a mapping of names to numbers (or None). -1 with ValueError. */
 int pyn_quotas_from(PyObject *mapping, enum pyn_role role, struct pyn_quotas *out);
 
+/* Those of a client: the ones that all have who change nothing, for good, or changed. NULL with an exception. */
+const struct pyn_quotas *pyn_quotas_of_client(PyObject *mapping, struct pyn_quotas *changed);
+
 /* A mapping like that changes *out. */
 int pyn_quotas_change(PyObject *mapping, struct pyn_quotas *out);
 

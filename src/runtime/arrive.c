@@ -8,7 +8,10 @@
 #include "server_state.h"
 #include "shaking.h"
 
-enum { ACCEPTED_IN_A_ROW = 16 }; /* before others have their turn */
+enum {
+    ACCEPTED_IN_A_ROW = 16, /* before others have their turn */
+    HEELS_NS = 25000,
+};
 
 /* ---- its place ---- */
 
@@ -67,10 +70,10 @@ static void saw(void *ctx, const struct pyn_decided *decided)
     pyn_trail_put(link->server->config.trail, &peer, decided);
 }
 
-static struct pyn_link *make_link(struct pyn_server *server, int in, int out, const char *peer,
+static struct pyn_link *make_link(struct pyn_server *server, const struct pyn_ends *ends, const char *peer,
                                   const struct pyn_layer_sources *layers)
 {
-    struct pyn_link *link = pyn_link_new(NULL, &server->config.classes->strictest, in, out, peer);
+    struct pyn_link *link = pyn_link_new(NULL, &server->config.classes->strictest, ends, peer);
     struct pyn_session_config config = {.role = PYN_ROLE_SERVER, .mem = pyn_mem_default(), .now = pyn_now()};
 
     if (link == NULL) {
@@ -110,6 +113,7 @@ struct arrival {
     const char *transport;
     const struct pyn_layer_sources *layers;
     const struct pyn_guest *guest;       /* NULL: the host brought it */
+    const struct pyn_visitor *visitor;   /* as guest */
     const struct pyn_newcomer *newcomer; /* that another process has let in, or NULL */
 };
 
@@ -120,14 +124,22 @@ static void note_guest(struct pyn_link *link, const struct pyn_guest *guest)
     link->is_judged = guest->is_judged;
 }
 
-static void note_origin(struct pyn_link *link, const char *transport)
+static void note_origin(struct pyn_link *link, const struct arrival *arrival)
 {
-    uid_t uid = 0;
+    const struct pyn_visitor *visitor = arrival->visitor;
+    uid_t uid = visitor != NULL ? visitor->uid : 0;
 
-    link->transport = transport;
-    link->is_parent = strcmp(transport, "stdio") == 0;
-    link->has_uid = pyn_peer_uid(link->in, &uid);
+    link->transport = arrival->transport;
+    link->is_parent = strcmp(arrival->transport, "stdio") == 0;
+    link->is_alone = visitor != NULL;
+    link->has_uid = visitor != NULL ? visitor->has_uid : pyn_peer_uid(link->in, &uid);
     link->uid = uid;
+}
+
+/* Who was accepted is a socket, and does not block. */
+static bool is_ready(int in, int out, const struct arrival *arrival)
+{
+    return arrival->visitor != NULL || (pyn_set_blocking(in, false) && (in == out || pyn_set_blocking(out, false)));
 }
 
 /* It goes on where it was. */
@@ -148,8 +160,9 @@ static bool adopt(struct pyn_server *server, int in, int out, const struct arriv
     bool is_watched = false;
     bool is_known = false;
 
-    if (pyn_set_blocking(in, false) && (in == out || pyn_set_blocking(out, false))) {
-        link = make_link(server, in, out, peer, arrival->layers);
+    if (is_ready(in, out, arrival)) {
+        const struct pyn_ends ends = {in, out, arrival->visitor != NULL};
+        link = make_link(server, &ends, peer, arrival->layers);
     }
     if (link == NULL) {
         pyn_stack_free(arrival->newcomer != NULL ? arrival->newcomer->stack : NULL);
@@ -159,7 +172,7 @@ static bool adopt(struct pyn_server *server, int in, int out, const struct arriv
         }
         return false;
     }
-    note_origin(link, arrival->transport);
+    note_origin(link, arrival);
     if (arrival->guest != NULL) {
         note_guest(link, arrival->guest);
     }
@@ -271,12 +284,15 @@ static const char *why_no_place(struct pyn_server *server, const struct pyn_gues
     return why;
 }
 
-static void accept_one(struct pyn_server *server, uint32_t index, int fd, const char *peer)
+static void accept_one(struct pyn_server *server, uint32_t index, int fd, const struct pyn_visitor *visitor)
 {
     const enum pyn_scheme scheme = server->listeners[index].address.scheme;
     const struct pyn_guest guest = guest_of(server, &server->listeners[index].address, fd);
-    const struct arrival arrival = {
-        .peer = peer, .transport = transports[scheme], .layers = &server->layers[index], .guest = &guest};
+    const struct arrival arrival = {.peer = visitor->text,
+                                    .transport = transports[scheme],
+                                    .layers = &server->layers[index],
+                                    .guest = &guest,
+                                    .visitor = visitor};
     const char *why = why_no_place(server, &guest);
 
     if (why != NULL) {
@@ -294,12 +310,25 @@ static void accept_one(struct pyn_server *server, uint32_t index, int fd, const 
     (void)adopt(server, fd, fd, &arrival);
 }
 
+/* How many are taken at once: as a rule one, since to ask for another costs as much as to be told of it. Those that come on each other's heels are more. */
+static uint32_t how_many(struct pyn_server *server)
+{
+    const uint64_t now = pyn_now();
+    const uint64_t before = atomic_exchange_explicit(&server->accepted_at, now, memory_order_relaxed);
+    uint32_t most = atomic_load_explicit(&server->accepts, memory_order_relaxed);
+
+    most = now - before > HEELS_NS ? 1 : most < ACCEPTED_IN_A_ROW ? most * 2 : ACCEPTED_IN_A_ROW;
+    atomic_store_explicit(&server->accepts, most, memory_order_relaxed);
+    return most;
+}
+
 void pyn_server_accept(struct pyn_server *server, uint32_t index)
 {
-    char peer[160];
+    struct pyn_visitor visitor;
+    const uint32_t most = how_many(server);
 
-    for (int i = 0; i < ACCEPTED_IN_A_ROW; i++) {
-        int fd = pyn_accept(&server->listeners[index], peer, sizeof peer);
+    for (uint32_t i = 0; i < most; i++) {
+        int fd = pyn_accept(&server->listeners[index], &visitor);
         if (fd < 0) {
             if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
                 complain(server, "no descriptor is left for another connection");
@@ -307,6 +336,6 @@ void pyn_server_accept(struct pyn_server *server, uint32_t index)
             }
             return;
         }
-        accept_one(server, index, fd, peer);
+        accept_one(server, index, fd, &visitor);
     }
 }

@@ -18,16 +18,59 @@
 #include "watch.h"
 
 enum {
-    TEXT_MAX = 159,            /* characters of a name or a reason */
-    PIECES = 8,                /* that are written at once */
+    TEXT_MAX = 159, /* characters of a name or a reason */
+    PIECES = 8,     /* that are written at once */
+    COMMON_PEERS = 16,
+    COMMON_LEN = 24,
     WRITTEN_AT_ONCE = 1 << 20, /* bytes: then others have their turn, whoever reads so fast */
 };
 
-static char unix_peer[] = "unix"; /* there may be thousands of that name */
+/* There may be thousands of one name: those of Unix sockets, of some users, stand here once and for all. */
+static struct {
+    pthread_mutex_t lock;
+    uint32_t count;
+    char names[COMMON_PEERS][COMMON_LEN];
+} common = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
-static bool is_constant(const char *peer)
+static bool may_be_common(const char *peer)
 {
-    return strcmp(peer, unix_peer) == 0;
+    return strncmp(peer, "unix", 4) == 0 && strlen(peer) < COMMON_LEN && strchr(peer, '/') == NULL;
+}
+
+/* NULL: it is none of them. */
+static char *common_peer(const char *peer)
+{
+    char *found = NULL;
+
+    (void)pthread_mutex_lock(&common.lock);
+    for (uint32_t i = 0; found == NULL && i < common.count; i++) {
+        found = strcmp(common.names[i], peer) == 0 ? common.names[i] : NULL;
+    }
+    if (found == NULL && common.count < COMMON_PEERS) {
+        found = common.names[common.count++];
+        (void)snprintf(found, COMMON_LEN, "%s", peer);
+    }
+    (void)pthread_mutex_unlock(&common.lock);
+    return found;
+}
+
+static bool is_common(const char *peer)
+{
+    return (uintptr_t)peer >= (uintptr_t)common.names && (uintptr_t)peer < (uintptr_t)(common.names + COMMON_PEERS);
+}
+
+static char *dup_peer(const char *peer)
+{
+    char *name = may_be_common(peer) ? common_peer(peer) : NULL;
+
+    return name != NULL ? name : strndup(peer, TEXT_MAX);
+}
+
+static void free_peer(char *peer)
+{
+    if (!is_common(peer)) {
+        free(peer);
+    }
 }
 
 /* In a child: its own copies, which nobody else sees. */
@@ -67,18 +110,24 @@ static void free_conds(struct pyn_link_conds *conds)
     }
 }
 
-struct pyn_link *pyn_link_new(struct pyn_session *session, const struct pyn_quotas *quotas, int in, int out,
+static bool is_socket(int fd)
+{
+    int type = 0;
+    socklen_t len = sizeof type;
+
+    return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0;
+}
+
+struct pyn_link *pyn_link_new(struct pyn_session *session, const struct pyn_quotas *quotas, const struct pyn_ends *ends,
                               const char *peer)
 {
     struct pyn_link *link = calloc(1, sizeof *link);
-    int type = 0;
-    socklen_t len = sizeof type;
 
     if (link == NULL) {
         return NULL;
     }
     link->reason = "";
-    link->peer = is_constant(peer) ? unix_peer : strndup(peer, TEXT_MAX);
+    link->peer = dup_peer(peer);
     if (link->peer == NULL) {
         free(link);
         return NULL;
@@ -88,9 +137,9 @@ struct pyn_link *pyn_link_new(struct pyn_session *session, const struct pyn_quot
     atomic_init(&link->refs, 1);
     link->session = session;
     link->quotas = quotas;
-    link->in = in;
-    link->out = out;
-    link->is_socket = getsockopt(in, SOL_SOCKET, SO_TYPE, &type, &len) == 0;
+    link->in = ends->in;
+    link->out = ends->out;
+    link->is_socket = ends->is_socket || is_socket(ends->in);
     link->over = PYN_OK;
     link->wake = -1;
     link->accepted_at = pyn_now();
@@ -164,23 +213,11 @@ void pyn_link_unref(struct pyn_link *link)
     }
     free_conds(link->conds);
     (void)pthread_mutex_destroy(&link->lock);
-    if (link->peer != unix_peer) {
-        free(link->peer);
-    }
+    free_peer(link->peer);
     free(link->reason_block);
     pyn_classes_unref(link->classes);
     free(link->own_quotas);
     free(link);
-}
-
-/* A thread that sleeps in recv() looks for signals now and then: one that comes just ahead of it does not interrupt it. */
-static void limit_sleep(const struct pyn_link *link)
-{
-    const struct timeval slice = {.tv_usec = 100000};
-
-    if (link->is_socket) {
-        (void)setsockopt(link->in, SOL_SOCKET, SO_RCVTIMEO, &slice, sizeof slice);
-    }
 }
 
 static struct pyn_quotas *copy_quotas(const struct pyn_quotas *quotas)
@@ -193,36 +230,41 @@ static struct pyn_quotas *copy_quotas(const struct pyn_quotas *quotas)
     return copy;
 }
 
-struct pyn_link *pyn_link_client(const struct pyn_quotas *quotas, const struct pyn_large *large,
-                                 struct pyn_view root_name, int in, int out, const char *peer)
+struct pyn_link *pyn_link_client(const struct pyn_quotas *quotas, bool keeps, const struct pyn_large *large,
+                                 struct pyn_view root_name, const struct pyn_ends *ends, const char *peer)
 {
     struct pyn_session_config config = {
         .role = PYN_ROLE_CLIENT, .library = pyn_shelf_library(), .large = large, .root_name = root_name, .now = pyn_now()};
-    struct pyn_session *session = NULL;
-    struct pyn_link *link = NULL;
-    int wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    struct pyn_link *link = pyn_link_new(NULL, quotas, ends, peer);
 
-    if (wake < 0) {
+    if (link == NULL) {
         return NULL;
     }
-    link = pyn_link_new(NULL, NULL, in, out, peer);
-    if (link != NULL) {
+    if (!keeps) {
         link->quotas = link->own_quotas = copy_quotas(quotas);
-        config.mem = pyn_mem_default();
-        config.quotas = link->quotas;
-        link->wake = wake;
-        limit_sleep(link);
-        link->conds = new_conds();
-        if (link->quotas != NULL && link->conds != NULL && pyn_session_new(&config, &session) == PYN_OK) {
-            link->session = session;
-            return link;
-        }
-        link->in = link->out = -1; /* stay the caller's */
-        pyn_link_unref(link);
-        return NULL;
     }
-    (void)close(wake);
+    config.mem = pyn_mem_default();
+    config.quotas = link->quotas;
+    link->conds = new_conds();
+    if (link->quotas != NULL && link->conds != NULL && pyn_session_new(&config, &link->session) == PYN_OK) {
+        return link;
+    }
+    link->in = link->out = -1; /* stay the caller's */
+    pyn_link_unref(link);
     return NULL;
+}
+
+bool pyn_link_make_wake(struct pyn_link *link)
+{
+    bool is_there = false;
+
+    pyn_link_lock(link);
+    if (link->wake < 0) {
+        link->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    }
+    is_there = link->wake >= 0;
+    pyn_link_unlock(link);
+    return is_there;
 }
 
 void pyn_link_drop_call(struct pyn_link *link, struct pyn_call *call)
@@ -309,7 +351,7 @@ void pyn_link_end(struct pyn_link *link, pyn_status why, const char *reason)
     atomic_store(&link->is_clogged, false);
     pyn_session_abandon(link->session);
     pyn_link_drop_late(link);
-    if (link->is_socket) {
+    if (link->is_socket && !(link->is_closing && !pyn_link_has_output(link))) {
         (void)shutdown(link->in, SHUT_RDWR);
     }
     wake_everybody(link);

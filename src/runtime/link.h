@@ -65,9 +65,9 @@ struct pyn_link {
     struct pyn_keepsake keepsake;
     struct pyn_session *session;
     struct pyn_stack *stack;         /* between the descriptors and the session; NULL: the stream is the session's */
-    const struct pyn_quotas *quotas; /* one of the two that follow owns them */
+    const struct pyn_quotas *quotas; /* one of the two that follow owns them, or they outlive it */
     struct pyn_classes *classes;     /* counted; NULL on a client's link */
-    struct pyn_quotas *own_quotas;   /* owned; NULL on a server's link */
+    struct pyn_quotas *own_quotas;   /* owned; NULL on a server's link, and with those that all clients have */
     int in;
     int out;
     bool is_socket;
@@ -77,7 +77,7 @@ struct pyn_link {
     bool is_final;        /* and a new connection would end in the same way, or it was this end that wanted it so */
     const char *reason; /* why it is over, printable; never NULL; a binding that can be read under a lock of its own may say more */
     char *reason_block; /* owned, where it stands; NULL: it is static */
-    char *peer;         /* owned: who is there, for people */
+    char *peer;         /* who is there, for people; owned, unless it is one of those that many have */
     bool has_uid;       /* of a Unix socket: who has connected */
     bool is_parent;     /* of stdin and stdout: who has started us */
     uint32_t uid;
@@ -91,6 +91,8 @@ struct pyn_link {
     struct pyn_late *late; /* answers that have to wait for those of calls inside of theirs, oldest first */
     size_t late_bytes;
     bool is_reading; /* a thread reads the descriptor */
+    bool may_sleep;  /* and may do so in recv(): the descriptor is ready for that; of a client's, who reads */
+    bool is_closing; /* it is closed as soon as it has ended, with the lock held until then */
     atomic_bool is_taking; /* and may have bytes that the session has not seen; set ahead of reading them, cleared with the lock held */
     atomic_bool is_clogged; /* so much output stands there that no more calls are run; written with the lock held */
 
@@ -100,7 +102,7 @@ struct pyn_link {
     struct pyn_call *unsolicited; /* calls that no thread waits for, oldest first */
     struct pyn_link_conds *conds; /* owned; NULL on a server's link */
     bool is_served;         /* they are left to those in pyn_link_serve(): the other thread reads, and runs nothing */
-    int wake;               /* eventfd that ends its poll */
+    int wake;               /* eventfd that ends its poll; -1: that thread is not there yet */
     struct pyn_dwell dwell; /* of who reads; on a server's link of who has the turn and waits for an answer */
     bool has_background;    /* that thread exists; the interpreter's lock guards this */
     uint32_t read_ahead;    /* how many results of an iterator are asked for at once, at most */
@@ -131,14 +133,15 @@ struct pyn_link {
     uint32_t generation;
 
     /* server, of a network */
-    atomic_bool is_shaking;        /* it is in the server's list of those that are not open yet */
-    bool is_counted;               /* with its source, for as long as it is in the server's table */
-    bool is_judged;                /* and what becomes of it is its source's gain or loss */
-    bool was_in;                   /* it has been through its handshakes */
-    bool is_mute;                  /* a write has failed: what comes behind it would stand in the wrong place */
-    bool is_untold;                /* nothing is logged of its end: there are too many like it */
-    bool is_asking;                /* a use is being counted; guarded by the link's lock */
-    uint8_t source[16];            /* whom it is counted with */
+    atomic_bool is_shaking; /* it is in the server's list of those that are not open yet */
+    bool is_alone;      /* its descriptor is no other process's: it was accepted here; closing it is the end of it */
+    bool is_counted;    /* with its source, for as long as it is in the server's table */
+    bool is_judged;     /* and what becomes of it is its source's gain or loss */
+    bool was_in;        /* it has been through its handshakes */
+    bool is_mute;       /* a write has failed: what comes behind it would stand in the wrong place */
+    bool is_untold;     /* nothing is logged of its end: there are too many like it */
+    bool is_asking;     /* a use is being counted; guarded by the link's lock */
+    uint8_t source[16]; /* whom it is counted with */
     struct pyn_link *shaking_next; /* guarded by the server's lock */
     struct pyn_link *shaking_before;
 
@@ -157,16 +160,26 @@ struct pyn_link {
     struct pyn_leaving *leaving; /* owned; parting.h: what is to be handed over, or was */
 };
 
-/* Takes over session, in and out (they may be the same descriptor); borrows quotas for as long as it lives. NULL: out of memory, nothing was taken. Its stack may be set, and is taken over,
+/* The two descriptors of a stream, which may be the same. */
+struct pyn_ends {
+    int in;
+    int out;
+    bool is_socket; /* known to be one; else the system is asked */
+};
+
+/* Takes over session and ends; borrows quotas for as long as it lives. NULL: out of memory, nothing was taken. Its stack may be set, and is taken over,
  * as long as nothing was read or written. */
-struct pyn_link *pyn_link_new(struct pyn_session *session, const struct pyn_quotas *quotas, int in, int out,
+struct pyn_link *pyn_link_new(struct pyn_session *session, const struct pyn_quotas *quotas, const struct pyn_ends *ends,
                               const char *peer);
 struct pyn_link *pyn_link_ref(struct pyn_link *link);
 void pyn_link_unref(struct pyn_link *link);
 
-/* A client's: its session says hello to the server; lane 0 waits for the root. NULL: out of memory; the descriptors are left alone. */
-struct pyn_link *pyn_link_client(const struct pyn_quotas *quotas, const struct pyn_large *large,
-                                 struct pyn_view root_name, int in, int out, const char *peer);
+/* A client's: its session says hello to the server; lane 0 waits for the root. keeps: the quotas outlive it, and are not copied. NULL: out of memory; the
+ * descriptors are left alone. */
+struct pyn_link *pyn_link_client(const struct pyn_quotas *quotas, bool keeps, const struct pyn_large *large,
+                                 struct pyn_view root_name, const struct pyn_ends *ends, const char *peer);
+/* What a thread needs to wait for it beside those that call. False: the system has none. */
+bool pyn_link_make_wake(struct pyn_link *link);
 
 /* In a child of a fork a link of the parent's is over, without a word to anybody, its lock is nobody's, and its session is not to be looked at:
  * another thread of the parent's may have been in the middle of it. */

@@ -200,11 +200,11 @@ static struct scraper *place_for_one(struct pyn_scrape *scrape)
 
 static void accept_some(struct pyn_scrape *scrape)
 {
-    char peer[160];
+    struct pyn_visitor visitor;
 
     for (int i = 0; i < ACCEPTED_AT_ONCE; i++) {
         struct scraper *scraper = NULL;
-        int fd = pyn_accept(&scrape->listener, peer, sizeof peer);
+        int fd = pyn_accept(&scrape->listener, &visitor);
         if (fd < 0) {
             if (errno != EAGAIN && errno != EWOULDBLOCK) {
                 (void)usleep(PAUSE_MS * 1000); /* no descriptor is left: the listener stays readable */

@@ -254,6 +254,14 @@ void pyn_server_each(struct pyn_server *server, void (*look)(void *ctx, struct p
     }
 }
 
+static void unwatch(const struct pyn_link *link)
+{
+    (void)epoll_ctl(link->server->epoll, EPOLL_CTL_DEL, link->in, NULL);
+    if (link->out != link->in) {
+        (void)epoll_ctl(link->server->epoll, EPOLL_CTL_DEL, link->out, NULL);
+    }
+}
+
 /* What no honest client ends with. */
 static bool is_offence(pyn_status over)
 {
@@ -266,9 +274,8 @@ void pyn_server_drop(struct pyn_server *server, struct pyn_link *link)
     bool is_end = false;
 
     pyn_link_lock(link);
-    (void)epoll_ctl(server->epoll, EPOLL_CTL_DEL, link->in, NULL);
-    if (link->out != link->in) {
-        (void)epoll_ctl(server->epoll, EPOLL_CTL_DEL, link->out, NULL);
+    if (!link->is_alone || link->leaving != NULL) { /* else it is forgotten when it is closed */
+        unwatch(link);
     }
     link->is_dropped = true;
     if (!link->is_reading) { /* else the thread that reads does it */

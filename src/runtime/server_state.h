@@ -20,7 +20,9 @@ struct pyn_server {
     struct pyn_keepsake keepsake;
     struct pyn_attendant *attendant; /* of a process that serves for another one; set before the first connection */
     int epoll;
-    int wake; /* eventfd: a thread is wanted, or all are to stop */
+    int wake;                         /* eventfd: a thread is wanted, or all are to stop */
+    atomic_uint_fast64_t accepted_at; /* when it was last told that somebody comes, */
+    atomic_uint accepts;              /* and how many were let in then, at most */
 
     pthread_mutex_t lock;    /* guards everything below */
     atomic_bool is_stopping; /* written with the lock held */

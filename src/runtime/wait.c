@@ -4,8 +4,10 @@
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
+#include "../transport/transport.h"
 #include "clock.h"
 #include "link.h"
 #include "server.h"
@@ -153,6 +155,18 @@ static ssize_t dwell(struct pyn_link *link, uint8_t *scratch, uint64_t deadline)
     return n > 0 ? n : 0;
 }
 
+/* A thread that sleeps in recv() looks for signals now and then: one that comes just ahead of it does not interrupt it. */
+static void ready_to_sleep(struct pyn_link *link)
+{
+    const struct timeval slice = {.tv_usec = 100000};
+
+    if (!link->may_sleep) {
+        (void)pyn_set_blocking(link->in, true);
+        (void)setsockopt(link->in, SOL_SOCKET, SO_RCVTIMEO, &slice, sizeof slice);
+        link->may_sleep = true;
+    }
+}
+
 /* scratch: NULL to wait alone, and then the result is 1. */
 static ssize_t read_some(struct pyn_link *link, uint8_t *scratch, uint64_t deadline, bool is_caching)
 {
@@ -171,6 +185,8 @@ static ssize_t read_some(struct pyn_link *link, uint8_t *scratch, uint64_t deadl
             errno = ready == 0 ? EAGAIN : errno;
             return -1;
         }
+    } else {
+        ready_to_sleep(link);
     }
     if (scratch == NULL) {
         return 1;

@@ -148,7 +148,7 @@ static int dial_tcp(const struct pyn_address *address, bool is_open_allowed, uin
     return fd;
 }
 
-/* A blocking connect() to a Unix socket waits for room in the backlog as long as a send may; a non-blocking one cannot wait at all. */
+/* A blocking connect() to a Unix socket waits for room in the backlog as long as a send may. */
 static bool limit_send(int fd, uint64_t deadline)
 {
     int ms = left_ms(deadline);
@@ -163,6 +163,25 @@ static bool limit_send(int fd, uint64_t deadline)
     return setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) == 0;
 }
 
+/* 0, or -1 with errno. */
+static int wait_for_room(int fd, const struct sockaddr_un *name, uint64_t deadline)
+{
+    int result = -1;
+
+    if (!pyn_set_blocking(fd, true)) {
+        return -1;
+    }
+    do {
+        result = limit_send(fd, deadline) ? connect(fd, (const struct sockaddr *)name, (socklen_t)sizeof(*name)) : -1;
+    } while (result != 0 && errno == EINTR);
+    if (result == 0) {
+        result = limit_send(fd, UINT64_MAX) && pyn_set_blocking(fd, false) ? 0 : -1;
+    } else if (errno == EAGAIN) {
+        errno = ETIMEDOUT;
+    }
+    return result;
+}
+
 static int dial_unix(const struct pyn_address *address, uint64_t deadline, struct pyn_fault *fault)
 {
     struct sockaddr_un name = {.sun_family = AF_UNIX};
@@ -175,18 +194,19 @@ static int dial_unix(const struct pyn_address *address, uint64_t deadline, struc
         return -1;
     }
     memcpy(name.sun_path, address->path, path_len);
-    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0) {
         (void)fail(fault, address, "", errno);
         return -1;
     }
-    do {
-        result = limit_send(fd, deadline) ? connect(fd, (const struct sockaddr *)&name, (socklen_t)sizeof(name)) : -1;
-    } while (result != 0 && errno == EINTR);
-    if (result == 0 && limit_send(fd, UINT64_MAX)) {
+    result = connect(fd, (const struct sockaddr *)&name, (socklen_t)sizeof(name));
+    if (result != 0 && (errno == EAGAIN || errno == EINTR)) { /* there is seldom no room in the backlog */
+        result = wait_for_room(fd, &name, deadline);
+    }
+    if (result == 0) {
         return fd;
     }
-    int error = errno == EAGAIN ? ETIMEDOUT : errno;
+    int error = errno;
     close(fd);
     (void)fail(fault, address, "", error);
     return -1;
@@ -247,13 +267,8 @@ int pyn_dial(const struct pyn_address *address, bool is_open_allowed, uint64_t t
         (void)fail(fault, address, "it is not an address", 0);
         break;
     }
-    if (fd < 0) {
-        return -1;
-    }
-    pyn_net_tune(fd);
-    if (!pyn_set_blocking(fd, true)) {
-        (void)fail(fault, address, "", errno);
-        return address->scheme == PYN_SCHEME_FD ? -1 : close_with(fd, EIO);
+    if (fd >= 0 && address->scheme != PYN_SCHEME_UNIX) {
+        pyn_net_tune(fd);
     }
     return fd;
 }
@@ -317,16 +332,21 @@ void pyn_net_tune(int fd)
     }
 }
 
-bool pyn_peer_uid(int fd, uid_t *uid)
+bool pyn_net_uid(int fd, uid_t *uid)
 {
     struct ucred peer = {.uid = (uid_t)-1};
     socklen_t len = sizeof(peer);
 
     *uid = (uid_t)-1;
-    if (pyn_net_option(fd, SO_DOMAIN) != AF_UNIX || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) != 0 ||
-        peer.uid == (uid_t)-1) {
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) != 0 || peer.uid == (uid_t)-1) {
         return false;
     }
     *uid = peer.uid;
     return true;
+}
+
+bool pyn_peer_uid(int fd, uid_t *uid)
+{
+    *uid = (uid_t)-1;
+    return pyn_net_option(fd, SO_DOMAIN) == AF_UNIX && pyn_net_uid(fd, uid);
 }

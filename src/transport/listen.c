@@ -334,15 +334,28 @@ static bool is_of_one_peer(int error)
            error == EHOSTDOWN || error == EHOSTUNREACH || error == ENOPROTOOPT || error == ENONET;
 }
 
-int pyn_accept(const struct pyn_listener *listener, char *peer, size_t room)
+/* A socket that is known to be a Unix one is asked nothing else. */
+static void note_visitor(int fd, const struct sockaddr *from, struct pyn_visitor *visitor)
+{
+    visitor->has_uid = from->sa_family == AF_UNIX && pyn_net_uid(fd, &visitor->uid);
+    if (visitor->has_uid) {
+        (void)snprintf(visitor->text, sizeof visitor->text, "unix uid %lu", (unsigned long)visitor->uid);
+        return;
+    }
+    if (from->sa_family != AF_UNIX) {
+        pyn_net_tune(fd);
+    }
+    pyn_net_text(from, visitor->text, sizeof visitor->text);
+}
+
+int pyn_accept(const struct pyn_listener *listener, struct pyn_visitor *visitor)
 {
     struct sockaddr_storage from = {0};
-    uid_t uid = 0;
     int fd = -1;
 
-    if (room > 0) {
-        peer[0] = '\0';
-    }
+    visitor->text[0] = '\0';
+    visitor->has_uid = false;
+    visitor->uid = (uid_t)-1;
     do {
         socklen_t len = sizeof(from);
         fd = accept4(listener->fd, (struct sockaddr *)&from, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -350,11 +363,6 @@ int pyn_accept(const struct pyn_listener *listener, char *peer, size_t room)
     if (fd < 0) {
         return -1;
     }
-    pyn_net_tune(fd);
-    if (pyn_peer_uid(fd, &uid)) {
-        (void)snprintf(peer, room, "unix uid %lu", (unsigned long)uid);
-    } else {
-        pyn_net_text((const struct sockaddr *)&from, peer, room);
-    }
+    note_visitor(fd, (const struct sockaddr *)&from, visitor);
     return fd;
 }

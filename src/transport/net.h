@@ -35,6 +35,9 @@ bool pyn_net_resolve(const struct pyn_address *address, bool is_open_allowed, co
 /* TCP: no delay, and a peer that has vanished is noticed within two minutes. Unix sockets: nothing. */
 void pyn_net_tune(int fd);
 
+/* Who is at the other end of a Unix socket. */
+bool pyn_net_uid(int fd, uid_t *uid);
+
 /* Is fd an open stream socket, of IP or Unix? */
 bool pyn_net_is_stream(int fd, const char *tried, const struct pyn_address *address, struct pyn_fault *fault);
 

@@ -82,10 +82,18 @@ bool pyn_listen(const struct pyn_address *address, bool is_open_allowed, struct 
                 struct pyn_fault *fault);
 void pyn_listener_close(struct pyn_listener *listener);
 
-/* The next connection, non-blocking, TCP_NODELAY: its descriptor; -1 with errno (EAGAIN: none). peer: for the log, always terminated. */
-int pyn_accept(const struct pyn_listener *listener, char *peer, size_t room);
+/* Who has come. */
+struct pyn_visitor {
+    char text[160]; /* for the log, always terminated */
+    bool has_uid;   /* over a Unix socket */
+    uid_t uid;
+};
 
-/* A blocking connected descriptor (TCP_NODELAY), or -1. Plain TCP beyond loopback is refused unless is_open_allowed. timeout_ns 0: none. */
+/* The next connection, non-blocking, TCP_NODELAY: its descriptor; -1 with errno (EAGAIN: none). */
+int pyn_accept(const struct pyn_listener *listener, struct pyn_visitor *visitor);
+
+/* A connected descriptor (TCP_NODELAY), or -1: non-blocking, unless it was there before, as fd://N is, which stays as it was. Plain TCP beyond loopback is
+ * refused unless is_open_allowed. timeout_ns 0: none. */
 int pyn_dial(const struct pyn_address *address, bool is_open_allowed, uint64_t timeout_ns, struct pyn_fault *fault);
 
 /* Whom a peer is counted with, by its address: IPv4 as mapped into IPv6; of IPv6 the first half. Zeros for what has no address. */
