@@ -350,7 +350,10 @@ static int open_link(struct connection *connection, const struct opening *openin
         return -1;
     }
     connection->link->host = connection;
-    connection->link->box.inbox = &connection->loop.inbox;
+    if (!pyn_inbox_attach(connection->link, &connection->loop.inbox)) {
+        PyErr_NoMemory();
+        return -1;
+    }
     return opening->address.len > 0 ? add_layers(connection, opening) : 0;
 }
 

@@ -222,7 +222,7 @@ int pyn_link_need_background(struct pyn_link *link)
     struct background *background = NULL;
     PyObject *done = NULL;
 
-    if (link->server != NULL || link->box.inbox != NULL || link->has_background) {
+    if (link->server != NULL || link->box != NULL || link->has_background) {
         return 0;
     }
     background = (struct background *)background_type->tp_alloc(background_type, 0);

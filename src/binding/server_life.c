@@ -75,6 +75,30 @@ static void moved(struct pyn_loop *loop, struct pyn_link *link)
     }
 }
 
+static bool is_async(const struct pyn_op *op)
+{
+    bool is = false;
+
+    for (uint32_t i = 0; op->kind == PYN_OP_METHOD && i < op->signature_count; i++) {
+        is = is || op->signatures[i].is_async;
+    }
+    return is;
+}
+
+bool pyn_server_object_has_coroutines(const struct pyn_server_object *self)
+{
+    const struct pyn_policy *policy = self->party.book != NULL ? self->party.book->policy : NULL;
+    bool has = false;
+
+    for (uint32_t i = 0; policy != NULL && i < pyn_policy_iface_count(policy); i++) {
+        const struct pyn_iface *iface = pyn_policy_iface(policy, i);
+        for (uint32_t k = 0; k < iface->op_count; k++) {
+            has = has || is_async(&iface->ops[k]);
+        }
+    }
+    return has;
+}
+
 /* ---- making ---- */
 
 static int add_root(struct pyn_server_object *self, PyObject *name, PyObject *object)
@@ -188,7 +212,7 @@ static int start(struct pyn_server_object *self, PyObject *quotas, unsigned conn
         .trail = self->trail,
         .door = self->door != NULL ? pyn_door_of(self->door) : NULL,
         .ends_deserted = ends_deserted,
-        .inbox = &self->loop.inbox,
+        .inbox = pyn_server_object_has_coroutines(self) ? &self->loop.inbox : NULL,
         .exits_stuck = exits_stuck,
         .stuck_ns = (uint64_t)(stuck_seconds * 1e9),
         .parting = self->parting,

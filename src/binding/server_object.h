@@ -42,6 +42,9 @@ static inline struct pyn_server_object *pyn_server_object_of(PyObject *self)
     return (struct pyn_server_object *)self;
 }
 
+/* Is anything declared async, which needs an event loop? */
+bool pyn_server_object_has_coroutines(const struct pyn_server_object *self);
+
 /* One more thread runs calls. ctx: the object. False: there is none, and why is told. */
 bool pyn_server_object_spawn(void *ctx);
 

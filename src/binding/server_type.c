@@ -326,32 +326,16 @@ static PyObject *server_stats(PyObject *self, PyObject *Py_UNUSED(ignored))
                          "unlogged", (unsigned long long)stats.unlogged, "calls", (unsigned long long)stats.calls);
 }
 
-static bool is_async(const struct pyn_iface *iface)
-{
-    for (uint32_t i = 0; i < iface->op_count; i++) {
-        if (iface->ops[i].kind == PYN_OP_METHOD && iface->ops[i].signatures[0].is_async) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static PyObject *server_has_coroutines(PyObject *self, void *Py_UNUSED(closure))
 {
-    const struct pyn_policy *policy = pyn_server_object_of(self)->party.book != NULL
-                                          ? pyn_server_object_of(self)->party.book->policy
-                                          : NULL;
-
-    for (uint32_t i = 0; policy != NULL && i < pyn_policy_iface_count(policy); i++) {
-        if (is_async(pyn_policy_iface(policy, i))) {
-            Py_RETURN_TRUE;
-        }
-    }
-    Py_RETURN_FALSE;
+    return PyBool_FromLong(pyn_server_object_has_coroutines(pyn_server_object_of(self)));
 }
 
 static PyObject *server_attach(PyObject *self, PyObject *loop)
 {
+    if (loop != Py_None) {
+        pyn_server_join_loop(pyn_server_object_of(self)->server, &pyn_server_object_of(self)->loop.inbox);
+    }
     Py_XSETREF(pyn_server_object_of(self)->loop.loop, loop != Py_None ? Py_NewRef(loop) : NULL);
     return PyLong_FromLong(pyn_server_object_of(self)->loop.inbox.wake);
 }

@@ -1,6 +1,7 @@
 /* inbox.c - see inbox.h. */
 #include "inbox.h"
 
+#include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -21,8 +22,8 @@ void pyn_inbox_fini(struct pyn_inbox *inbox)
 {
     while (inbox->first != NULL) {
         struct pyn_link *link = inbox->first;
-        inbox->first = link->box.next;
-        link->box.is_in = false;
+        inbox->first = link->box->next;
+        link->box->is_in = false;
         pyn_link_unref(link);
     }
     inbox->last = NULL;
@@ -33,20 +34,32 @@ void pyn_inbox_fini(struct pyn_inbox *inbox)
     (void)pthread_mutex_destroy(&inbox->lock);
 }
 
+bool pyn_inbox_attach(struct pyn_link *link, struct pyn_inbox *inbox)
+{
+    if (inbox == NULL) {
+        return true;
+    }
+    link->box = calloc(1, sizeof *link->box);
+    if (link->box != NULL) {
+        link->box->inbox = inbox;
+    }
+    return link->box != NULL;
+}
+
 /* ---- putting in ---- */
 
 /* The link stands in the inbox, at its end. */
 static void post(struct pyn_link *link)
 {
-    struct pyn_inbox *inbox = link->box.inbox;
+    struct pyn_inbox *inbox = link->box->inbox;
 
     (void)pthread_mutex_lock(&inbox->lock);
-    if (!link->box.is_in) {
-        link->box.is_in = true;
-        link->box.next = NULL;
+    if (!link->box->is_in) {
+        link->box->is_in = true;
+        link->box->next = NULL;
         (void)pyn_link_ref(link);
         if (inbox->last != NULL) {
-            inbox->last->box.next = link;
+            inbox->last->box->next = link;
         } else {
             inbox->first = link;
             if (!inbox->is_awake && !inbox->is_hot) {
@@ -60,7 +73,7 @@ static void post(struct pyn_link *link)
 
 void pyn_inbox_put_call(struct pyn_link *link, struct pyn_call *call)
 {
-    struct pyn_box *box = &link->box;
+    struct pyn_box *box = link->box;
 
     call->next = NULL;
     if (box->calls_tail != NULL) {
@@ -74,7 +87,7 @@ void pyn_inbox_put_call(struct pyn_link *link, struct pyn_call *call)
 
 static void append_answered(struct pyn_link *link, struct pyn_pending *pending)
 {
-    struct pyn_box *box = &link->box;
+    struct pyn_box *box = link->box;
 
     pending->newer = NULL;
     if (box->answered_tail != NULL) {
@@ -88,7 +101,7 @@ static void append_answered(struct pyn_link *link, struct pyn_pending *pending)
 
 bool pyn_inbox_put_answer(struct pyn_link *link, struct pyn_answer *answer)
 {
-    struct pyn_pending *pending = pyn_idmap_find(&link->box.pending, answer->lane, 0);
+    struct pyn_pending *pending = link->box != NULL ? pyn_idmap_find(&link->box->pending, answer->lane, 0) : NULL;
 
     if (pending == NULL) {
         return false;
@@ -112,18 +125,24 @@ static void cancel_served(struct pyn_link *link, struct pyn_served *served)
 {
     if (!served->is_cancelled) {
         served->is_cancelled = true;
-        served->next = link->box.cancelled;
-        link->box.cancelled = served;
+        served->next = link->box->cancelled;
+        link->box->cancelled = served;
         post(link);
     }
 }
 
 bool pyn_inbox_cancel(struct pyn_link *link, uint64_t lane)
 {
-    struct pyn_served *served = pyn_idmap_find(&link->box.served, lane, 0);
-    struct pyn_call *call = link->box.calls;
-    bool is_starting = link->box.is_starting && link->box.starting == lane;
+    struct pyn_served *served = NULL;
+    struct pyn_call *call = NULL;
+    bool is_starting = false;
 
+    if (link->box == NULL) {
+        return false;
+    }
+    served = pyn_idmap_find(&link->box->served, lane, 0);
+    call = link->box->calls;
+    is_starting = link->box->is_starting && link->box->starting == lane;
     while (call != NULL && call->lane != lane) {
         call = call->next;
     }
@@ -132,32 +151,32 @@ bool pyn_inbox_cancel(struct pyn_link *link, uint64_t lane)
     } else if (served != NULL) {
         cancel_served(link, served);
     } else if (is_starting) {
-        link->box.is_start_cancelled = true;
+        link->box->is_start_cancelled = true;
     }
     return call != NULL || served != NULL || is_starting;
 }
 
 void pyn_inbox_news(struct pyn_link *link)
 {
-    if (link->box.inbox != NULL) {
-        link->box.has_news = true;
+    if (link->box != NULL) {
+        link->box->has_news = true;
         post(link);
     }
 }
 
 void pyn_inbox_unclog(struct pyn_link *link)
 {
-    if (link->box.calls != NULL) {
+    if (link->box != NULL && link->box->calls != NULL) {
         post(link);
     }
 }
 
 void pyn_inbox_end(struct pyn_link *link)
 {
-    struct pyn_box *box = &link->box;
+    struct pyn_box *box = link->box;
     struct pyn_served *served = NULL;
 
-    if (box->inbox == NULL) {
+    if (box == NULL) {
         return;
     }
     while (box->calls != NULL) {
@@ -208,11 +227,11 @@ static struct pyn_link *take_link(struct pyn_inbox *inbox)
     (void)pthread_mutex_lock(&inbox->lock);
     link = inbox->first;
     if (link != NULL) {
-        inbox->first = link->box.next;
+        inbox->first = link->box->next;
         if (inbox->first == NULL) {
             inbox->last = NULL;
         }
-        link->box.is_in = false;
+        link->box->is_in = false;
     }
     (void)pthread_mutex_unlock(&inbox->lock);
     return link;
@@ -220,13 +239,13 @@ static struct pyn_link *take_link(struct pyn_inbox *inbox)
 
 static bool has_call(const struct pyn_link *link)
 {
-    return link->box.calls != NULL && !atomic_load(&link->is_clogged);
+    return link->box->calls != NULL && !atomic_load(&link->is_clogged);
 }
 
 /* What ends things goes ahead of what begins them. */
 static bool take_one(struct pyn_link *link, struct pyn_mail *mail)
 {
-    struct pyn_box *box = &link->box;
+    struct pyn_box *box = link->box;
 
     if (box->answered != NULL) {
         mail->kind = PYN_MAIL_ANSWER;
@@ -293,7 +312,7 @@ struct pyn_answer *pyn_pending_take(struct pyn_pending *pending)
 
 void pyn_pending_enter(struct pyn_link *link, struct pyn_pending *pending, uint64_t lane, uint32_t due)
 {
-    struct pyn_box *box = &link->box;
+    struct pyn_box *box = link->box;
 
     *pending = (struct pyn_pending){
         .lane = lane, .due = due, .sent_at = pyn_now(), .older = box->newest, .is_entered = true};
@@ -308,7 +327,7 @@ void pyn_pending_enter(struct pyn_link *link, struct pyn_pending *pending, uint6
 
 void pyn_pending_leave(struct pyn_link *link, struct pyn_pending *pending)
 {
-    struct pyn_box *box = &link->box;
+    struct pyn_box *box = link->box;
 
     if (!pending->is_entered) {
         return;
@@ -329,29 +348,29 @@ void pyn_pending_leave(struct pyn_link *link, struct pyn_pending *pending)
 
 uint64_t pyn_box_waits_since(const struct pyn_box *box)
 {
-    return box->oldest != NULL ? box->oldest->sent_at : 0;
+    return box != NULL && box->oldest != NULL ? box->oldest->sent_at : 0;
 }
 
 void pyn_served_enter(struct pyn_link *link, struct pyn_served *served, uint64_t lane)
 {
     pyn_link_lock(link);
     *served = (struct pyn_served){.is_entered = true};
-    pyn_idmap_add(&link->box.served, &served->node, lane, 0, served);
+    pyn_idmap_add(&link->box->served, &served->node, lane, 0, served);
     if (link->over != PYN_OK) { /* it has ended since the call was taken out */
-        pyn_idmap_remove(&link->box.served, &served->node);
+        pyn_idmap_remove(&link->box->served, &served->node);
         served->is_entered = false;
     }
-    if (link->over != PYN_OK || link->box.is_start_cancelled) {
+    if (link->over != PYN_OK || link->box->is_start_cancelled) {
         cancel_served(link, served);
     }
-    link->box.is_starting = link->box.is_start_cancelled = false;
+    link->box->is_starting = link->box->is_start_cancelled = false;
     pyn_link_unlock(link);
 }
 
 void pyn_inbox_started(struct pyn_link *link)
 {
     pyn_link_lock(link);
-    link->box.is_starting = link->box.is_start_cancelled = false;
+    link->box->is_starting = link->box->is_start_cancelled = false;
     pyn_link_unlock(link);
 }
 
@@ -372,10 +391,10 @@ void pyn_served_leave(struct pyn_link *link, struct pyn_served *served)
     pyn_link_lock(link);
     if (served->is_entered) {
         served->is_entered = false;
-        pyn_idmap_remove(&link->box.served, &served->node);
+        pyn_idmap_remove(&link->box->served, &served->node);
     }
     if (served->is_cancelled) {
-        leave_cancelled(&link->box, served);
+        leave_cancelled(link->box, served);
     }
     pyn_link_unlock(link);
 }

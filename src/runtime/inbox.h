@@ -54,7 +54,7 @@ struct pyn_served {
 
 /* A link's part of it; guarded by the link's lock, but for what is said to be guarded by the inbox's. */
 struct pyn_box {
-    struct pyn_inbox *inbox; /* borrowed, not used once the link is over and was taken out; NULL: no loop */
+    struct pyn_inbox *inbox; /* borrowed, not used once the link is over and was taken out */
     struct pyn_link *next;   /* in the inbox; the inbox's lock */
     bool is_in;              /* the inbox's lock */
     bool has_news;
@@ -75,6 +75,9 @@ struct pyn_box {
 /* wake: a non-blocking eventfd that stays the caller's; -1: one is made. false: there is none left. */
 bool pyn_inbox_init(struct pyn_inbox *inbox, int wake);
 void pyn_inbox_fini(struct pyn_inbox *inbox);
+
+/* A link that is new belongs to the loop of this inbox; NULL: to none. false: out of memory. */
+bool pyn_inbox_attach(struct pyn_link *link, struct pyn_inbox *inbox);
 
 /* ---- putting in; with the link's lock held ---- */
 
@@ -122,7 +125,7 @@ void pyn_inbox_started(struct pyn_link *link);
 /* It has ended, and is about to be answered. */
 void pyn_served_leave(struct pyn_link *link, struct pyn_served *served);
 
-/* When the answer that is waited for longest was asked for; 0: none is. With the link's lock held. */
+/* When the answer that is waited for longest was asked for; 0: none is. With the link's lock held. box: may be NULL. */
 uint64_t pyn_box_waits_since(const struct pyn_box *box);
 
 /* With the link's lock held: waits for the answers, due of them, to what was sent in this lane. */

@@ -217,6 +217,7 @@ void pyn_link_unref(struct pyn_link *link)
     free(link->reason_block);
     pyn_classes_unref(link->classes);
     free(link->own_quotas);
+    free(link->box);
     free(link);
 }
 
@@ -516,7 +517,7 @@ static bool is_for_loop(const struct pyn_link *link, const struct pyn_call *call
 {
     const struct pyn_signature *signature = call->verdict.signature;
 
-    return link->box.inbox != NULL && (link->server == NULL || (signature != NULL && signature->is_async));
+    return link->box != NULL && (link->server == NULL || (signature != NULL && signature->is_async));
 }
 
 static void take_call(struct pyn_link *link, struct pyn_call *call)

@@ -77,6 +77,7 @@ pyn_status pyn_server_new(const struct pyn_server_config *config, struct pyn_ser
         return PYN_ENOMEM;
     }
     server->config = *config;
+    atomic_init(&server->inbox, config->inbox);
     server->birth = pyn_fork_count();
     server->epoll = epoll_create1(EPOLL_CLOEXEC);
     server->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK | EFD_SEMAPHORE);
@@ -260,6 +261,28 @@ static void unwatch(const struct pyn_link *link)
     if (link->out != link->in) {
         (void)epoll_ctl(link->server->epoll, EPOLL_CTL_DEL, link->out, NULL);
     }
+}
+
+void pyn_server_look_for_loop(struct pyn_link *link)
+{
+    pyn_link_lock(link);
+    if (link->box == NULL && link->over == PYN_OK && !pyn_inbox_attach(link, atomic_load(&link->server->inbox))) {
+        pyn_link_end(link, PYN_ENOMEM, "no memory for what its event loop would have to do");
+    }
+    pyn_link_unlock(link);
+}
+
+static void join_loop(void *ctx, struct pyn_link *link)
+{
+    (void)ctx;
+    pyn_server_look_for_loop(link);
+}
+
+/* First for those that are coming: one that enters the table later looks for it then. */
+void pyn_server_join_loop(struct pyn_server *server, struct pyn_inbox *inbox)
+{
+    atomic_store(&server->inbox, inbox);
+    pyn_server_each(server, join_loop, NULL);
 }
 
 /* What no honest client ends with. */

@@ -52,7 +52,7 @@ struct pyn_server_config {
     bool is_near_limited; /* also of this machine's own, behind which a proxy may have many */
     uint32_t thread_max;
     uint32_t suspended_max;  /* calls of one link that wait for a peer */
-    struct pyn_inbox *inbox; /* of the event loop that runs what is declared async; borrowed */
+    struct pyn_inbox *inbox; /* of the event loop that runs what is declared async; borrowed; NULL: none is needed yet */
     struct pyn_log *log;     /* borrowed */
     struct pyn_trail *trail; /* borrowed; NULL: nobody keeps a log of decisions */
     struct pyn_door *door;   /* borrowed; for listeners of pynto:// addresses; NULL: there are none */
@@ -113,6 +113,9 @@ bool pyn_server_exits_stuck(const struct pyn_server *server);
 uint64_t pyn_server_stuck_after(const struct pyn_server *server, uint64_t usual);
 /* Ends the process for one: true when somebody does it who can say so to the peers first. Returns at once. */
 bool pyn_server_is_stuck(struct pyn_server *server);
+
+/* An event loop drives it from now on, by this inbox: also the links that are there. */
+void pyn_server_join_loop(struct pyn_server *server, struct pyn_inbox *inbox);
 
 /* Ends every link and makes every pyn_server_run() return. */
 void pyn_server_stop(struct pyn_server *server);

@@ -12,7 +12,7 @@ static const uint64_t SECOND = UINT64_C(1000000000);
 /* A call to the peer that no thread waits for: who waits in a thread looks at the clock itself. */
 static bool is_unanswered(const struct pyn_link *link, uint64_t now)
 {
-    uint64_t since = pyn_box_waits_since(&link->box);
+    uint64_t since = pyn_box_waits_since(link->box);
 
     return since != 0 && now > since && now - since > link->quotas->callback_ns;
 }

@@ -269,7 +269,7 @@ static void push_output(struct pyn_link *link, uint64_t until)
 static void write_out(struct pyn_link *link, uint64_t until)
 {
     pyn_link_dispatch(link);
-    if (link->server != NULL || link->box.inbox != NULL) {
+    if (link->server != NULL || link->box != NULL) {
         pyn_link_flush(link);
         if (link->server == NULL && link->over == PYN_OK && pyn_link_has_output(link)) {
             pyn_inbox_news(link); /* whoever this is: the loop writes the rest */
