@@ -13,7 +13,7 @@ enum {
     TEXT_MIN = 64 << 10,  /* bytes of a text that was looked at as it came, and is not again */
 };
 
-/* Where the bytes of large objects stand in their page. It is so for all that one allocator makes, and was seen at the last of them. */
+/* Where the bytes of large objects stand in a large page. It is so for all that our own allocator makes, and was seen at the last of the other's. */
 struct places {
     atomic_size_t of_bin;
     atomic_size_t of_text;
@@ -31,7 +31,7 @@ static size_t place(void *ctx, bool is_text)
 
 static void see(struct places *seen, const void *data, bool is_text)
 {
-    atomic_store_explicit(is_text ? &seen->of_text : &seen->of_bin, (uintptr_t)data % pyn_page_size(),
+    atomic_store_explicit(is_text ? &seen->of_text : &seen->of_bin, (uintptr_t)data % PYN_LARGE_PAGE,
                           memory_order_relaxed);
 }
 
@@ -44,7 +44,7 @@ int pyn_large_init(void)
         see(&places[i], PyBytes_AS_STRING(bytes), false);
         see(&places[i], PyUnicode_1BYTE_DATA(text), true);
         larges[i] = (struct pyn_large){.mem = pyn_mapped_mem(),
-                                       .page = pyn_page_size(),
+                                       .page = PYN_LARGE_PAGE,
                                        .min = PAGED_MIN,
                                        .place = place,
                                        .ctx = &places[i],
@@ -57,6 +57,10 @@ int pyn_large_init(void)
 
 const struct pyn_large *pyn_large_place(bool is_server)
 {
+    if (is_server && pyn_allocators_are_installed) { /* its blocks begin where a large page does */
+        atomic_store_explicit(&places[is_server].of_bin, offsetof(PyBytesObject, ob_sval), memory_order_relaxed);
+        atomic_store_explicit(&places[is_server].of_text, sizeof(PyASCIIObject), memory_order_relaxed);
+    }
     return &larges[is_server];
 }
 
@@ -88,17 +92,19 @@ static int fill(const struct pyn_decoder *decoder, void *to, struct pyn_view byt
     return pyn_large_fill(decoder, to, bytes);
 }
 
-/* Are its bytes copied to where none has stood before? */
-static bool is_fresh_block(const struct pyn_decoder *decoder, size_t len)
+/* Are its bytes copied to where none has stood before? head: bytes of an object ahead of its own. */
+static bool is_fresh_block(const struct pyn_decoder *decoder, struct pyn_view bytes, size_t head)
 {
-    return len >= PYN_LARGE_PAGE && !decoder->is_paged;
+    const bool is_moved = decoder->is_paged && (uintptr_t)bytes.data % pyn_page_size() == head % pyn_page_size();
+
+    return bytes.len >= PYN_LARGE_PAGE && !is_moved;
 }
 
 PyObject *pyn_large_bytes(const struct pyn_decoder *decoder, struct pyn_view bytes)
 {
     PyObject *value = NULL;
 
-    pyn_allocators_write_whole(is_fresh_block(decoder, bytes.len));
+    pyn_allocators_write_whole(is_fresh_block(decoder, bytes, offsetof(PyBytesObject, ob_sval)));
     value = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)bytes.len);
     pyn_allocators_write_whole(false);
     if (value != NULL && bytes.len > 0 && fill(decoder, PyBytes_AS_STRING(value), bytes, false) != 0) {
@@ -124,7 +130,7 @@ PyObject *pyn_large_str(const struct pyn_decoder *decoder, struct pyn_view text)
     if (text.len < TEXT_MIN || !decoder->is_narrow) {
         return pyn_str(text);
     }
-    pyn_allocators_write_whole(is_fresh_block(decoder, text.len));
+    pyn_allocators_write_whole(is_fresh_block(decoder, text, sizeof(PyASCIIObject)));
     value = PyUnicode_New((Py_ssize_t)text.len, 127);
     pyn_allocators_write_whole(false);
     if (value != NULL && fill(decoder, PyUnicode_1BYTE_DATA(value), text, true) != 0) {

@@ -197,7 +197,6 @@ static int start(struct pyn_server_object *self, PyObject *quotas, unsigned conn
                  unsigned threads, bool ends_deserted, bool exits_stuck, double stuck_seconds)
 {
     struct pyn_server_config config = {
-        .large = pyn_large_place(true),
         .host = {.ctx = self, .run = host_run, .sweep = host_sweep, .spawn = pyn_server_object_spawn},
         .classes = self->classes,
         .roots = self->roots,
@@ -221,6 +220,7 @@ static int start(struct pyn_server_object *self, PyObject *quotas, unsigned conn
     if (limit_memory(self, quotas) != 0) {
         return -1;
     }
+    config.large = pyn_large_place(true);
     if (pyn_server_new(&config, &self->server) != PYN_OK) {
         PyErr_NoMemory();
         return -1;

@@ -151,6 +151,7 @@ struct pyn_link {
     uint32_t reached[PYN_Q_ALL];
     bool read_again;        /* something came while another thread was reading */
     bool writes_on;         /* more is to be written when others have had their turn */
+    atomic_bool comes_back; /* what was left of it is an event again, behind those of others; written with the lock held */
     bool is_paused;         /* not reading: the peer has to wait */
     bool is_dropped;        /* over, and let go of: its descriptors are to be closed */
     atomic_bool was_paused; /* and what came meanwhile has not been read yet; written with the lock held */

@@ -57,6 +57,55 @@ void pyn_mapped_prefer_large(void *at, size_t len)
     }
 }
 
+/*
+ * Addresses in which large pages can be, and stay what they are when they move there: those of old begin where they have begun, those of what is new behind
+ * its first page, which is small. MAP_FAILED: there are none.
+ */
+static uint8_t *place(const uint8_t *old, size_t size, int protection)
+{
+    const size_t wanted = old != NULL ? (uintptr_t)old : PYN_LARGE_PAGE - pyn_page_size();
+    uint8_t *at = mmap(NULL, size + PYN_LARGE_PAGE, protection, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    size_t lead = 0;
+
+    if (at == MAP_FAILED) {
+        return MAP_FAILED;
+    }
+    lead = (wanted - (uintptr_t)at) % PYN_LARGE_PAGE;
+    if (lead > 0) {
+        (void)munmap(at, lead);
+    }
+    (void)munmap(at + lead + size, PYN_LARGE_PAGE - lead);
+    return at + lead;
+}
+
+static void *make(size_t size)
+{
+    const int protection = PROT_READ | PROT_WRITE;
+
+    return size < HUGE_MIN ? mmap(NULL, size, protection, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+                           : place(NULL, size, protection);
+}
+
+/* MAP_FAILED: it stands as it was. */
+static void *change(uint8_t *old, size_t size)
+{
+    uint8_t *to = MAP_FAILED;
+    void *map = mremap(old, mapped(old), size, size < HUGE_MIN ? MREMAP_MAYMOVE : 0);
+
+    if (map != MAP_FAILED || size < HUGE_MIN) {
+        return map;
+    }
+    to = place(old, size, PROT_NONE);
+    if (to == MAP_FAILED) {
+        return MAP_FAILED;
+    }
+    map = mremap(old, mapped(old), size, MREMAP_MAYMOVE | MREMAP_FIXED, to);
+    if (map == MAP_FAILED) {
+        (void)munmap(to, size);
+    }
+    return map;
+}
+
 static void *resize(void *ctx, void *block, size_t size)
 {
     const size_t page = pyn_page_size();
@@ -70,12 +119,11 @@ static void *resize(void *ctx, void *block, size_t size)
         }
         return NULL;
     }
-    if (size > SIZE_MAX - HEAD - page) {
+    if (size > SIZE_MAX - HEAD - page - PYN_LARGE_PAGE) {
         return NULL;
     }
     size = (size + HEAD + page - 1) / page * page;
-    map = old == NULL ? mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
-                      : mremap(old, mapped(old), size, MREMAP_MAYMOVE);
+    map = old == NULL ? make(size) : change(old, size);
     if (map == MAP_FAILED) {
         return NULL;
     }

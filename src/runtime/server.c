@@ -447,9 +447,11 @@ static bool serve_link(struct pyn_link *link, bool is_hung_up)
         }
     } while (!is_more && link->read_again && link->over == PYN_OK && !link->is_paused);
     link->is_reading = false;
-    if ((is_more || link->writes_on) && link->over == PYN_OK) {
+    is_more = (is_more || link->writes_on) && link->over == PYN_OK;
+    if (is_more) {
         tell_again(link); /* others first */
     }
+    atomic_store_explicit(&link->comes_back, is_more, memory_order_relaxed);
     link->writes_on = false;
     if (link->is_dropped) {
         pyn_link_close(link);
@@ -541,13 +543,20 @@ static bool look_around(struct pyn_server *server, const struct pyn_link *link)
     return is_other;
 }
 
+/* Is it worth looking for? What has more to say than can be read at once comes when others have been heard. */
+static bool may_linger(struct pyn_link *link, struct pyn_dwell *dwell)
+{
+    return !atomic_load(&link->is_over) && !atomic_load_explicit(&link->comes_back, memory_order_relaxed) &&
+           pyn_dwell_may(dwell);
+}
+
 /*
  * Who has just got an answer may ask again within microseconds: it is looked for, for a moment, with the processor given away in between, instead of
  * sleeping and being woken. Only of the link that was served last, and as long as that pays.
  */
 static void linger(struct pyn_server *server, struct pyn_link *link, struct pyn_dwell *dwell, uint64_t until)
 {
-    for (int asked = 1; !atomic_load(&link->is_over) && pyn_dwell_may(dwell); asked++) {
+    for (int asked = 1; may_linger(link, dwell); asked++) {
         bool came = false;
         if (dwell->from >= until || is_stopping(server) || !pyn_server_is_ours(server)) {
             return;

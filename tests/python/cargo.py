@@ -99,3 +99,14 @@ def measure(address: str, length: int) -> None:
         here, there = peak(), root.peak()
         assert step() == length
         print(name, peak() - here, root.peak() - there, flush=True)
+
+
+def send_for_ever(address: str, length: int) -> None:
+    """In a process of its own, until it is ended."""
+    import pynto
+
+    root = pynto.connect(address, quotas={"message": length + 1024}).root
+    data = bytes(length)
+    while True:
+        root.length(data)
+        print("sent", flush=True)

@@ -53,6 +53,34 @@ static void a_block_grows_and_keeps_its_bytes_and_its_place_in_a_page(void **sta
     pyn_mem_free(mem, NULL);
 }
 
+/* Large pages stay what they are where the places in them are alike. */
+static void a_block_of_many_megabytes_keeps_its_place_in_a_large_page(void **state)
+{
+    const struct pyn_mem *mem = pyn_mapped_mem();
+    const size_t sizes[] = {8 * MIB, 9 * MIB + 5, 40 * MIB, 300 * MIB};
+    uint8_t *block = pyn_mem_resize(mem, NULL, 1, 4 * MIB);
+    const size_t place = (uintptr_t)block % PYN_LARGE_PAGE;
+
+    (void)state;
+    assert_non_null(block);
+    assert_true(place > PYN_LARGE_PAGE - pyn_page_size()); /* what is about it stands in a small one ahead */
+    write_bytes(block, 4 * MIB);
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        void *behind = mmap(block + 4 * MIB + pyn_page_size(), pyn_page_size(), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS,
+                            -1, 0); /* so that it has to move, now and then */
+        block = pyn_mem_resize(mem, block, sizes[i], 1);
+        assert_non_null(block);
+        assert_int_equal((uintptr_t)block % PYN_LARGE_PAGE, place);
+        assert_true(are_bytes(block, 4 * MIB));
+        block[sizes[i] - 1] = 1;
+        (void)munmap(behind, pyn_page_size());
+    }
+    block = pyn_mem_resize(mem, block, 5 * MIB, 1);
+    assert_int_equal((uintptr_t)block % PYN_LARGE_PAGE, place);
+    assert_true(are_bytes(block, 4 * MIB));
+    pyn_mem_free(mem, block);
+}
+
 static void what_cannot_be_had_is_said_and_changes_nothing(void **state)
 {
     const struct pyn_mem *mem = pyn_mapped_mem();
@@ -163,6 +191,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_block_grows_and_keeps_its_bytes_and_its_place_in_a_page),
+        cmocka_unit_test(a_block_of_many_megabytes_keeps_its_place_in_a_large_page),
         cmocka_unit_test(what_cannot_be_had_is_said_and_changes_nothing),
         cmocka_unit_test(bytes_move_whether_the_places_are_alike_or_not),
         cmocka_unit_test(a_block_costs_what_was_written_and_a_move_nothing),
