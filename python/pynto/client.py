@@ -6,7 +6,7 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, BinaryIO, Generic, Literal, Self, overload
 
@@ -145,11 +145,17 @@ def connect(
     known = _by_name(types) if types else None
     if reconnect is False:
         return Connection._dial(where, owner, timeout, plain, root, known, quotas, read_ahead, own, shared, background)
+    dial = _dialler(where, timeout, plain, root, known, quotas, read_ahead, own, shared, background)
+    return Reconnecting(dial, dial(), timeout, longest)
+
+
+def _dialler(where: str, *options: Any) -> Callable[[], Connection[Any]]:
+    """Of a function of its own: connect() without it has nothing to keep. Its repr says nothing of a capability."""
 
     def dial() -> Connection[Any]:
-        return Connection._dial(where, None, timeout, plain, root, known, quotas, read_ahead, own, shared, background)
+        return Connection._dial(where, None, *options)
 
-    return Reconnecting(dial, dial(), timeout, longest)
+    return dial
 
 
 class StdStreamConnection(Connection[Root]):

@@ -152,7 +152,8 @@ static void settle_in(struct pyn_link *link, const struct pyn_newcomer *newcomer
     pyn_link_unlock(link);
 }
 
-static bool adopt(struct pyn_server *server, int in, int out, const struct arrival *arrival)
+/* Counted; NULL: it is gone again. */
+static struct pyn_link *adopt(struct pyn_server *server, int in, int out, const struct arrival *arrival)
 {
     const char *peer = arrival->peer;
     const char *fault = NULL;
@@ -170,7 +171,7 @@ static bool adopt(struct pyn_server *server, int in, int out, const struct arriv
         if (out != in) {
             (void)close(out);
         }
-        return false;
+        return NULL;
     }
     note_origin(link, arrival);
     if (arrival->guest != NULL) {
@@ -202,8 +203,11 @@ static bool adopt(struct pyn_server *server, int in, int out, const struct arriv
     } else {
         pyn_server_log(server, 0, peer, fault);
     }
-    pyn_link_unref(link);
-    return is_watched;
+    if (!is_watched) {
+        pyn_link_unref(link);
+        link = NULL;
+    }
+    return link;
 }
 
 bool pyn_server_adopt(struct pyn_server *server, int in, int out, const char *peer, const char *transport,
@@ -211,7 +215,10 @@ bool pyn_server_adopt(struct pyn_server *server, int in, int out, const char *pe
 {
     const struct arrival arrival = {.peer = peer, .transport = transport, .layers = layers};
 
-    return adopt(server, in, out, &arrival);
+    struct pyn_link *link = adopt(server, in, out, &arrival);
+
+    pyn_link_unref(link);
+    return link != NULL;
 }
 
 /* What is kept of it has to outlive the link. */
@@ -231,7 +238,10 @@ bool pyn_server_take_over(struct pyn_server *server, const struct pyn_newcomer *
     const struct arrival arrival = {
         .peer = newcomer->peer, .transport = name_of(newcomer->transport), .layers = &none, .newcomer = newcomer};
 
-    return adopt(server, newcomer->fd, newcomer->fd, &arrival);
+    struct pyn_link *link = adopt(server, newcomer->fd, newcomer->fd, &arrival);
+
+    pyn_link_unref(link);
+    return link != NULL;
 }
 
 /* ---- those who come by themselves ---- */
@@ -285,7 +295,7 @@ static const char *why_no_place(struct pyn_server *server, const struct pyn_gues
     return why;
 }
 
-static void accept_one(struct pyn_server *server, uint32_t index, int fd, const struct pyn_visitor *visitor)
+static struct pyn_link *accept_one(struct pyn_server *server, uint32_t index, int fd, const struct pyn_visitor *visitor)
 {
     const enum pyn_scheme scheme = server->listeners[index].address.scheme;
     const struct pyn_guest guest = guest_of(server, &server->listeners[index].address, fd);
@@ -299,16 +309,16 @@ static void accept_one(struct pyn_server *server, uint32_t index, int fd, const 
     if (why != NULL) {
         (void)close(fd);
         complain(server, why);
-        return;
+        return NULL;
     }
     if (!pyn_shaking_admits(server, &guest)) {
         (void)close(fd); /* not a word, not a line, and nothing computed */
         pyn_server_lock(server);
         server->turned_away++;
         pyn_server_unlock(server);
-        return;
+        return NULL;
     }
-    (void)adopt(server, fd, fd, &arrival);
+    return adopt(server, fd, fd, &arrival);
 }
 
 /* How many are taken at once: as a rule one, since to ask for another costs as much as to be told of it. Those that come on each other's heels are more. */
@@ -323,9 +333,10 @@ static uint32_t how_many(struct pyn_server *server)
     return most;
 }
 
-void pyn_server_accept(struct pyn_server *server, uint32_t index)
+struct pyn_link *pyn_server_accept(struct pyn_server *server, uint32_t index)
 {
     struct pyn_visitor visitor;
+    struct pyn_link *last = NULL;
     const uint32_t most = how_many(server);
 
     for (uint32_t i = 0; i < most; i++) {
@@ -335,8 +346,10 @@ void pyn_server_accept(struct pyn_server *server, uint32_t index)
                 complain(server, "no descriptor is left for another connection");
                 (void)usleep(10000); /* the listener stays readable: do not spin */
             }
-            return;
+            break;
         }
-        accept_one(server, index, fd, &visitor);
+        pyn_link_unref(last);
+        last = accept_one(server, index, fd, &visitor);
     }
+    return last;
 }

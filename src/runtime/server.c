@@ -483,6 +483,12 @@ void pyn_server_unpause(struct pyn_link *link)
 
 /* ---- the loop ---- */
 
+/* It comes over a Unix socket. */
+static bool is_near(const struct pyn_link *link)
+{
+    return link->has_uid;
+}
+
 /* The link from which something has come, counted; NULL: from none. */
 static struct pyn_link *handle(struct pyn_server *server, const struct epoll_event *event)
 {
@@ -496,17 +502,18 @@ static struct pyn_link *handle(struct pyn_server *server, const struct epoll_eve
             (void)eventfd_read(server->wake, &count);
         }
     } else if ((token & TOKEN_LISTENER) != 0) {
-        pyn_server_accept(server, (uint32_t)(token & 0xff));
+        link = pyn_server_accept(server, (uint32_t)(token & 0xff));
+        came = link != NULL && is_near(link) && serve_link(link, false); /* who is near has said hello by now */
     } else {
         link = pyn_server_find(server, token);
         if (link != NULL) {
             came = serve_link(link, (event->events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0);
             pyn_shaking_settle(server, link);
         }
-        if (!came) {
-            pyn_link_unref(link);
-            link = NULL;
-        }
+    }
+    if (!came) {
+        pyn_link_unref(link);
+        link = NULL;
     }
     return link;
 }

@@ -116,8 +116,8 @@ void pyn_place_leave(struct pyn_server *server, struct pyn_link *link);
 
 /* ---- arrive.c, upkeep.c ---- */
 
-/* Those who wait at a listener come in. */
-void pyn_server_accept(struct pyn_server *server, uint32_t index);
+/* Those who wait at a listener come in. The last of them, counted; NULL: nobody has. */
+struct pyn_link *pyn_server_accept(struct pyn_server *server, uint32_t index);
 /* When its time has come, and no other thread does it. */
 void pyn_server_tick(struct pyn_server *server);
 
