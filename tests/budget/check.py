@@ -2,7 +2,7 @@
 
 A server and a client of it run under callgrind in turn: with the extension as it is installed, and with the one in SITE, which was built with names and each file by
 itself, so that the stages can be told apart. Counted is what pynto's own code takes for a call, without the interpreter and the C library; of decoding and encoding
-with what these do for them.
+with what these do for them. The same of a connection with its first call and its end.
 Blocks of calls are counted and the least is taken. A server that looks whether something comes, instead of sleeping, takes some hundred instructions less for a call; whether it does depends on
 what else the machine does, so it is asked slowly, and sleeps each time; what is only reported is of calls one behind the other. The figures are for one compiler, one version
 of Python and one kind of processor: with others they are reported, and compared with nothing. Fails when a stage takes more than 5 % more than its budget.
@@ -33,13 +33,17 @@ TOLERANCE = 0.05
 BLOCKS, CALLS = 6, 100
 PAUSE = 0.001  # between two questions: the server has gone to sleep by then
 BATCHES, STEPS = 4, 100  # of a block of pipelined calls
+CONNECTIONS = 50  # of a block of them
+LOGGED = 120  # come ahead of those: by then the log has had all its lines, but for some a second
 MARKS = ("PYNTO_BUDGET_MARKS",)
 
 ECHO = msgpack.packb([0, "echo", [1], {}]) + b"\n"
 DENIED = msgpack.packb([0, "nope", [1], {}]) + b"\n"
 BATCH = msgpack.packb([-12, [[0, "echo", [1], {}]] * STEPS, {}]) + b"\n"
 MARK = msgpack.packb([0, "mark", [], {}]) + b"\n"
-HELLO = msgpack.packb([-8, "pynto", 1, None, {}]) + b"\n"
+LIMITS = {"message": 1 << 28, "depth": 32, "elements": 1 << 24, "keys": 4096, "integer": 4096, "references": 10_000}
+HELLO = msgpack.packb([-8, "pynto", 1, None, LIMITS]) + b"\n"  # as a client of ours says it
+GOODBYE = msgpack.packb([-7, 0, ""]) + b"\n"
 
 
 def environment() -> dict[str, str]:
@@ -84,6 +88,14 @@ class Peer:
         while self.answer()[0] != -1:  # the root
             pass
 
+    def close(self) -> None:
+        """The server has ended it, too, when this comes back."""
+        time.sleep(PAUSE)
+        self._socket.sendall(GOODBYE)
+        while self._socket.recv(65536):
+            pass
+        self._socket.close()
+
     def answer(self) -> list[object]:
         while True:
             for message in self._unpacker:
@@ -102,8 +114,15 @@ class Peer:
         return answer
 
 
+def connect(folder: Path, count: int) -> None:
+    for _ in range(count):
+        peer = Peer(folder)
+        peer.ask(ECHO, pause=PAUSE)
+        peer.close()
+
+
 def count_server(folder: Path) -> list[list[callgrind.Profile]]:
-    """Echoes one behind the other, echoes now and then, refusals, and echoes in batches."""
+    """Echoes one behind the other, echoes now and then, refusals, echoes in batches, and connections."""
     server = under_callgrind("server.py", folder)
     try:
         assert server.stdout is not None
@@ -122,28 +141,33 @@ def count_server(folder: Path) -> list[list[callgrind.Profile]]:
             for _ in range(BLOCKS):
                 peer.ask(message, count, answers, pause)
                 peer.ask(MARK)
+        connect(folder, LOGGED)
+        peer.ask(MARK)
+        for _ in range(BLOCKS):
+            connect(folder, CONNECTIONS)
+            peer.ask(MARK)
     finally:
         server.kill()
         server.wait()
-    return in_kinds(blocks_of("server.py", folder), 4)
+    return in_kinds(blocks_of("server.py", folder), 5)
 
 
 def count_client(folder: Path) -> list[list[callgrind.Profile]]:
-    """Echoes, and echoes in batches."""
+    """Echoes, echoes in batches, and connections."""
     server = subprocess.Popen(
         [sys.executable, "-P", str(HERE / "server.py"), str(folder)], stdout=subprocess.PIPE, text=True
     )
     try:
         assert server.stdout is not None
         server.stdout.readline()
-        client = under_callgrind("client.py", folder, *map(str, (BLOCKS, CALLS, BATCHES, STEPS)))
+        client = under_callgrind("client.py", folder, *map(str, (BLOCKS, CALLS, BATCHES, STEPS, CONNECTIONS)))
         _, errors = client.communicate(timeout=300)
         if client.returncode != 0:
             raise SystemExit(f"budget: the client has failed: {errors[-1000:]}")
     finally:
         server.send_signal(signal.SIGKILL)
         server.wait()
-    return in_kinds(blocks_of("client.py", folder), 2)
+    return in_kinds(blocks_of("client.py", folder), 3)
 
 
 def own(profile: callgrind.Profile) -> int:
@@ -164,7 +188,7 @@ def least(profiles: list[callgrind.Profile], of: Callable[[callgrind.Profile], i
 
 def stages(server: list[list[callgrind.Profile]]) -> dict[str, int]:
     """Instructions of a call's stages, built by files."""
-    _, echoes, refusals, _ = server
+    _, echoes, refusals, *_ = server
     return {
         "scan": least(echoes, lambda profile: profile.inclusive["pyn_scan_feed"]),
         "admit": least(echoes, lambda profile: profile.inclusive["pyn_admit"]),
@@ -176,19 +200,23 @@ def stages(server: list[list[callgrind.Profile]]) -> dict[str, int]:
 
 
 def wholes(server: list[list[callgrind.Profile]], clients: list[list[callgrind.Profile]]) -> dict[str, int]:
-    """Instructions of a call, as installed."""
-    quick, echoes, refusals, batches = server
-    client, pipelines = clients
+    """Instructions of a call, or of a connection, as installed."""
+    quick, echoes, refusals, batches, arrivals = server
+    client, pipelines, connections = clients
     return {
         "server_echo": least(echoes, own),
         "client_echo": least(client, own),
         "refusal": least(refusals, own),
         "server_pipelined": least(batches, own, BATCHES * STEPS),
         "client_pipelined": least(pipelines, own, BATCHES * STEPS),
+        "server_connect": least(arrivals, own, CONNECTIONS),
+        "client_connect": least(connections, own, CONNECTIONS),
         "server_echo_with_python": least(quick, lambda profile: profile.total),
         "client_echo_with_python": least(client, lambda profile: profile.total),
         "server_pipelined_with_python": least(batches, lambda profile: profile.total, BATCHES * STEPS),
         "client_pipelined_with_python": least(pipelines, lambda profile: profile.total, BATCHES * STEPS),
+        "server_connect_with_python": least(arrivals, lambda profile: profile.total, CONNECTIONS),
+        "client_connect_with_python": least(connections, lambda profile: profile.total, CONNECTIONS),
     }
 
 

@@ -1,4 +1,4 @@
-"""The client whose instructions are counted: ``client.py FOLDER BLOCKS CALLS BATCHES STEPS``."""
+"""The client whose instructions are counted: ``client.py FOLDER BLOCKS CALLS BATCHES STEPS CONNECTIONS``."""
 
 import ctypes
 import os
@@ -7,8 +7,8 @@ import sys
 import pynto
 
 marks = ctypes.CDLL(os.environ["PYNTO_BUDGET_MARKS"])
-folder = sys.argv[1]
-blocks, calls, batches, steps = map(int, sys.argv[2:])
+address = f"unix://{sys.argv[1]}/socket"
+blocks, calls, batches, steps, connections = map(int, sys.argv[2:])
 
 
 def pipelined() -> None:
@@ -20,7 +20,13 @@ def pipelined() -> None:
             promise.result()
 
 
-with pynto.connect(f"unix://{folder}/socket") as connection:
+def connect() -> None:
+    for _ in range(connections):
+        with pynto.connect(address) as connection:
+            connection.root.echo(1)
+
+
+with pynto.connect(address) as connection:
     echo = connection.root.echo
     for _ in range(calls):
         echo(1)
@@ -34,3 +40,8 @@ with pynto.connect(f"unix://{folder}/socket") as connection:
     for _ in range(blocks):
         pipelined()
         marks.mark()
+connect()
+marks.mark()
+for _ in range(blocks):
+    connect()
+    marks.mark()
