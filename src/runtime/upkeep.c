@@ -17,13 +17,22 @@ static bool is_unanswered(const struct pyn_link *link, uint64_t now)
     return since != 0 && now > since && now - since > link->quotas->callback_ns;
 }
 
+static bool is_too_long(const struct pyn_link *link, uint64_t now, uint64_t since, size_t come)
+{
+    return since != 0 && now > since && now - since > link->quotas->unfinished_ns + come / DRIP_RATE * SECOND;
+}
+
 /* A message that comes so slowly that it holds what has come of it for longer than anybody needs. */
 static bool is_dripping(struct pyn_link *link, uint64_t now)
 {
     size_t come = 0;
     uint64_t since = pyn_session_unfinished_since(link->session, &come);
 
-    return since != 0 && now > since && now - since > link->quotas->unfinished_ns + come / DRIP_RATE * SECOND;
+    if (is_too_long(link, now, since, come)) {
+        return true;
+    }
+    since = pyn_session_assembling_since(link->session, &come);
+    return is_too_long(link, now, since, come);
 }
 
 /* Whoever has said nothing for a while keeps no more than what it is, and nobody what only a burst has needed. */

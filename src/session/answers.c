@@ -207,7 +207,7 @@ static struct pyn_answer *new_return(struct pyn_session *session, pyn_status fit
     block->answer = (struct pyn_answer){.status = fit,
                                         .value = message.data != NULL ? value : copy(&at, value),
                                         .is_paged = pyn_owned_is_paged(session, &message),
-                                        .is_narrow = session->scan->is_narrow};
+                                        .is_narrow = session->in.scan->is_narrow};
     if (fit == PYN_OK && session->seen.count > 0) {
         pyn_holds_take(&session->seen, &block->holds);
     }
@@ -344,7 +344,7 @@ static void take_items(struct pyn_frame *frame, struct pyn_answer *answer)
 
 pyn_status pyn_answer_take(struct pyn_session *session, const struct pyn_message *message, struct pyn_event *event)
 {
-    struct pyn_lane *lane = pyn_lanes_find(&session->lanes, session->in_lane);
+    struct pyn_lane *lane = pyn_lanes_find(&session->lanes, session->in.lane);
     struct pyn_answer *answer = NULL;
     pyn_status st = PYN_EINTERNAL;
 
@@ -357,7 +357,7 @@ pyn_status pyn_answer_take(struct pyn_session *session, const struct pyn_message
         pyn_session_answer_free(session, answer);
         return st;
     }
-    answer->lane = session->in_lane;
+    answer->lane = session->in.lane;
     take_items(lane->top, answer);
     pyn_recall_answered(session, lane->top, answer);
     if (lane->top->more > 0) {

@@ -62,7 +62,7 @@ pyn_status pyn_batch_new(struct pyn_session *session, const struct pyn_message *
     batch->spare = session->quotas->limits.message_max;
     batch->charged = size;
     session->batches++;
-    if (session->scan->has_promise) { /* it has just read the message */
+    if (session->in.scan->has_promise) { /* it has just read the message */
         mark_all(batch, message->body);
     }
     *out = batch;
@@ -240,7 +240,7 @@ static size_t write_turned(uint8_t *out, struct pyn_view value)
     size_t from = 0;
 
     while (pyn_reader_next(&rd, &item) == PYN_OK) {
-        if (pyn_item_ref(&item, &is_mine, &id, &number) == PYN_OK) {
+        if (item.wire == PYN_W_EXT && pyn_item_ref(&item, &is_mine, &id, &number) == PYN_OK) {
             uint8_t yours[YOURS_SIZE] = {0xd7, PYN_EXT_YOURS};
             memcpy(yours + 2, item.bytes.data, YOURS_SIZE - 2); /* the id comes first in both */
             at += put(out + at, yours, sizeof yours);

@@ -65,8 +65,8 @@ static bool is_too_soon(struct pyn_session *session, struct decision *decision)
         refuse_rate(session, decision, PYN_Q_CALLS_PER_SECOND, 1);
         return true;
     }
-    if (session->is_too_fast) {
-        refuse_rate(session, decision, PYN_Q_BYTES_PER_SECOND, (double)session->whole);
+    if (session->in.is_too_fast) {
+        refuse_rate(session, decision, PYN_Q_BYTES_PER_SECOND, (double)session->in.whole);
         return true;
     }
     return false;
@@ -313,7 +313,7 @@ static pyn_status arrive(struct pyn_session *session, const struct pyn_arrival *
     struct pyn_view body = copied(arrival, decision);
     const struct pyn_owned none = {NULL, NULL};
     const struct pyn_owned block = arrival->step == NULL ? pyn_in_take(session, body) : none;
-    struct pyn_turn *turn = new_turn(session, session->in_lane, body, block, decision);
+    struct pyn_turn *turn = new_turn(session, session->in.lane, body, block, decision);
 
     *out = turn;
     if (turn == NULL) {
@@ -321,7 +321,7 @@ static pyn_status arrive(struct pyn_session *session, const struct pyn_arrival *
         return PYN_ENOMEM;
     }
     turn->call.ends_at = arrival->ends_at;
-    turn->call.is_narrow = session->scan->is_narrow;
+    turn->call.is_narrow = session->in.scan->is_narrow;
     turn->batch = pyn_batch_ref(arrival->batch);
     turn->step = arrival->index;
     return PYN_OK;
@@ -342,7 +342,7 @@ static pyn_status serve(struct pyn_session *session, bool is_nested, const struc
         return pyn_turn_refuse(session, turn);
     }
     if (st == PYN_OK) {
-        st = pyn_lanes_push(&session->lanes, session->in_lane, true, &frame);
+        st = pyn_lanes_push(&session->lanes, session->in.lane, true, &frame);
     }
     if (st != PYN_OK) {
         if (turn != NULL) {
@@ -375,7 +375,7 @@ static pyn_status refuse_now(struct pyn_session *session, const struct decision 
     struct pyn_turn turn = refusal_of(decision);
 
     uncharge(session, decision);
-    return pyn_refusal_send(session, session->in_lane, &turn);
+    return pyn_refusal_send(session, session->in.lane, &turn);
 }
 
 static pyn_status queue(struct pyn_session *session, struct pyn_lane *lane, const struct pyn_arrival *arrival,
@@ -490,7 +490,7 @@ static pyn_status pass_over(struct pyn_session *session, const struct pyn_arriva
 
 pyn_status pyn_call_place(struct pyn_session *session, const struct pyn_arrival *arrival, struct pyn_event *event)
 {
-    struct pyn_lane *lane = pyn_lanes_find(&session->lanes, session->in_lane);
+    struct pyn_lane *lane = pyn_lanes_find(&session->lanes, session->in.lane);
     struct decision decision = {.st = PYN_EINTERNAL, .is_oneway = arrival->message->is_oneway};
     pyn_status st = charge_and_decide(session, lane, arrival, &decision);
 
@@ -511,9 +511,9 @@ pyn_status pyn_call_place(struct pyn_session *session, const struct pyn_arrival 
 pyn_status pyn_call_take(struct pyn_session *session, const struct pyn_message *message, struct pyn_event *event)
 {
     struct pyn_arrival arrival = {.message = message, .ends_at = pyn_session_end_of(session, message)};
-    const struct pyn_lane *lane = pyn_lanes_find(&session->lanes, session->in_lane);
+    const struct pyn_lane *lane = pyn_lanes_find(&session->lanes, session->in.lane);
 
-    if (lane == NULL && pyn_lanes_is_ours(&session->lanes, session->in_lane)) {
+    if (lane == NULL && pyn_lanes_is_ours(&session->lanes, session->in.lane)) {
         return PYN_EPROTOCOL; /* ours to begin */
     }
     if (message->is_oneway && lane != NULL && (lane->depth > 1 || !lane->top->is_serving)) {
@@ -536,14 +536,14 @@ static pyn_status cancel_running(struct pyn_session *session, struct pyn_frame *
     }
     frame->is_cancelled = true;
     event->kind = PYN_EV_CANCEL;
-    event->lane = session->in_lane;
+    event->lane = session->in.lane;
     return PYN_OK;
 }
 
 /* A call that waits is answered in its turn; what it would have brought goes back now. */
 pyn_status pyn_cancel_take(struct pyn_session *session, const struct pyn_message *message, struct pyn_event *event)
 {
-    struct pyn_lane *lane = pyn_lanes_find(&session->lanes, session->in_lane);
+    struct pyn_lane *lane = pyn_lanes_find(&session->lanes, session->in.lane);
     struct pyn_frame *frame = NULL;
     struct pyn_turn *turn = NULL;
     pyn_status st = PYN_OK;

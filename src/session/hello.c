@@ -21,8 +21,9 @@ static bool is_word(struct pyn_view text, const char *word, size_t len)
 }
 
 /* What a sender does not say it does not limit; what we do not know is left aside, for there may be more some day. */
-static pyn_status note_limit(struct pyn_limits *limits, struct pyn_view name, struct pyn_reader value)
+static pyn_status note_limit(struct pyn_session *session, struct pyn_view name, struct pyn_reader value)
 {
+    struct pyn_limits *limits = &session->peer_limits;
     const bool is_depth = is_word(name, "depth", 5);
     size_t *limit = NULL;
     uint64_t number = 0;
@@ -35,6 +36,8 @@ static pyn_status note_limit(struct pyn_limits *limits, struct pyn_view name, st
         limit = &limits->key_max;
     } else if (is_word(name, "integer", 7)) {
         limit = &limits->int_max;
+    } else if (is_word(name, "part", 4)) {
+        limit = &session->peer_part;
     } else if (!is_depth) {
         return PYN_OK;
     }
@@ -59,7 +62,7 @@ static pyn_status note_limits(struct pyn_session *session, struct pyn_view map)
         struct pyn_view name;
         st = pyn_reader_str(&reader, &name);
         if (st == PYN_OK) {
-            st = note_limit(&session->peer_limits, name, reader);
+            st = note_limit(session, name, reader);
         }
         if (st == PYN_OK) {
             st = pyn_reader_skip(&reader);

@@ -20,46 +20,49 @@ enum {
 /* What is held next begins where all do. */
 static void drop_taken(struct pyn_session *session)
 {
-    if (session->taken > 0) {
-        pyn_buf_consume(&session->in, session->taken);
-        session->taken = 0;
+    if (session->in.taken > 0) {
+        pyn_buf_consume(&session->in.buf, session->in.taken);
+        session->in.taken = 0;
     }
-    if (session->in.block == NULL) {
-        session->in.mem = session->mem;
+    if (session->in.buf.block == NULL) {
+        session->in.buf.mem = session->mem;
     }
 }
 
 /* A small block is kept: it is sooner found than made. */
 static void give_back_if_empty(struct pyn_session *session)
 {
-    if (pyn_buf_len(&session->in) == 0 && session->in.room > SMALL) {
-        pyn_buf_fini(&session->in);
+    if (pyn_buf_len(&session->in.buf) == 0 && session->in.buf.room > SMALL) {
+        pyn_buf_fini(&session->in.buf);
     }
 }
 
 static size_t in_max(const struct pyn_session *session)
 {
-    return session->quotas->limits.message_max + SLACK;
+    size_t max = session->quotas->limits.message_max;
+
+    return (pyn_parts_is_amid(session) && max > PYN_BETWEEN_MAX ? PYN_BETWEEN_MAX : max) + SLACK;
 }
 
 /* Half as much again as has come of a message that lacks so much: what is only announced makes no room. */
-static size_t wanted(const struct pyn_session *session, size_t held)
+static size_t wanted(const struct pyn_intake *in, size_t held)
 {
     size_t want = held / 2 < STEP_MAX ? held / 2 : STEP_MAX;
 
-    if (want > session->missing) {
-        want = session->missing + 1; /* its newline */
+    if (want > in->missing) {
+        want = in->missing + 1; /* its newline */
     }
     return want > SPACE ? want : SPACE;
 }
 
 /* Is it one of those whose pages are moved? Then at is where the bytes that it waits for begin. */
-static bool is_to_be_moved(const struct pyn_session *session, size_t held, bool *is_text, size_t *at)
+static bool is_to_be_moved(const struct pyn_session *session, const struct pyn_intake *in, size_t held, bool *is_text,
+                           size_t *at)
 {
     const struct pyn_large *large = session->large;
 
-    return session->in.mem != large->mem && held >= large->min / MOVED_PART && held + session->missing >= large->min &&
-           pyn_scan_awaits(session->scan, pyn_buf_view(&session->in), is_text, at);
+    return in->buf.mem != large->mem && held >= large->min / MOVED_PART && held + in->missing >= large->min &&
+           pyn_scan_awaits(in->scan, pyn_buf_view(&in->buf), is_text, at);
 }
 
 /*
@@ -67,25 +70,50 @@ static bool is_to_be_moved(const struct pyn_session *session, size_t held, bool 
  * object would have them: pages that are alike need not be copied. One that is not so large, or not yet, goes to where the one before it was. Without memory for it
  * everything stays as it is.
  */
-static void settle(struct pyn_session *session, size_t held)
+static void settle(const struct pyn_session *session, struct pyn_intake *in, size_t held)
 {
     const struct pyn_large *large = session->large;
     bool is_text = false;
     size_t at = 0;
 
-    if (large == NULL || session->scan == NULL || held < LARGE || session->missing < held) {
+    if (large == NULL || in->scan == NULL || held < LARGE || in->missing < held) {
         return;
     }
-    if (is_to_be_moved(session, held, &is_text, &at)) {
-        (void)pyn_buf_settle(&session->in, large->mem, at, large->place(large->ctx, is_text), large->page);
-    } else if (large->warm != NULL && session->in.mem == session->mem) {
-        (void)pyn_buf_settle(&session->in, large->warm, 0, 0, 1);
+    if (is_to_be_moved(session, in, held, &is_text, &at)) {
+        (void)pyn_buf_settle(&in->buf, large->mem, at, large->place(large->ctx, is_text), large->page);
+    } else if (large->warm != NULL && in->buf.mem == session->mem) {
+        (void)pyn_buf_settle(&in->buf, large->warm, 0, 0, 1);
     }
+}
+
+/* How much of max bytes may come at once to those that are held; where they are to be put. */
+static pyn_status make_space(const struct pyn_session *session, struct pyn_intake *in, size_t max, uint8_t **out,
+                             size_t *room)
+{
+    struct pyn_buf *buf = &in->buf;
+    const size_t held = pyn_buf_len(buf);
+
+    if (buf->block == NULL) {
+        buf->mem = session->mem;
+    }
+    settle(session, in, held);
+    *room = wanted(in, held);
+    if (*room > max) {
+        *room = max;
+    }
+    if (buf->block != NULL && buf->room - buf->end >= SPACE_MIN && buf->room - buf->end < *room) {
+        *room = buf->room - buf->end;
+    }
+    return pyn_buf_reserve(buf, *room, out);
+}
+
+static void note_come(struct pyn_intake *in, size_t len)
+{
+    in->missing -= len < in->missing ? len : in->missing;
 }
 
 pyn_status pyn_session_space(struct pyn_session *session, uint8_t **out, size_t *room)
 {
-    struct pyn_buf *in = &session->in;
     pyn_status st = session->state;
     size_t held = 0;
 
@@ -94,28 +122,27 @@ pyn_status pyn_session_space(struct pyn_session *session, uint8_t **out, size_t 
     if (st != PYN_OK) {
         return st;
     }
-    drop_taken(session);
-    held = pyn_buf_len(in);
-    if (held < in_max(session)) {
-        settle(session, held);
+    if (pyn_parts_want(session) > 0) {
+        return make_space(session, &session->parts->in, session->parts->left, out, room);
     }
+    drop_taken(session);
+    held = pyn_buf_len(&session->in.buf);
     if (held >= in_max(session)) {
         return PYN_EWAIT; /* pyn_session_wants_input() has said so */
     }
-    *room = wanted(session, held);
-    if (*room > in_max(session) - held) {
-        *room = in_max(session) - held;
-    }
-    if (in->block != NULL && in->room - in->end >= SPACE_MIN && in->room - in->end < *room) {
-        *room = in->room - in->end;
-    }
-    return pyn_buf_reserve(in, *room, out);
+    return make_space(session, &session->in, in_max(session) - held, out, room);
 }
 
 void pyn_session_received(struct pyn_session *session, size_t len)
 {
-    pyn_buf_commit(&session->in, len);
-    session->missing -= len < session->missing ? len : session->missing;
+    if (pyn_parts_want(session) > 0) {
+        pyn_buf_commit(&session->parts->in.buf, len);
+        note_come(&session->parts->in, len);
+        session->parts->left -= len;
+        return;
+    }
+    pyn_buf_commit(&session->in.buf, len);
+    note_come(&session->in, len);
     if (len == 0) {
         give_back_if_empty(session);
     }
@@ -123,13 +150,16 @@ void pyn_session_received(struct pyn_session *session, size_t len)
 
 pyn_status pyn_session_put(struct pyn_session *session, struct pyn_view bytes, size_t *taken)
 {
-    struct pyn_buf *in = &session->in;
+    struct pyn_buf *in = &session->in.buf;
     pyn_status st = session->state;
     size_t held = 0;
 
     *taken = 0;
     if (st != PYN_OK) {
         return st;
+    }
+    if (pyn_parts_want(session) > 0) {
+        return pyn_parts_put(session, bytes, taken);
     }
     drop_taken(session);
     held = pyn_buf_len(in);
@@ -139,37 +169,56 @@ pyn_status pyn_session_put(struct pyn_session *session, struct pyn_view bytes, s
     if (bytes.len > in_max(session) - held) {
         bytes.len = in_max(session) - held;
     }
-    settle(session, held);
+    settle(session, &session->in, held);
     st = pyn_buf_append(in, bytes.data, bytes.len);
     if (st == PYN_OK) {
         *taken = bytes.len;
-        session->missing -= bytes.len < session->missing ? bytes.len : session->missing;
+        note_come(&session->in, bytes.len);
     }
     return st;
 }
 
+pyn_status pyn_parts_put(struct pyn_session *session, struct pyn_view bytes, size_t *taken)
+{
+    struct pyn_parts *parts = session->parts;
+    uint8_t *room = NULL;
+    pyn_status st = make_space(session, &parts->in, parts->left, &room, taken);
+
+    if (st != PYN_OK) {
+        *taken = 0;
+        return st;
+    }
+    if (*taken > bytes.len) {
+        *taken = bytes.len;
+    }
+    memcpy(room, bytes.data, *taken);
+    pyn_session_received(session, *taken);
+    return PYN_OK;
+}
+
 bool pyn_session_is_quiet(const struct pyn_session *session)
 {
-    return session->state == PYN_OK && session->ready_first == NULL && session->taken == 0 &&
-           pyn_buf_len(&session->in) == 0 && session->in.room <= SMALL;
+    return session->state == PYN_OK && session->ready_first == NULL && session->in.taken == 0 &&
+           pyn_buf_len(&session->in.buf) == 0 && session->in.buf.room <= SMALL &&
+           (session->parts == NULL || !session->parts->is_fresh);
 }
 
 bool pyn_session_is_large(const struct pyn_session *session)
 {
-    return session->missing >= LARGE && pyn_buf_len(&session->in) >= LARGE;
+    return pyn_parts_want(session) >= SPACE || (session->in.missing >= LARGE && pyn_buf_len(&session->in.buf) >= LARGE);
 }
 
 struct pyn_owned pyn_in_take(struct pyn_session *session, struct pyn_view part)
 {
-    struct pyn_buf *in = &session->in;
+    struct pyn_buf *in = &session->in.buf;
     struct pyn_owned block = {in->block, in->mem};
     bool is_inside = in->block != NULL && (uintptr_t)part.data - (uintptr_t)in->block < in->room;
 
-    if (part.len < LARGE || !is_inside || session->whole != pyn_buf_len(in)) {
+    if (part.len < LARGE || !is_inside || session->in.whole != pyn_buf_len(in)) {
         return (struct pyn_owned){NULL, NULL};
     }
     pyn_buf_init(in, session->mem, in->max);
-    session->whole = 0;
+    session->in.whole = 0;
     return block;
 }
 
@@ -202,10 +251,18 @@ bool pyn_session_wants_input(const struct pyn_session *session)
 
 uint64_t pyn_session_unfinished_since(const struct pyn_session *session, size_t *come)
 {
-    *come = pyn_buf_len(&session->in);
-    return session->state == PYN_OK && session->whole == 0 && *come > 0 && pyn_session_wants_input(session)
-               ? session->begun_at
+    *come = pyn_buf_len(&session->in.buf);
+    return session->state == PYN_OK && session->in.whole == 0 && *come > 0 && pyn_session_wants_input(session)
+               ? session->in.begun_at
                : 0;
+}
+
+uint64_t pyn_session_assembling_since(const struct pyn_session *session, size_t *come)
+{
+    const struct pyn_parts *parts = session->parts;
+
+    *come = parts != NULL ? pyn_buf_len(&parts->in.buf) : 0;
+    return parts != NULL && parts->in.whole == 0 && pyn_session_wants_input(session) ? parts->in.begun_at : 0;
 }
 
 /* ---- messages ---- */
@@ -213,11 +270,11 @@ uint64_t pyn_session_unfinished_since(const struct pyn_session *session, size_t 
 /* One that changes nothing for any message is odd. */
 static pyn_status take_lane(struct pyn_session *session, const struct pyn_message *message, struct pyn_event *event)
 {
-    const bool is_odd = session->has_lane;
+    const bool is_odd = session->in.has_lane;
 
     (void)event;
-    session->in_lane = message->id;
-    session->has_lane = true;
+    session->in.lane = message->id;
+    session->in.has_lane = true;
     return is_odd ? pyn_ledger_oddity(&session->ledger, session->now) : PYN_OK;
 }
 
@@ -292,7 +349,7 @@ static pyn_status dispatch(struct pyn_session *session, const struct pyn_message
         return PYN_EPROTOCOL;
     }
     if (message->kind != PYN_M_LANE) {
-        session->has_lane = false;
+        session->in.has_lane = false;
     }
     return step->take(session, message, event);
 }
@@ -300,10 +357,10 @@ static pyn_status dispatch(struct pyn_session *session, const struct pyn_message
 /* They have come, whatever becomes of them. */
 static void count_bytes(struct pyn_session *session)
 {
-    const double len = (double)session->whole;
+    const double len = (double)session->in.whole;
 
-    session->begun_at = 0;
-    session->is_too_fast = !pyn_ledger_has(&session->ledger, PYN_Q_BYTES_PER_SECOND, len, session->now);
+    session->in.begun_at = 0;
+    session->in.is_too_fast = !pyn_ledger_has(&session->ledger, PYN_Q_BYTES_PER_SECOND, len, session->now);
     pyn_ledger_spend(&session->ledger, PYN_Q_BYTES_PER_SECOND, len, session->now);
 }
 
@@ -317,40 +374,79 @@ static struct pyn_scan *new_scan(const struct pyn_session *session)
     return scan;
 }
 
-/* session->whole: the bytes of the message at the front. */
+/* session->in.whole: the bytes of the message at the front. */
 static pyn_status scan(struct pyn_session *session)
 {
     size_t len = 0;
     size_t need = 0;
     pyn_status st = PYN_OK;
 
-    if (session->whole == 0) {
-        struct pyn_view held = pyn_buf_view(&session->in);
+    if (session->in.whole == 0) {
+        struct pyn_view held = pyn_buf_view(&session->in.buf);
         if (held.len == 0) {
             return PYN_EWAIT;
         }
-        if (session->scan == NULL) {
-            session->scan = new_scan(session);
+        if (session->in.scan == NULL) {
+            session->in.scan = new_scan(session);
         }
-        if (session->scan == NULL) {
+        if (session->in.scan == NULL) {
             return PYN_ENOMEM;
         }
-        st = pyn_scan_feed(session->scan, held, &len, &need);
-        session->missing = need;
-        if (st == PYN_OK) {
-            session->whole = len + 1; /* its newline */
-            count_bytes(session);
-        } else if (st == PYN_EWAIT && session->begun_at == 0) {
-            session->begun_at = session->now;
+        if (pyn_parts_is_amid(session)) {
+            pyn_scan_cap(session->in.scan, PYN_BETWEEN_MAX);
         }
+        st = pyn_scan_feed(session->in.scan, held, &len, &need);
+        session->in.missing = need;
+        if (st == PYN_OK) {
+            session->in.whole = len + 1; /* its newline */
+            count_bytes(session);
+        } else if (st == PYN_EWAIT && session->in.begun_at == 0) {
+            session->in.begun_at = session->now;
+        }
+    }
+    return st;
+}
+
+/* The message that stands whole at the front. in_parts: only what belongs to a lane may come so. */
+static inline pyn_status take_front(struct pyn_session *session, bool in_parts, struct pyn_event *event)
+{
+    struct pyn_message message;
+    struct pyn_view object = {pyn_buf_view(&session->in.buf).data, session->in.whole - 1};
+    pyn_status st = pyn_message_parse(object, &message);
+
+    if (st == PYN_OK && session->in.scan->has_promise && message.kind != PYN_M_BATCH) {
+        st = PYN_EEXT;
+    }
+    if (st == PYN_OK && in_parts && !pyn_parts_may_hold(message.kind)) {
+        st = PYN_EPROTOCOL;
+    }
+    if (st == PYN_OK) {
+        st = dispatch(session, &message, event);
+    }
+    if (st == PYN_OK) {
+        session->in.taken = session->in.whole;
+        session->in.whole = 0;
+    }
+    return st;
+}
+
+pyn_status pyn_in_step(struct pyn_session *session, struct pyn_event *event)
+{
+    pyn_status st = scan(session);
+
+    if (st == PYN_OK) {
+        st = take_front(session, true, event);
+    }
+    if (st == PYN_OK) {
+        drop_taken(session);
+    } else if (st == PYN_EWAIT) {
+        give_back_if_empty(session);
     }
     return st;
 }
 
 static pyn_status step_once(struct pyn_session *session, struct pyn_event *event)
 {
-    struct pyn_message message;
-    struct pyn_view object;
     pyn_status st = PYN_EINTERNAL;
 
     if (session->phase == PYN_PHASE_WELCOME || has_to_wait(session)) {
@@ -358,23 +454,14 @@ static pyn_status step_once(struct pyn_session *session, struct pyn_event *event
     }
     session->stalled = 0;
     session->stalled_calls = 0;
+    if (session->parts != NULL && pyn_parts_is_due(session)) {
+        return pyn_parts_step(session, event);
+    }
+    if (session->in.whole == 0 && pyn_parts_is_head(&session->in.buf)) {
+        return pyn_parts_begin(session);
+    }
     st = scan(session);
-    if (st != PYN_OK) {
-        return st;
-    }
-    object = (struct pyn_view){pyn_buf_view(&session->in).data, session->whole - 1};
-    st = pyn_message_parse(object, &message);
-    if (st == PYN_OK && session->scan->has_promise && message.kind != PYN_M_BATCH) {
-        st = PYN_EEXT;
-    }
-    if (st == PYN_OK) {
-        st = dispatch(session, &message, event);
-    }
-    if (st == PYN_OK) {
-        session->taken = session->whole;
-        session->whole = 0;
-    }
-    return st;
+    return st == PYN_OK ? take_front(session, false, event) : st;
 }
 
 /* Does it look at the message's own bytes? */

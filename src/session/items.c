@@ -63,7 +63,7 @@ static pyn_status check(struct pyn_session *session, const struct pyn_type *type
 /* More of them than were asked for, or others, are a breach: who asks has made room for these. */
 pyn_status pyn_items_take(struct pyn_session *session, const struct pyn_message *message, struct pyn_event *event)
 {
-    struct pyn_lane *lane = pyn_lanes_find(&session->lanes, session->in_lane);
+    struct pyn_lane *lane = pyn_lanes_find(&session->lanes, session->in.lane);
     struct pyn_frame *frame = lane != NULL ? lane->top : NULL;
     struct pyn_items *items = NULL;
     size_t held = 0;

@@ -8,7 +8,7 @@ bool pyn_session_recall(struct pyn_session *session, const struct pyn_op *op, st
 {
     const struct pyn_question question = {op, object, now};
 
-    if (session->state != PYN_OK || pyn_buf_len(&session->in) > 0) {
+    if (session->state != PYN_OK || pyn_buf_len(&session->in.buf) > 0) {
         return false;
     }
     return pyn_cache_find(session->cache, &question, value);

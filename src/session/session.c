@@ -38,7 +38,7 @@ static void init(struct pyn_session *session, const struct pyn_session_config *c
     session->state = PYN_OK;
     session->now = config->now;
     pyn_ledger_init(&session->ledger, config->quotas, config->now);
-    pyn_buf_init(&session->in, config->mem, SIZE_MAX);
+    pyn_buf_init(&session->in.buf, config->mem, SIZE_MAX);
     pyn_buf_init(&session->out, config->mem, (size_t)config->quotas->max[PYN_Q_OUTPUT]);
     pyn_lanes_init(&session->lanes, config->mem, is_client ? 0 : 1, is_client ? CLIENT_FIRST : SERVER_FIRST);
     pyn_pool_init(&session->blocks, config->mem, PYN_SMALL_BLOCK, BLOCKS_KEPT);
@@ -60,8 +60,8 @@ void pyn_session_retune(struct pyn_session *session, const struct pyn_quotas *qu
     session->quotas = quotas;
     session->out.max = (size_t)quotas->max[PYN_Q_OUTPUT];
     pyn_ledger_retune(&session->ledger, quotas);
-    if (session->scan != NULL) { /* else one is made for the next message */
-        pyn_scan_retune(session->scan, &quotas->limits);
+    if (session->in.scan != NULL) { /* else one is made for the next message */
+        pyn_scan_retune(session->in.scan, &quotas->limits);
     }
     pyn_references_retune(session);
 }
@@ -101,8 +101,9 @@ void pyn_session_abandon(struct pyn_session *session)
     if (session->state == PYN_OK) {
         session->state = PYN_EGONE;
     }
-    session->taken = session->whole = session->stalled = 0;
-    pyn_buf_fini(&session->in);
+    session->in.taken = session->in.whole = session->stalled = 0;
+    pyn_buf_fini(&session->in.buf);
+    pyn_parts_fini(session);
     pyn_out_cut(session);
     pyn_serving_drop_all(session);
     pyn_cache_fini(session->cache); /* no frame is left that has a note there */
@@ -125,7 +126,7 @@ void pyn_session_free(struct pyn_session *session)
     pyn_lanes_fini(&session->lanes);
     pyn_pool_fini(&session->blocks);
     pyn_mem_free(session->mem, session->loans);
-    pyn_mem_free(session->mem, session->scan);
+    pyn_mem_free(session->mem, session->in.scan);
     pyn_mem_free(session->mem, session->cache);
     pyn_described_fini(session);
     if (session->is_described != session->few_described) {
@@ -139,10 +140,10 @@ void pyn_session_free(struct pyn_session *session)
 /* What stands in the input belongs to a scan that is under way. */
 static void rest_input(struct pyn_session *session)
 {
-    if (pyn_buf_len(&session->in) == 0 && session->whole == 0) {
-        pyn_buf_fini(&session->in);
-        pyn_mem_free(session->mem, session->scan);
-        session->scan = NULL;
+    if (pyn_buf_len(&session->in.buf) == 0 && session->in.whole == 0) {
+        pyn_buf_fini(&session->in.buf);
+        pyn_mem_free(session->mem, session->in.scan);
+        session->in.scan = NULL;
     }
 }
 
@@ -157,6 +158,7 @@ void pyn_session_rest(struct pyn_session *session)
         return;
     }
     rest_input(session);
+    pyn_parts_rest(session);
     if (pyn_buf_len(&session->out) == 0) {
         pyn_buf_fini(&session->out);
     }

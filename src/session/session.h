@@ -101,6 +101,9 @@ bool pyn_session_is_large(const struct pyn_session *session);
 /* Since when a message has been on its way, and how much of it has come; 0: none is, or it is we who keep it waiting. */
 uint64_t pyn_session_unfinished_since(const struct pyn_session *session, size_t *come);
 
+/* The same for a message that comes in parts: others may stand between them, each with a time of its own. */
+uint64_t pyn_session_assembling_since(const struct pyn_session *session, size_t *come);
+
 /* False while the peer has sent or left unread so much that no more should be read from it (and no lane waits for its answer). */
 bool pyn_session_wants_input(const struct pyn_session *session);
 

@@ -6,6 +6,7 @@
  * calls.c      the peer's calls    serving.c     their answers, and whose turn is next
  * answers.c    our calls           references.c  exports, imports, what is given back
  * items.c      results that come ahead of an answer
+ * parts.c      messages that come in parts
  * describe.c   interfaces by number steps.c   calls that came in one message
  * recall.c     answers that are kept, and what makes them untrue
  *
@@ -34,6 +35,30 @@ enum pyn_phase {
 
 enum { PYN_SMALL_BLOCK = 512 }; /* of a call or an answer, with its copy */
 
+/* A stream of messages that comes in. */
+struct pyn_intake {
+    struct pyn_buf buf;
+    struct pyn_scan *scan; /* owned; NULL: nothing has come since it rested */
+    size_t whole;          /* bytes of a message that was scanned and not taken yet, with its newline */
+    size_t missing;        /* bytes that the message which is coming still lacks, as far as it has said */
+    size_t taken;          /* bytes of a message that an event still looks at */
+    uint64_t begun_at;     /* when the message that is coming was first found unfinished; 0: none is */
+    bool is_too_fast;      /* the message at the front is beyond the bytes that may come in a second */
+    bool has_lane;         /* the message before it was a lane */
+    uint64_t lane;
+};
+
+/* The second stream of a peer, which comes in parts: messages of the first stream. */
+struct pyn_parts {
+    struct pyn_intake in;
+    size_t left;    /* bytes of the part that is coming which have not come */
+    size_t len;     /* of that part, or the one that came last */
+    bool is_open;   /* its newline has not come */
+    bool is_fresh;  /* it has come, and was not looked at to its end */
+    bool has_ended; /* a message has, in it */
+    bool is_amid;   /* its last message is not whole */
+};
+
 struct pyn_session {
     const struct pyn_mem *mem;
     const struct pyn_quotas *quotas;
@@ -47,20 +72,15 @@ struct pyn_session {
     uint64_t now;
     struct pyn_ledger ledger;
     struct pyn_limits peer_limits;
+    size_t peer_part; /* bytes of a part that the peer takes; 0: it takes none */
 
     /* input */
-    struct pyn_buf in;
-    struct pyn_scan *scan; /* NULL: nothing has come since it rested */
-    size_t whole;          /* bytes of a message that was scanned and not taken yet, with its newline */
-    size_t missing;        /* bytes that the message which is coming still lacks, as far as it has said */
-    size_t taken;          /* bytes of a message that an event still looks at */
+    struct pyn_intake in;
+    struct pyn_parts *parts; /* owned: what comes in parts, beside it; NULL: nothing has since it rested */
+    uint64_t parts_lane;     /* of which this is the lane then */
     size_t stalled; /* bytes that the call which stands at the front would be charged with, when they were not there */
     uint64_t stalled_calls; /* the same for a batch: how many calls it has */
-    uint64_t begun_at;      /* when the message that is coming was first found unfinished; 0: none is */
-    bool is_too_fast;       /* the message at the front is beyond the bytes that may come in a second */
-    bool has_lane;          /* the message before it was a lane */
     uint64_t pings;         /* of ours that are not answered */
-    uint64_t in_lane;
 
     /* output */
     struct pyn_buf out;
@@ -99,6 +119,46 @@ struct pyn_session {
 struct pyn_owned pyn_in_take(struct pyn_session *session, struct pyn_view part);
 /* Is it one for large messages? */
 bool pyn_owned_is_paged(const struct pyn_session *session, const struct pyn_owned *block);
+
+/* The next message of session->in, which is the second stream, in its place for this long. */
+pyn_status pyn_in_step(struct pyn_session *session, struct pyn_event *event);
+
+/* ---- parts.c ---- */
+
+/* What the first stream's front says: a part begins, or might. */
+static inline bool pyn_parts_is_head(const struct pyn_buf *in)
+{
+    const size_t held = pyn_buf_len(in);
+
+    return held > 0 && in->block[in->start] == PYN_PART_HEAD_0 &&
+           (held == 1 || in->block[in->start + 1] == PYN_PART_HEAD_1);
+}
+
+/* Bytes that belong to the part which is coming. */
+static inline size_t pyn_parts_want(const struct pyn_session *session)
+{
+    return session->parts != NULL ? session->parts->left : 0;
+}
+
+/* What comes between its parts is limited. */
+static inline bool pyn_parts_is_amid(const struct pyn_session *session)
+{
+    return session->parts != NULL && session->parts->is_amid;
+}
+
+/* Is a part to be seen to, ahead of anything else? */
+static inline bool pyn_parts_is_due(const struct pyn_session *session)
+{
+    return session->parts->is_open || session->parts->is_fresh;
+}
+
+bool pyn_parts_may_hold(enum pyn_kind kind);
+pyn_status pyn_parts_begin(struct pyn_session *session);
+pyn_status pyn_parts_step(struct pyn_session *session, struct pyn_event *event);
+pyn_status pyn_parts_put(struct pyn_session *session, struct pyn_view bytes, size_t *taken); /* in input.c */
+/* What is kept to be quick is freed. */
+void pyn_parts_rest(struct pyn_session *session);
+void pyn_parts_fini(struct pyn_session *session);
 
 /* ---- output.c ---- */
 

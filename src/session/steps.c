@@ -67,8 +67,8 @@ pyn_status pyn_batch_take(struct pyn_session *session, const struct pyn_message 
     struct pyn_batch *batch = NULL;
     pyn_status st = PYN_OK;
 
-    if (pyn_lanes_find(&session->lanes, session->in_lane) == NULL &&
-        pyn_lanes_is_ours(&session->lanes, session->in_lane)) {
+    if (pyn_lanes_find(&session->lanes, session->in.lane) == NULL &&
+        pyn_lanes_is_ours(&session->lanes, session->in.lane)) {
         return PYN_EPROTOCOL; /* ours to begin */
     }
     st = wait_for_room(session, message);

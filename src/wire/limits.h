@@ -18,12 +18,21 @@ struct pyn_limits {
 };
 
 enum {
-    PYN_DEPTH_CAP = 64,  /* what depth_max may be set to: the scanner's stack is that high */
-    PYN_NAME_MAX = 255,  /* bytes of a method's or keyword's name */
-    PYN_KEY_CAP = 4096,  /* what key_max may be set to */
-    PYN_PARTS_MAX = 8,   /* items of the array that is a message: no message has more */
-    PYN_STEPS_MAX = 256, /* calls of one batch */
+    PYN_DEPTH_CAP = 64,        /* what depth_max may be set to: the scanner's stack is that high */
+    PYN_NAME_MAX = 255,        /* bytes of a method's or keyword's name */
+    PYN_KEY_CAP = 4096,        /* what key_max may be set to */
+    PYN_PARTS_MAX = 8,         /* items of the array that is a message: no message has more */
+    PYN_STEPS_MAX = 256,       /* calls of one batch */
+    PYN_PART_MAX = 1 << 20,    /* bytes that one part carries */
+    PYN_PART_MIN = 16 << 10,   /* a part with fewer, in which no message ends, is odd */
+    PYN_BETWEEN_MAX = 1 << 20, /* bytes of a message that stands between the parts of another */
 };
+
+/* Bytes of a part that are taken. */
+static inline size_t pyn_limits_part(const struct pyn_limits *limits)
+{
+    return limits->message_max < PYN_PART_MAX ? limits->message_max : PYN_PART_MAX;
+}
 
 #define PYN_LIMITS_DEFAULT                                                                                             \
     ((struct pyn_limits){                                                                                              \

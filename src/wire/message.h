@@ -32,6 +32,13 @@ enum pyn_kind {
     PYN_M_ITEMS = -13,   /* [-13, [value, ...]]: what an iterator gave, ahead of the answer to an ask */
     PYN_M_STALE = -14,   /* [-14, reference, name or nil]: what was answered for it is not true any more */
     PYN_M_LOOK = -15,    /* [-15, interface, name]: how is the interface described that a result of this one names? */
+    PYN_M_PART = -16, /* [-16, bytes]: the next bytes of its sender's second stream of messages                            */
+};
+
+/* A part is told from everything else by its first two bytes, and has no other form: pyn_message_parse() takes none. */
+enum {
+    PYN_PART_HEAD_0 = 0x92,
+    PYN_PART_HEAD_1 = 0xf0,
 };
 
 enum { PYN_VERSION = 1 };

@@ -189,13 +189,14 @@ pyn_status pyn_message_hello(struct pyn_buf *buf, const struct pyn_view *root_na
     if (limits == NULL) {
         put_map(&w, 0);
     } else {
-        put_map(&w, 6);
+        put_map(&w, 7);
         put_limit(&w, "message", limits->message_max);
         put_limit(&w, "depth", limits->depth_max);
         put_limit(&w, "elements", limits->element_max);
         put_limit(&w, "keys", limits->key_max);
         put_limit(&w, "integer", limits->int_max);
         put_limit(&w, "references", references);
+        put_limit(&w, "part", pyn_limits_part(limits));
     }
     return finish(&w);
 }

@@ -62,6 +62,15 @@ void pyn_scan_retune(struct pyn_scan *scan, const struct pyn_limits *limits)
     }
 }
 
+void pyn_scan_cap(struct pyn_scan *scan, size_t message_max)
+{
+    struct pyn_scan_place *place = &scan->place;
+
+    if (place->at == 0 && message_max > 0 && place->spare > message_max - 1) {
+        place->spare = message_max - 1;
+    }
+}
+
 /* Items that come with a container, keys and values counted; of anything else the bytes behind the head. */
 static uint64_t behind_head(const struct pyn_head *head)
 {

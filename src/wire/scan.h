@@ -64,6 +64,9 @@ void pyn_scan_init(struct pyn_scan *scan, const struct pyn_limits *limits);
 /* Other limits: what is counted holds from the next message on. */
 void pyn_scan_retune(struct pyn_scan *scan, const struct pyn_limits *limits);
 
+/* The message that begins now may have so many bytes at most, as well; nothing if it has begun. */
+void pyn_scan_cap(struct pyn_scan *scan, size_t message_max);
+
 /*
  * message: every byte held so far of the current message, its first byte first (so at a later call the same bytes and more behind them).
  * PYN_OK:    *len is the length of the object; the newline stands at message.data[*len]. The scanner is ready for the next one.

@@ -911,6 +911,98 @@ case(
     answers(mine("t4")),
 )
 
+# ---- parts ----
+
+
+def part(carried: str) -> str:
+    """A part that carries these bytes, in hex, and its newline."""
+    length = len(bytes.fromhex(carried))
+    return f"92f0c4{length:02x}{carried}{NL}" if length < 256 else f"92f0c5{length:04x}{carried}{NL}"
+
+
+ADD = encode(call("add", 1, 2)) + NL
+LANE_2 = "92fc02" + NL
+PING = "92f705" + NL
+PONG = get([-10, 5])
+case("P71a", "a call in two parts", raw(part(ADD[:8]) + part(ADD[8:])), answers(3))
+case("P71a", "one byte for each write", {"send": [part(ADD[:8]) + part(ADD[8:])], "cut": 1}, answers(3))
+case("P71a", "the second stream has a lane of its own", raw(part(LANE_2 + ADD)), answers(3, lane=2), *ALIVE)
+case("P71a", "which stays", raw(part(LANE_2 + ADD) + part(ADD)), answers(3, lane=2), answers(3, lane=2))
+case("P71a", "and is 0 at the beginning", raw(LANE_2 + part(ADD)), answers(3))
+case(
+    "P71b",
+    "what comes between goes ahead",
+    raw(part(ADD[:8]) + LANE_2 + ADD + part(ADD[8:])),
+    answers(3, lane=2),
+    answers(3),
+)
+case("P71b", "a ping is answered amid parts", raw(part(ADD[:8]) + PING + part(ADD[8:])), PONG, answers(3))
+case(
+    "P71b",
+    "a denied call in parts",
+    raw(part(encode(call("burn"))[:8]) + part(encode(call("burn"))[8:] + NL)),
+    REFUSED,
+    *ALIVE,
+)
+case(
+    "P71b",
+    "a reference that was given back between its parts",
+    send(call("ticket")),
+    DESCRIBED,
+    answers(mine("t")),
+    {
+        "send": [
+            part("9400a66e756d62657291d711"),
+            encode([-3, Hole("t"), 1]) + NL,
+            "92f0c40a",
+            encode(Raw("<t/8>")),
+            "80" + NL + NL,
+        ]
+    },
+    REFUSED,
+    *ALIVE,
+)
+for carried, what in (
+    ("92f705", "a ping"),
+    ("93fd0101", "a free"),
+    ("93f900a0", "a goodbye"),
+    ("93f101a178", "a look"),
+):
+    case("P71c", f"{what} in a part", raw(part(carried + NL)), closes(15))
+case("P71c", "a part in a part", raw(part(part(ADD))), closes(8))
+case("P71d", "a part ahead of the hello", raw(part(encode(HELLO) + NL)), closes(15), opened=False)
+case(
+    "P71d",
+    "as many bytes as a message may have",
+    raw(f"92f0c600010000{'90' * 0}" + encode(call("echo", b"x" * (FILL - 1))) + NL + NL),
+    answers(b"x" * (FILL - 1)),
+)
+case("P71d", "one more", raw("92f0c600010001"), closes(11))
+case("P71d", "four gigabytes", raw("92f0c6ffffffff"), closes(11))
+for carried, what in (("c400", "nothing"), ("a161", "a str"), ("c0", "nil"), ("9190", "an array")):
+    case("P71d", f"a part that carries {what}", raw(f"92f0{carried}{NL}"), closes(8))
+case("P71e", "the array in a longer form", raw(f"dc0002f0c40190{NL}"), closes(8))
+case("P71e", "the kind in a longer form", raw(f"92d0f0c40190{NL}"), closes(8))
+case("P71e", "the bin in a longer form", raw("92f0c60000000b" + ADD + NL), answers(3))
+case("P71e", "a byte other than a newline behind it", raw("92f0c40b" + ADD + "0b"), closes(9))
+case(
+    "P71f",
+    "several messages in one part",
+    raw(part(ADD + LANE_2 + ADD + ADD[:6]) + part(ADD[6:])),
+    answers(3),
+    answers(3, lane=2),
+    answers(3, lane=2),
+)
+WIDE = encode(call("echo", b"x" * FILL)) + NL
+case(
+    "P71h",
+    "65,536 bytes in parts",
+    raw(part(WIDE[:60000]) + part(WIDE[60000:100000]) + part(WIDE[100000:])),
+    get([-1, b"x" * FILL]),
+)
+WIDE = encode(call("echo", b"x" * (FILL + 1))) + NL
+case("P71h", "one byte more", raw(part(WIDE[:60000]) + part(WIDE[60000:100000]) + part(WIDE[100000:])), closes(11))
+
 # ---- ending ----
 
 case("P109", "a goodbye is the last message", send([-7, 0, "done"], call("add", 1, 2)), closes(None, 0))

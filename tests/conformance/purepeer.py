@@ -16,6 +16,9 @@ from typing import Any
 MALFORMED, NO_NEWLINE, DEPTH, SIZE, UTF8, KEY, EXT, TURN, VERSION, DENIED = 8, 9, 10, 11, 12, 13, 14, 15, 16, 3
 RETURN, ERROR, FREE, LANE, DESCRIBE, CANCEL, GOODBYE, HELLO = -1, -2, -3, -4, -5, -6, -7, -8
 PING, PONG, ASK, BATCH, ITEMS, STALE, LOOK = -9, -10, -11, -12, -13, -14, -15
+PART = b"\x92\xf0"  # how a part begins
+OF_A_LANE = (RETURN, ERROR, LANE, CANCEL, ASK, BATCH, ITEMS)
+BETWEEN = 1 << 20
 DENIAL = ("Refused", "not permitted")
 
 
@@ -401,7 +404,10 @@ class Session:
         self.quotas = quotas
         self.bodies = bodies
         self.buffer = b""
-        self.in_lane = self.out_lane = 0
+        self.out_lane = 0
+        self.lanes = [0, 0]  # of the first stream and the second
+        self.second = b""
+        self.is_second = self.is_fresh = self.has_hello = False
         self.waiting: dict[int, list[list[Any]]] = {}  # by lane: answers to callbacks of ours, filled when they come
         self.described: dict[str, int] = {}
         self.ids: dict[tuple[int, str], int] = {}
@@ -410,25 +416,77 @@ class Session:
 
     # -- in and out --
 
+    @property
+    def in_lane(self) -> int:
+        return self.lanes[self.is_second]
+
     def message(self) -> Any:
+        """The next one, of the second stream when a part has brought its end."""
         while True:
-            reader = Reader(self.buffer, self.quotas)
-            try:
-                if self.buffer and not (0x90 <= self.buffer[0] < 0xA0 or self.buffer[0] in (0xDC, 0xDD)):
-                    raise Fault(MALFORMED)
-                value = reader.object()
-                if reader.at == len(self.buffer):
-                    raise Reader.Short
-            except Reader.Short:
-                more = self.stream.recv(65536)
-                if not more:
-                    raise Gone from None
-                self.buffer += more
+            self.is_second = True
+            found, self.second = self.whole(self.second, self.quotas) if self.is_fresh else (None, self.second)
+            if found is not None:
+                if len(found) != 4 and (not found or found[0] not in OF_A_LANE):
+                    self.check(found)
+                    raise Fault(TURN)
+                return found
+            self.is_second = self.is_fresh = False
+            if self.part():
                 continue
-            if self.buffer[reader.at] != 10:
-                raise Fault(NO_NEWLINE)
-            self.buffer = self.buffer[reader.at + 1 :]
-            return value
+            between = {**self.quotas, "message": min(self.quotas["message"], BETWEEN)}
+            found, self.buffer = self.whole(self.buffer, between if self.second else self.quotas)
+            if found is not None:
+                return found
+            self.read()
+
+    def read(self) -> None:
+        more = self.stream.recv(65536)
+        if not more:
+            raise Gone
+        self.buffer += more
+
+    def part(self) -> bool:
+        """A part, if one is next: what it carries goes to the second stream."""
+        while len(self.buffer) < 2 and PART.startswith(self.buffer):
+            self.read()
+        if not self.buffer.startswith(PART):
+            return False
+        while len(self.buffer) < 7 and len(self.buffer) < 3 + {0xC4: 1, 0xC5: 2, 0xC6: 4}.get(
+            self.buffer[2:3][0] if self.buffer[2:3] else 0xC4, 0
+        ):
+            self.read()
+        width = {0xC4: 1, 0xC5: 2, 0xC6: 4}.get(self.buffer[2], 0)
+        length = int.from_bytes(self.buffer[3 : 3 + width], "big")
+        if length == 0:
+            raise Fault(MALFORMED)
+        if length > min(self.quotas["message"], BETWEEN):
+            raise Fault(SIZE)
+        if not self.has_hello:
+            raise Fault(TURN)
+        end = 3 + width + length
+        while len(self.buffer) <= end:
+            self.read()
+        if self.buffer[end] != 10:
+            raise Fault(NO_NEWLINE)
+        self.second += self.buffer[3 + width : end]
+        self.buffer = self.buffer[end + 1 :]
+        self.is_fresh = True
+        return True
+
+    def whole(self, data: bytes, quotas: dict[str, int]) -> tuple[Any, bytes]:
+        """The message that stands at the front, if it is whole, and what stands behind it."""
+        reader = Reader(data, quotas)
+        try:
+            if data and not (0x90 <= data[0] < 0xA0 or data[0] in (0xDC, 0xDD)):
+                raise Fault(MALFORMED)
+            value = reader.object()
+            if reader.at == len(data):
+                raise Reader.Short
+        except Reader.Short:
+            return None, data
+        if data[reader.at] != 10:
+            raise Fault(NO_NEWLINE)
+        return value, data[reader.at + 1 :]
 
     def send(self, message: list[Any], lane: int | None = None) -> None:
         data = b""
@@ -584,10 +642,18 @@ class Session:
         self.check(hello)
         if hello[0] != HELLO:
             raise Fault(TURN)
+        self.has_hello = True
         if hello[3] not in (None, "hall"):
             raise Fault(DENIED)
         self.send(
-            [HELLO, "pynto", 1, None, {key: self.quotas[key] for key in ("message", "depth", "elements", "references")}]
+            [
+                HELLO,
+                "pynto",
+                1,
+                None,
+                {key: self.quotas[key] for key in ("message", "depth", "elements", "references")}
+                | {"part": min(self.quotas["message"], BETWEEN)},
+            ]
         )
         self.send([RETURN, Unit(16, struct.pack(">QI", 0, self.describe("hall:Hall")))])
         while True:
@@ -614,7 +680,7 @@ class Session:
             case x if x == FREE:
                 self.free(message[1], message[2])
             case x if x == LANE:
-                self.in_lane = message[1]
+                self.lanes[self.is_second] = message[1]
             case x if x == PING:
                 self.send([PONG, message[1]])
             case x if x == LOOK:

@@ -17,7 +17,7 @@ from typing import Any
 import msgpack
 
 CALL, RETURN, ERROR, FREE, LANE, DESCRIBE = 0, -1, -2, -3, -4, -5
-CANCEL, GOODBYE, HELLO, PING, PONG, BATCH = -6, -7, -8, -9, -10, -12
+CANCEL, GOODBYE, HELLO, PING, PONG, BATCH, PART = -6, -7, -8, -9, -10, -12, -16
 VERSION = 1
 NEWLINE = b"\n"
 

@@ -25,7 +25,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from rawpeer import CANCEL, ERROR, FREE, GOODBYE, HELLO, LANE, RETURN, Mine, RawPeer, Yours
+from rawpeer import CANCEL, ERROR, FREE, GOODBYE, HELLO, LANE, NEWLINE, PART, RETURN, Mine, RawPeer, Yours, pack
 
 LONG = bool(os.environ.get("PYNTO_TEST_LONG"))
 DENIED = [ERROR, ["Refused", "not permitted", None, None]]
@@ -183,6 +183,51 @@ class Sessions(RuleBasedStateMachine):
                 del found.held[ref]
                 found.gone.add(ref)
             found.peer.fence()
+
+    @rule(which=WHICH, a=st.integers(-1000, 1000), cuts=st.lists(st.integers(1, 40), max_size=4), data=st.data())
+    def in_parts(self, which: int, a: int, cuts: list[int], data: st.DataObject) -> None:
+        """A call in parts counts where it ends: a free between them is ahead of it, and so is another call."""
+        found = self.model(which)
+        ref = self.some_id(which, data) if data.draw(st.booleans()) else 0
+        whole = pack([ref, "describe", [], {}] if ref else [0, "add", [a], {}]) + NEWLINE
+        ends = [*sorted({min(cut, len(whole) - 1) for cut in cuts}), len(whole)]
+        is_freed = False
+        at = 0
+        for end in ends:
+            found.peer.send([PART, whole[at:end]])
+            at = end
+            between = data.draw(st.sampled_from(["nothing", "call", "free"])) if end < len(whole) else "nothing"
+            if between == "call":
+                assert self.value(found, 0, "add", a + 1) == a + 2
+            elif between == "free" and ref in found.held:
+                found.peer.send([FREE, ref, found.held.pop(ref)])
+                found.gone.add(ref)
+                is_freed = True
+        answer = found.peer.reply()
+        if ref == 0:
+            assert answer == [RETURN, a + 1]
+        elif ref in found.held:
+            assert answer[0] == RETURN and isinstance(answer[1], str) and not is_freed, answer
+        else:
+            assert answer == DENIED
+
+    @rule(which=WHICH, data=st.data())
+    def badly_in_parts(self, which: int, data: st.DataObject) -> None:
+        """What a second stream does not hold ends the connection, and no other."""
+        found = self.model(which)
+        carried, code = data.draw(
+            st.sampled_from(
+                [
+                    (b"", 8),
+                    (pack([FREE, 1, 1]) + NEWLINE, BROKEN),
+                    (pack([GOODBYE, 0, ""]) + NEWLINE, BROKEN),
+                    (pack([PART, b"x"]) + NEWLINE, 8),
+                    (pack([0, "add", [1], {}]) + b"x", 9),
+                ]
+            )
+        )
+        found.peer.send([PART, carried])
+        self.ends(which, code)
 
     @rule(
         which=WHICH,

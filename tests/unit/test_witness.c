@@ -207,9 +207,9 @@ static void quotas_that_change_ahead_of_the_welcome_hold_from_then_on(void **sta
         if (is_rested) {
             peers_expect_none(&p, p.server); /* the hello is done with */
             pyn_session_rest(p.server);
-            assert_null(p.server->scan);
+            assert_null(p.server->in.scan);
         } else {
-            assert_non_null(p.server->scan);
+            assert_non_null(p.server->in.scan);
         }
         pyn_session_retune(p.server, &small);
         assert_int_equal(pyn_session_welcome(p.server, &p.objects[0], p.root), PYN_OK);
