@@ -106,9 +106,17 @@ static void *change(uint8_t *old, size_t size)
     return map;
 }
 
-static void *resize(void *ctx, void *block, size_t size)
+/* With its head, in whole pages; behind the first of them in large ones, for in a part of one there would be small ones. */
+static size_t rounded(size_t size)
 {
     const size_t page = pyn_page_size();
+
+    size = (size + HEAD + page - 1) / page * page;
+    return size < HUGE_MIN ? size : page + (size - page + PYN_LARGE_PAGE - 1) / PYN_LARGE_PAGE * PYN_LARGE_PAGE;
+}
+
+static void *resize(void *ctx, void *block, size_t size)
+{
     uint8_t *old = map_of(block);
     void *map = MAP_FAILED;
 
@@ -119,10 +127,10 @@ static void *resize(void *ctx, void *block, size_t size)
         }
         return NULL;
     }
-    if (size > SIZE_MAX - HEAD - page - PYN_LARGE_PAGE) {
+    if (size > SIZE_MAX - 4 * (size_t)PYN_LARGE_PAGE) {
         return NULL;
     }
-    size = (size + HEAD + page - 1) / page * page;
+    size = rounded(size);
     map = old == NULL ? make(size) : change(old, size);
     if (map == MAP_FAILED) {
         return NULL;

@@ -46,7 +46,7 @@ def _run(kind: Any, client: Any, address: str, order: dict[str, Any]) -> dict[st
     if order["case"] == "clients":
         return _clients(kind, address, order["threads"], order["duration"])
     operation = getattr(client, order["case"])
-    arguments = (order["count"], order["size"]) if "size" in order else (order["count"],)
+    arguments = (order["count"], b"x" * order["size"]) if "size" in order else (order["count"],)  # its pages are there
     gc.collect()
     began = time.perf_counter()
     operation(*arguments)

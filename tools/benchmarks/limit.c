@@ -5,7 +5,7 @@
  *     limit client ADDRESS          reads orders as client.py does: {"case": "echo", "count": N, "size": S}
  *
  * ADDRESS: unix:///path or tcp://host:port. Cases: echo (the bytes of an echo call and of its answer), pipelined (100 of them in one write),
- * blob (size bytes there and back), connect, clients (echoes of so many threads, each with a connection of its own, for duration seconds).
+ * blob (size bytes there and back, each megabyte out of and into the same memory: new pages cost more than the socket does), connect, clients (echoes of so many threads, each with a connection of its own, for duration seconds).
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -78,6 +78,31 @@ static bool get(int fd, char *data, size_t len)
     return true;
 }
 
+/* Of any length, out of the same BULK bytes. */
+static bool put_all(int fd, const char *room, uint64_t len)
+{
+    while (len > 0) {
+        size_t part = len > BULK ? BULK : len;
+        if (!put(fd, room, part)) {
+            return false;
+        }
+        len -= part;
+    }
+    return true;
+}
+
+static bool get_all(int fd, char *room, uint64_t len)
+{
+    while (len > 0) {
+        size_t part = len > BULK ? BULK : len;
+        if (!get(fd, room, part)) {
+            return false;
+        }
+        len -= part;
+    }
+    return true;
+}
+
 /* An order: how large a question is, how large its answer, how many of them stand in one write. */
 struct order {
     uint64_t question;
@@ -93,20 +118,8 @@ static void *attend(void *arg)
 
     while (room != NULL && get(fd, (char *)&order, sizeof order)) {
         for (uint64_t i = 0; i < order.count; i++) {
-            uint64_t left = order.question;
-            while (left > 0) {
-                size_t part = left > BULK ? BULK : left;
-                if (!get(fd, room, part)) {
-                    break;
-                }
-                left -= part;
-            }
-            for (left = order.answer; left > 0;) {
-                size_t part = left > BULK ? BULK : left;
-                if (!put(fd, room, part)) {
-                    break;
-                }
-                left -= part;
+            if (!get_all(fd, room, order.question) || !put_all(fd, room, order.answer)) {
+                break;
             }
         }
     }
@@ -168,7 +181,7 @@ static void exchange(int fd, const struct order *order, char *room)
         die("send");
     }
     for (uint64_t i = 0; i < order->count; i++) {
-        if (!put(fd, room, order->question) || !get(fd, room, order->answer)) {
+        if (!put_all(fd, room, order->question) || !get_all(fd, room, order->answer)) {
             die("exchange");
         }
     }
@@ -248,6 +261,7 @@ static void clients(const char *text, uint64_t threads, double duration)
 static void client(const char *text)
 {
     static char line[512];
+    static char room[BULK];
     int fd = open_to(text);
 
     (void)puts("{\"ready\": [\"echo\", \"pipelined\", \"blob\", \"connect\", \"clients\"]}");
@@ -266,7 +280,6 @@ static void client(const char *text)
             clients(text, threads < THREADS_MAX ? threads : THREADS_MAX, strtod(strstr(line, "\"duration\": ") + 12, NULL));
             continue;
         }
-        char *room = calloc(1, order.question > 4096 ? order.question : 4096);
         double began = seconds();
         if (strstr(line, "\"connect\"") != NULL) {
             order.count = 1;
@@ -280,7 +293,6 @@ static void client(const char *text)
         }
         (void)printf("{\"seconds\": %.9f}\n", seconds() - began);
         (void)fflush(stdout);
-        free(room);
     }
 }
 

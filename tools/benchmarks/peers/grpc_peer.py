@@ -100,8 +100,8 @@ class Client:
             for future in [f.future(Int64Value(value=1)) for _ in range(min(100, n - start))]:
                 future.result()
 
-    def blob(self, n: int, size: int) -> None:
-        f, value = self._blob, bytes(size)
+    def blob(self, n: int, value: bytes) -> None:
+        f = self._blob
         for _ in range(n):
             f(BytesValue(value=value))
 

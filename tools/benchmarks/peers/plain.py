@@ -39,8 +39,8 @@ class Plain:
         for _ in range(n):
             f().get()
 
-    def blob(self, n: int, size: int) -> None:
-        f, value = self.target.blob, bytes(size)
+    def blob(self, n: int, value: bytes) -> None:
+        f = self.target.blob
         for _ in range(n):
             f(value)
 

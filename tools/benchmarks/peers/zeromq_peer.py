@@ -51,8 +51,7 @@ class Client:
         for _ in range(n):
             self.call(self.socket, "echo", text)
 
-    def blob(self, n: int, size: int) -> None:
-        value = bytes(size)
+    def blob(self, n: int, value: bytes) -> None:
         for _ in range(n):
             self.call(self.socket, "echo", value)
 
