@@ -81,9 +81,9 @@ static uint8_t *place(const uint8_t *old, size_t size, int protection)
 static void *make(size_t size)
 {
     const int protection = PROT_READ | PROT_WRITE;
+    uint8_t *map = size >= HUGE_MIN ? place(NULL, size, protection) : MAP_FAILED;
 
-    return size < HUGE_MIN ? mmap(NULL, size, protection, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
-                           : place(NULL, size, protection);
+    return map != MAP_FAILED ? map : mmap(NULL, size, protection, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 }
 
 /* MAP_FAILED: it stands as it was. */
@@ -96,8 +96,8 @@ static void *change(uint8_t *old, size_t size)
         return map;
     }
     to = place(old, size, PROT_NONE);
-    if (to == MAP_FAILED) {
-        return MAP_FAILED;
+    if (to == MAP_FAILED) { /* there is no room for both: small pages will do */
+        return mremap(old, mapped(old), size, MREMAP_MAYMOVE);
     }
     map = mremap(old, mapped(old), size, MREMAP_MAYMOVE | MREMAP_FIXED, to);
     if (map == MAP_FAILED) {

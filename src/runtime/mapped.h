@@ -20,7 +20,7 @@
 
 enum { PYN_LARGE_PAGE = 2 << 20 }; /* bytes */
 
-/* An allocator: a block that grows keeps its place within its first page, one of some megabytes that in a large page. Memory that was never written costs nothing. */
+/* An allocator: a block that grows keeps its place within its first page, one of some megabytes that in a large page, if there are addresses for it. Memory that was never written costs nothing. */
 const struct pyn_mem *pyn_mapped_mem(void);
 
 size_t pyn_page_size(void);
