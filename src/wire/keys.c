@@ -2,7 +2,8 @@
  * keys.c - see keys.h.
  *
  * One walk over the message. The offsets of the keys of the maps that are open lie on one stack, those of the innermost on top; when a
- * map ends its part is sorted, so that equal keys stand side by side, and taken off. A few are compared each with each.
+ * map ends its part is sorted, so that equal keys stand side by side, and taken off. A few are compared each with each, and what
+ * is in order already is not sorted.
  */
 #include "keys.h"
 
@@ -122,10 +123,27 @@ static bool has_twins_among_few(struct pyn_view object, const size_t *keys, uint
     return false;
 }
 
+/* Each is greater than the one before it, as where keys are written in order: then there is nothing to sort. */
+static bool are_ascending(struct pyn_view object, const size_t *keys, uint32_t count)
+{
+    struct pyn_item before = item_at(object, keys[0]);
+    bool are = true;
+
+    for (uint32_t i = 1; are && i < count; i++) {
+        struct pyn_item item = item_at(object, keys[i]);
+        are = compare_items(&before, &item) < 0;
+        before = item;
+    }
+    return are;
+}
+
 static bool has_twins(struct pyn_view object, size_t *keys, uint32_t count)
 {
     if (count <= FEW) {
         return has_twins_among_few(object, keys, count);
+    }
+    if (are_ascending(object, keys, count)) {
+        return false;
     }
     sort_keys(object, keys, count);
     for (uint32_t i = 1; i < count; i++) {
