@@ -44,12 +44,15 @@ static const char *enroll(struct pyn_server *server, struct pyn_link *link, bool
     uint32_t slot = 0;
 
     pyn_server_lock(server);
+    slot = server->slots_full;
     while (slot < server->config.connection_max && server->links[slot] != NULL) {
         slot++;
     }
     fault = take_place(server, link, slot, is_known);
     if (fault == NULL) {
         server->links[slot] = pyn_link_ref(link);
+        server->slots_full = slot + 1;
+        server->slots_end = slot < server->slots_end ? server->slots_end : slot + 1;
         server->link_count++;
         server->accepted++;
         link->slot = slot;

@@ -43,7 +43,7 @@ static uint32_t count_of(const struct pyn_server *server, uint32_t class, uint64
 {
     uint32_t count = 0;
 
-    for (uint32_t slot = 0; slot < server->config.connection_max; slot++) {
+    for (uint32_t slot = 0; slot < server->slots_end; slot++) {
         const struct pyn_link *link = server->links[slot];
         count += link != NULL && link->is_placed && link->class == class && link->principal == principal;
     }

@@ -241,10 +241,13 @@ struct pyn_link *pyn_server_find(struct pyn_server *server, uint64_t token)
 
 void pyn_server_each(struct pyn_server *server, void (*look)(void *ctx, struct pyn_link *link), void *ctx)
 {
-    for (uint32_t slot = 0; slot < server->config.connection_max; slot++) {
+    bool is_more = true;
+
+    for (uint32_t slot = 0; is_more; slot++) {
         struct pyn_link *link = NULL;
         pyn_server_lock(server);
-        if (server->links[slot] != NULL) {
+        is_more = slot < server->slots_end;
+        if (is_more && server->links[slot] != NULL) {
             link = pyn_link_ref(server->links[slot]);
         }
         pyn_server_unlock(server);
@@ -291,6 +294,16 @@ static bool is_offence(pyn_status over)
     return over >= PYN_EFORMAT && over <= PYN_EFLOOD;
 }
 
+/* With the server's lock held. */
+static void free_slot(struct pyn_server *server, uint32_t slot)
+{
+    server->links[slot] = NULL;
+    server->slots_full = slot < server->slots_full ? slot : server->slots_full;
+    while (server->slots_end > 0 && server->links[server->slots_end - 1] == NULL) {
+        server->slots_end--;
+    }
+}
+
 void pyn_server_drop(struct pyn_server *server, struct pyn_link *link)
 {
     bool was_there = false;
@@ -308,7 +321,7 @@ void pyn_server_drop(struct pyn_server *server, struct pyn_link *link)
     pyn_link_unlock(link);
     pyn_server_lock(server);
     if (server->links[link->slot] == link) {
-        server->links[link->slot] = NULL;
+        free_slot(server, link->slot);
         server->link_count--;
         if (link->is_counted) {
             pyn_crowd_leave(&server->crowd, link->source);

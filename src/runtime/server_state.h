@@ -47,6 +47,8 @@ struct pyn_server {
     struct pyn_tally tally;
     uint32_t placed[PYN_CLASSES_MAX]; /* links of each class */
     struct pyn_link **links;          /* by slot, connection_max of them */
+    uint32_t slots_full;              /* below it no slot is free */
+    uint32_t slots_end;               /* from it on all are */
     uint32_t link_count;
     uint32_t generation;
     uint64_t accepted;

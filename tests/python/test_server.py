@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import random
 import socket
 import stat
 import sys
@@ -244,6 +245,26 @@ def test_no_more_connections_than_allowed_are_taken(serve: Callable[..., Any], u
     kept[0].close()
     until(lambda: site.server.stats()["connections"] == 2)
     assert site.connect().root.add(1) == 2
+
+
+def test_places_are_used_again_in_whatever_order_they_come_free(
+    serve: Callable[..., Any], until: Callable[..., Any]
+) -> None:
+    places = 5
+    site = serve(connections=places)
+    chance = random.Random(7)
+    kept: list[pynto.Connection[Any]] = []
+    for _ in range(60):
+        if kept and (len(kept) == places or chance.random() < 0.5):
+            kept.pop(chance.randrange(len(kept))).close()
+            until(lambda: site.server.stats()["connections"] == len(kept))
+        else:
+            kept.append(site.connect())
+        if len(kept) == places:
+            with pytest.raises(ConnectionError):
+                pynto.connect(site.address, timeout=3)
+        assert [connection.root.add(1) for connection in kept] == [2] * len(kept)
+    assert len(site.server.connections()) == len(kept)
 
 
 def test_a_program_goes_on_with_its_own_work(site: Any) -> None:
