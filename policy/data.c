@@ -2,7 +2,7 @@
  * data.c - the type `data`: any value that travels by value; see pyn_fit_data() in fit.h.
  *
  * Whoever decodes it builds what the tags say without another look: so their shapes are checked here. A key and an item of a set are a scalar, or
- * a tuple of scalars: what it takes to hash them is bounded.
+ * a tuple of scalars, and not a signalling NaN: what it takes to hash them is bounded, and it can be done.
  */
 #include "fit.h"
 
@@ -21,23 +21,28 @@ static bool is_scalar(const struct pyn_item *item)
     return item->wire != PYN_W_EXT || (item->ext >= PYN_EXT_INT && item->ext <= PYN_EXT_UUID);
 }
 
-static bool take_scalar(struct pyn_fit *fit, struct pyn_reader *value)
+static bool is_hashable_scalar(const struct pyn_item *item)
+{
+    return is_scalar(item) && !pyn_fit_is_unhashable(item);
+}
+
+static bool take_hashable_scalar(struct pyn_fit *fit, struct pyn_reader *value)
 {
     struct pyn_item item;
     if (fit->steps == 0 || pyn_reader_next(value, &item) != PYN_OK) {
         return false;
     }
     fit->steps--;
-    return is_scalar(&item);
+    return is_hashable_scalar(&item);
 }
 
 static bool is_hashable(struct pyn_fit *fit, const struct pyn_item *item, struct pyn_reader *value)
 {
     if (item->wire != PYN_W_ARRAY) {
-        return is_scalar(item);
+        return is_hashable_scalar(item);
     }
     for (uint32_t i = 0; i < item->count; i++) {
-        if (!take_scalar(fit, value)) {
+        if (!take_hashable_scalar(fit, value)) {
             return false;
         }
     }

@@ -77,6 +77,12 @@ static bool take_integer_or_nil(struct pyn_reader *value)
     return pyn_reader_int(value, &ignored) == PYN_OK;
 }
 
+bool pyn_fit_is_unhashable(const struct pyn_item *item)
+{
+    return is_ext(item, PYN_EXT_DECIMAL) &&
+           memchr(item->bytes.data, 's', item->bytes.len) != NULL; /* sNaN, however signed and numbered */
+}
+
 bool pyn_fit_range(struct pyn_reader *value)
 {
     int64_t ignored = 0;
@@ -103,7 +109,10 @@ static pyn_status fit_copy(struct pyn_fit *fit, const struct pyn_type *type, con
     if (tag != PYN_TAG_LIST && count > fit->refs->key_max) {
         return PYN_EMISFIT;
     }
-    return fit_each(fit, type->items[0], count, value, depth + 1);
+    fit->hashed += tag != PYN_TAG_LIST;
+    pyn_status st = fit_each(fit, type->items[0], count, value, depth + 1);
+    fit->hashed -= tag != PYN_TAG_LIST;
+    return st;
 }
 
 static pyn_status fit_dict(struct pyn_fit *fit, const struct pyn_type *type, const struct pyn_item *item,
@@ -120,7 +129,9 @@ static pyn_status fit_dict(struct pyn_fit *fit, const struct pyn_type *type, con
         return PYN_EMISFIT;
     }
     for (uint32_t i = 0; i < pairs; i++) {
+        fit->hashed++;
         pyn_status st = fit_next(fit, type->items[0], value, depth + 1);
+        fit->hashed--;
         if (st == PYN_OK) {
             st = fit_next(fit, type->items[1], value, depth + 1);
         }
@@ -271,8 +282,6 @@ static bool is_ext_kind(enum pyn_type_kind kind, const struct pyn_item *item)
         return is_ext(item, PYN_EXT_TIME);
     case PYN_T_TIMEDELTA:
         return is_ext(item, PYN_EXT_TIMEDELTA);
-    case PYN_T_DECIMAL:
-        return is_ext(item, PYN_EXT_DECIMAL);
     case PYN_T_UUID:
         return is_ext(item, PYN_EXT_UUID);
     default:
@@ -335,6 +344,8 @@ static pyn_status fit_item(struct pyn_fit *fit, const struct pyn_type *type, con
         return fit_reference(fit, type, item);
     case PYN_T_UNION:
         return fit_union(fit, type, item, value, depth);
+    case PYN_T_DECIMAL:
+        return misfit_unless(is_ext(item, PYN_EXT_DECIMAL) && (fit->hashed == 0 || !pyn_fit_is_unhashable(item)));
     case PYN_T_NEVER:
         return PYN_EMISFIT;
     default:

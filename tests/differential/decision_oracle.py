@@ -241,9 +241,16 @@ def is_scalar(value: Any) -> bool:
     return type(value) not in (list, Map)
 
 
+def hashes(value: Any) -> bool:
+    """No signalling NaN, nor anything that holds one."""
+    if type(value) is list:
+        return all(map(hashes, value))
+    return not (is_ext(value, EXTS["decimal"]) and b"s" in value.data)
+
+
 def is_hashable(value: Any) -> bool:
-    """A scalar, or a tuple of scalars."""
-    return is_scalar(value) or (type(value) is list and all(map(is_scalar, value)))
+    """A scalar, or a tuple of scalars, that hashes."""
+    return (is_scalar(value) or (type(value) is list and all(map(is_scalar, value)))) and hashes(value)
 
 
 def is_data(value: Any, key_max: int) -> bool:
@@ -340,6 +347,8 @@ class Oracle:
                 return None
             pairs = list(value) if type(value) is Map else list(zip(value[1::2], value[2::2], strict=True))
             key, item = wanted.items
+            if not all(hashes(each) for each, _ in pairs):
+                return None
             return None if len(pairs) > self.key_max else [(key, k) for k, _ in pairs] + [(item, v) for _, v in pairs]
         if type(value) is not list:
             return None
@@ -350,6 +359,8 @@ class Oracle:
         if kind == "rec":
             return self._fields(wanted.value, value)
         if tag != {"frozenset": 1, "list": 2, "set": 3}[kind] or (kind != "list" and len(value) - 1 > self.key_max):
+            return None
+        if kind != "list" and not hashes(value):
             return None
         return [(wanted.items[0], each) for each in value[1:]]
 

@@ -38,7 +38,7 @@ SAMPLES: dict[str, list[Any]] = {
     "date": [Ext(22, b"\x07\xe8\x02\x1d")],
     "time": [Ext(23, bytes(7)), Ext(23, bytes(10))],
     "timedelta": [Ext(24, bytes(12))],
-    "decimal": [Ext(25, b"1.50"), Ext(25, b"NaN")],
+    "decimal": [Ext(25, b"1.50"), Ext(25, b"NaN"), Ext(25, b"-sNaN1")],
     "uuid": [Ext(26, bytes(16))],
     "data": [
         None,

@@ -143,6 +143,17 @@ static bool is_scalar(const msgpack_object *o)
     return o->type != MSGPACK_OBJECT_ARRAY && o->type != MSGPACK_OBJECT_MAP;
 }
 
+/* Of what hashes: no signalling NaN, wherever it stands in there. */
+static bool hashes(const msgpack_object *o)
+{
+    bool does = !is_ext(o, PYN_EXT_DECIMAL) || memchr(o->via.ext.ptr, 's', o->via.ext.size) == NULL;
+
+    for (uint32_t i = 0; does && o->type == MSGPACK_OBJECT_ARRAY && i < o->via.array.size; i++) {
+        does = hashes(&o->via.array.ptr[i]);
+    }
+    return does;
+}
+
 static bool is_key(const msgpack_object *o)
 {
     bool is = o->type == MSGPACK_OBJECT_ARRAY || is_scalar(o);
@@ -150,7 +161,7 @@ static bool is_key(const msgpack_object *o)
     for (uint32_t i = 0; is && o->type == MSGPACK_OBJECT_ARRAY && i < o->via.array.size; i++) {
         is = is_scalar(&o->via.array.ptr[i]);
     }
-    return is;
+    return is && hashes(o);
 }
 
 static bool is_data(const msgpack_object *o);
@@ -213,7 +224,7 @@ static pyn_status judge_tagged(const struct pyn_type *type, const msgpack_object
     if (tag_of(o) != tag || (tag != PYN_TAG_LIST && o->via.array.size - 1 > KEYS)) {
         return PYN_EMISFIT;
     }
-    return judge_items(type->items[0], o, 1);
+    return tag == PYN_TAG_LIST || hashes(o) ? judge_items(type->items[0], o, 1) : PYN_EMISFIT;
 }
 
 static pyn_status judge_dict(const struct pyn_type *type, const msgpack_object *o)
@@ -226,7 +237,8 @@ static pyn_status judge_dict(const struct pyn_type *type, const msgpack_object *
         return PYN_EMISFIT;
     }
     for (uint32_t i = 0; st == PYN_OK && i < pairs; i++) {
-        st = judge(type->items[0], is_map ? &o->via.map.ptr[i].key : &o->via.array.ptr[1 + 2 * i]);
+        const msgpack_object *key = is_map ? &o->via.map.ptr[i].key : &o->via.array.ptr[1 + 2 * i];
+        st = hashes(key) ? judge(type->items[0], key) : PYN_EMISFIT;
         if (st == PYN_OK) {
             st = judge(type->items[1], is_map ? &o->via.map.ptr[i].val : &o->via.array.ptr[2 + 2 * i]);
         }

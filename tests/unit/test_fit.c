@@ -81,6 +81,7 @@ static void check_rows(const struct row *rows, size_t count)
 #define YOURS(id) "d7 11 00000000000000" id
 #define MINE(number) "c7 0c 10 0000000000000009 000000" number
 #define TAG(tag) "d4 12 " tag
+#define SNAN "d6 19 734e614e"
 #define NAME_E "a3 783a45"
 #define NAME_P "a3 783a50"
 #define NAME_T "a3 783a54"
@@ -211,6 +212,15 @@ static void copies_need_their_tag(void **state)
           {"frozenset[int]", "94 " TAG("01") " 01 02 03", OK, "one below key_max"},
           {"frozenset[int]", "95 " TAG("01") " 01 02 03 04", OK, "key_max"},
           {"frozenset[int]", "96 " TAG("01") " 01 02 03 04 05", NO, "one above key_max"},
+          {"decimal", SNAN, OK, "a signalling NaN is a Decimal"},
+          {"frozenset[decimal]", "92 " TAG("01") " c7 03 19 4e614e", OK, "a quiet NaN hashes"},
+          {"frozenset[decimal]", "92 " TAG("01") SNAN, NO, "a signalling one does not"},
+          {"copy set[(int, decimal|none)]", "92 " TAG("03") " 92 01 " SNAN, NO, "nor what holds it"},
+          {"copy dict[decimal, int]", "93 " TAG("08") SNAN " 01", NO, "as a key"},
+          {"copy dict[int, decimal]", "81 01 " SNAN, OK, "as a value"}, {"data", "92 " TAG("02") SNAN, OK, "in a list"},
+          {"data", "92 " TAG("03") SNAN, NO, "in a set of anything"},
+          {"data", "92 " TAG("01") " 92 01 " SNAN, NO, "in a tuple in a set"},
+          {"data", "93 " TAG("08") SNAN " 01", NO, "as a key of anything"},
           {"copy set[int]", "95 " TAG("03") " 01 02 03 04", OK, "key_max"},
           {"copy set[int]", "96 " TAG("03") " 01 02 03 04 05", NO, "one above key_max"});
 }
