@@ -1,4 +1,5 @@
-"""Which attack of cases.json is tried by which test, and how that went: ``pytest --attacks`` prints it.
+"""Which attack of cases.json is tried by which test, and how that went: ``pytest --attacks`` prints it, and ``tools/attacks`` with each hostile message on
+every transport.
 
 A test names the cases that it tries in its docstring, a C test in a comment. answers.json has what the design answers otherwise, or what cannot be
 tried here, with the reason.
@@ -58,12 +59,15 @@ class Table:
         self.cases_of: dict[str, set[str]] = {}
         self.passed: dict[str, int] = defaultdict(int)
         self.failed: dict[str, list[str]] = defaultdict(list)
+        self.vectors: list[tuple[str, str, str, dict[str, str]]] = []
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         for item in items:
             self.cases_of[item.nodeid] = named_in(getattr(getattr(item, "obj", None), "__doc__", None))
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.when == "call":
+            self.vectors += [value for name, value in report.user_properties if name == "vector"]  # type: ignore[misc]
         for case in self.cases_of.get(report.nodeid, ()):
             if report.failed:
                 self.failed[case].append(report.nodeid)
@@ -82,7 +86,17 @@ class Table:
             parts.append(f"answered otherwise: {answers()[case]}")
         return "; ".join(parts) or ("not run" if elsewhere else "no test")
 
+    def row(self, name: str, note: str, oracle: str, found: dict[str, str]) -> str:
+        """Of one message: case, what it is, oracle, verdict; and where it was seen."""
+        verdict = max(found.values(), key=len)
+        places = [place if each == verdict else f"{place} ({each})" for place, each in found.items()]
+        return f"{name} | {note} | {oracle} | {verdict} | {' '.join(places)}"
+
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        if self.vectors:
+            terminalreporter.section("hostile messages: case, oracle, verdict, transports")
+            for vector in self.vectors:
+                terminalreporter.line(self.row(*vector))
         elsewhere = named_by_tests()
         terminalreporter.section("attacks")
         for case in cases().values():

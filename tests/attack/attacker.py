@@ -34,7 +34,7 @@ from rawpeer import (
     RawPeerError,
     pack,
 )
-from tunnel import SealedFar, WebFar, dig
+from tunnel import SealedFar, SealedWebFar, WebFar, dig
 
 HERE = Path(__file__).resolve().parent
 COMMITTED = HERE / "victim.policy.json"
@@ -46,6 +46,10 @@ CLOSE_WITHIN = 1.0
 # The whole suite over another one: PYNTO_ATTACK_TRANSPORT=pynto tools/test python -- tests/attack
 DEFAULT_TRANSPORT = os.environ.get("PYNTO_ATTACK_TRANSPORT", "unix")
 TRANSPORTS = ("tcp", "unix", "stdio", "ws", "pynto")
+EVERY_TRANSPORT = (
+    *TRANSPORTS,
+    "pynto+ws",
+)  # a Unix socket and stdio have no encrypted form: they never leave the machine
 
 
 def policy_of_the_victim() -> Path:
@@ -212,6 +216,7 @@ class Process:
     """``pynto serve`` in a process of its own."""
 
     url = ""  # of its encrypted channel, with a capability, for one that has it
+    web_url = ""  # and of that within a WebSocket
 
     def __init__(
         self,
@@ -235,7 +240,7 @@ class Process:
         for _ in range(command.count("--listen")):
             line = self.process.stdout.readline().decode()
             assert line, f"the server did not start: {self.log()}"
-            if found := re.search(r"(\w+)://(?:[^@/]*@)?([\d.]+):(\d+)", line):
+            if found := re.search(r"([\w+]+)://(?:[^@/]*@)?([\d.]+):(\d+)", line):
                 self.ports[found[1]] = (found[2], int(found[3]))
         self.tcp = self.ports["tcp"]
         self.baseline: dict[str, int] = {}
@@ -253,6 +258,8 @@ class Process:
             return dig(WebFar(self.ports["ws"], "/pynto"))
         if transport == "pynto":
             return dig(SealedFar(self.url))
+        if transport == "pynto+ws":
+            return dig(SealedWebFar(self.web_url))
         return self.tcp if transport == "tcp" else self.unix
 
     def connect(self, transport: str = DEFAULT_TRANSPORT, *, hello: bool = True) -> Attacker:
@@ -323,10 +330,13 @@ class Everywhere(Process):
     def __init__(self, folder: Path, *options: str) -> None:
         state = State(folder / "state")
         secret = state.new_capability(note="of the attacker's")
-        more = ("--listen", "ws://127.0.0.1:0/pynto", "--listen", "pynto://127.0.0.1:0", "--state", str(state.folder))
+        more = ["--listen", "ws://127.0.0.1:0/pynto", "--listen", "pynto://127.0.0.1:0", "--state", str(state.folder)]
+        more += ["--listen", "pynto+ws://127.0.0.1:0/sealed"]
         super().__init__(folder, ("victim:Root",), POLICY, *more, *options)
         host, port = self.ports["pynto"]
         self.url = state.address(f"{host}:{port}", secret)
+        host, port = self.ports["pynto+ws"]
+        self.web_url = state.address(f"pynto+ws://{host}:{port}/sealed", secret)
 
 
 class Stdio:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Generator, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -42,20 +43,23 @@ def peer(victim: Process) -> Iterator[Attacker]:
     victim.is_sound()
 
 
-@pytest.fixture(params=TRANSPORTS)
-def connect(request: pytest.FixtureRequest) -> Callable[..., Attacker]:
-    """Opens a connection, on each transport in turn."""
-    transport: str = request.param
-    if transport == "stdio":
-        made: Callable[..., Attacker] = request.getfixturevalue("stdio").connect
-        return made
-    process: Process = request.getfixturevalue("victim")
+@pytest.fixture
+def connect_over(victim: Process, stdio: Stdio) -> Callable[..., Attacker]:
+    """Opens a connection on the transport that is named."""
 
-    def open_one(*, hello: bool = True) -> Attacker:
-        process.is_sound()
-        return process.connect(transport, hello=hello)
+    def open_one(transport: str, *, hello: bool = True) -> Attacker:
+        if transport == "stdio":
+            return stdio.connect(hello=hello)
+        victim.is_sound()
+        return victim.connect(transport, hello=hello)
 
     return open_one
+
+
+@pytest.fixture(params=TRANSPORTS)
+def connect(request: pytest.FixtureRequest, connect_over: Callable[..., Attacker]) -> Callable[..., Attacker]:
+    """Opens a connection, on each transport in turn."""
+    return partial(connect_over, request.param)
 
 
 @pytest.hookimpl(wrapper=True)

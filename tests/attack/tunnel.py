@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
-from typing import Protocol
+from typing import Any, Protocol
 
 from rawchannel import DATA, END, RawChannel
 from webstream import WebStream, head
@@ -44,13 +44,29 @@ class WebFar(WebStream):
         return self.recv(0)
 
 
+class WebSocket(WebFar):
+    """The same, read as a socket is: at most so many bytes at a time."""
+
+    def __init__(self, where: tuple[str, int], path: str) -> None:
+        super().__init__(where, path)
+        self._rest = b""
+
+    def recv(self, count: int) -> bytes:
+        data = self._rest or super().recv(0)
+        self._rest = data[count:]
+        return data[:count]
+
+
 class SealedFar:
     """The encrypted channel, by its second implementation, with a capability."""
 
     def __init__(self, url: str) -> None:
-        self._channel = RawChannel(url).shake("NK").login()
+        self._begin(RawChannel(url))
         self.socket = self._channel.socket
         self.socket.settimeout(None)
+
+    def _begin(self, channel: RawChannel, **options: Any) -> None:
+        self._channel = channel.shake("NK", **options).login()
 
     def write(self, data: bytes) -> None:
         for start in range(0, len(data), RECORD_MAX):
@@ -63,6 +79,19 @@ class SealedFar:
                 return b""
             if data:
                 return data
+
+
+class SealedWebFar(SealedFar):
+    """The same within a WebSocket; url: ``pynto+ws://key@host:port/path#capability``."""
+
+    def __init__(self, url: str) -> None:
+        front, _, capability = url.removeprefix("pynto+ws://").partition("#")
+        place, _, path = front.partition("/")
+        host, _, port = place.rpartition("@")[2].rpartition(":")
+        web: Any = WebSocket((host, int(port)), f"/{path}")
+        self._begin(RawChannel(f"pynto://{place}/{capability}", stream=web), transport=b"ws")
+        self.socket = web.socket
+        self.socket.settimeout(None)
 
 
 def dig(far: Far) -> socket.socket:

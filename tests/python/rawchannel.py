@@ -65,9 +65,11 @@ def framed(message: bytes) -> bytes:
 class RawChannel:
     """A client's end over a socket, step by step; what the server says is read exactly."""
 
-    def __init__(self, url: str, *, source: str | None = None, timeout: float = 10.0) -> None:
+    def __init__(
+        self, url: str, *, source: str | None = None, timeout: float = 10.0, stream: socket.socket | None = None
+    ) -> None:
         self.server_key, where, self.capability = split(url)
-        self.socket = socket.create_connection(where, timeout, (source, 0) if source else None)
+        self.socket = stream or socket.create_connection(where, timeout, (source, 0) if source else None)
         self.noise: Any = None
 
     def read(self, length: int) -> bytes:
