@@ -62,6 +62,23 @@ static int encode_complex(struct pyn_encoder *encoder, PyObject *value)
     return pyn_packed(encoder, pyn_pack_ext(&encoder->buf, PYN_EXT_COMPLEX, bytes, sizeof bytes));
 }
 
+/* One of a range's or slice's numbers: where they stand, msgpack's integers are all that fits. */
+static int encode_step(struct pyn_encoder *encoder, PyObject *part)
+{
+    int overflow = 0;
+    long long number = 0;
+
+    if (!PyLong_CheckExact(part)) {
+        return PYN_MISFIT;
+    }
+    number = PyLong_AsLongLongAndOverflow(part, &overflow);
+    if (overflow != 0) {
+        PyErr_SetString(PyExc_ValueError, "a range or slice with a number beyond 64 bits cannot be sent");
+        return -1;
+    }
+    return pyn_packed(encoder, pyn_pack_int(&encoder->buf, number));
+}
+
 /* range and slice: start, stop and step. */
 static int encode_steps(struct pyn_encoder *encoder, PyObject *value, enum pyn_tag tag)
 {
@@ -79,7 +96,7 @@ static int encode_steps(struct pyn_encoder *encoder, PyObject *value, enum pyn_t
         if (part == Py_None && tag == PYN_TAG_SLICE) {
             result = pyn_packed(encoder, pyn_pack_nil(&encoder->buf));
         } else {
-            result = PyLong_CheckExact(part) ? encode_int(encoder, part) : PYN_MISFIT;
+            result = encode_step(encoder, part);
         }
         Py_DECREF(part);
     }

@@ -53,6 +53,16 @@ def test_a_call_has_four_parts_of_their_kinds(peer: Attacker, message: Any) -> N
     assert closes(peer) in (8, 14)
 
 
+@pytest.mark.parametrize("text", ["sNaN", "-sNaN12"])
+def test_what_cannot_be_hashed_is_no_key_and_in_no_set(peer: Attacker, text: str) -> None:
+    """H17: a signalling NaN is a Decimal as any other, until Python has to hash it."""
+    nan = Ext(25, text.encode())
+    assert peer.call(0, "echo", [nan])[0] == RETURN
+    for value in ([Tag(1), nan], [Tag(3), [1, nan]], [Tag(8), nan, 1], [Tag(2), [Tag(3), nan]]):
+        type_error(peer, "echo", [value])
+    peer.lives()
+
+
 @pytest.mark.parametrize(
     "key",
     ["c0", "01", "c3", "cb3ff8000000000000", "c4016e", "91a16e", "8101c0", "d70000000000000000", "d9ff" + "ff" * 255],

@@ -193,7 +193,7 @@ static void make_end(struct end *end, enum pyn_role role, struct pyn_limits limi
     end->quotas = pyn_quotas_default();
     end->quotas.limits = limits;
     CHECK(pyn_session_new(&config, &session) == PYN_OK);
-    end->link = pyn_link_new(session, &end->quotas, -1, -1, "the other end");
+    end->link = pyn_link_new(session, &end->quotas, &(struct pyn_ends){-1, -1, false}, "the other end");
     CHECK(end->link != NULL);
     end->link->host = &end->party;
     end->link->has_background = true; /* it needs no thread */
@@ -255,10 +255,9 @@ static void connect_ends(void)
         (void)fprintf(stderr, "%s\n", diag.text);
         abort();
     }
-    server.party.book = server.book = pyn_book_new(policy, true, NULL);
+    server.party.book = server.book = pyn_book_resolve(policy);
     server.party.roots = PyTuple_Pack(1, root);
-    client.party.books = PyDict_New();
-    CHECK(server.book != NULL && server.party.roots != NULL && client.party.books != NULL);
+    CHECK(server.book != NULL && server.party.roots != NULL);
     make_end(&server, PYN_ROLE_SERVER, wide);
     make_end(&client, PYN_ROLE_CLIENT, narrow);
     iface = pyn_policy_root(policy, 0)->iface;

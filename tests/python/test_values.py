@@ -266,6 +266,14 @@ def test_what_has_no_form_on_the_wire_does_not_leave(values: Any, kind: str, val
     assert values.echo_int(1) == 1
 
 
+@pytest.mark.parametrize("value", [range(2**63), range(0, 1, 2**64), slice(None, -(2**63) - 1), slice(1 << 200)])
+def test_a_step_beyond_64_bits_is_refused_where_it_is_sent(values: Any, value: Any) -> None:
+    """Not by the peer, which could only say that it does not fit."""
+    for echo in (values.data, values.echo_range if isinstance(value, range) else values.echo_slice):
+        with pytest.raises(ValueError, match="a number beyond 64 bits cannot be sent"):
+            echo(value)
+
+
 SCALARS = (
     st.none()
     | st.booleans()
