@@ -16,6 +16,7 @@ for folder in (HERE, HERE.parent / "python"):
         sys.path.append(str(folder))
 
 from notation import ANY, Hole, Mine, Promise, Raw, Tag, Yours, encode, ext, mine, yours  # noqa: E402
+from sentences import SENTENCES  # noqa: E402
 
 CASES: list[dict[str, Any]] = []
 NL = "0a"
@@ -74,11 +75,21 @@ OPENING = [
 ALIVE = [send(call("add", 20, 22)), answers(42)]
 
 
-def case(rule: str, title: str, *steps: dict[str, Any], opened: bool = True) -> None:
-    """A case of one rule. It begins behind the opening, unless it is about that."""
+def case(cited: str, title: str, *steps: dict[str, Any], opened: bool = True) -> None:
+    """A case of one sentence: a rule's first, or another of it, "P66a/2". It begins behind the opening, unless it is about that."""
+    rule, _, place = cited.partition("/")
+    if rule not in SENTENCES:
+        raise SystemExit(f"sentences.py does not have what docs/protocol.md says in {rule}")
+    says = SENTENCES[rule][int(place or 1) - 1]
     number = sum(one["rule"] == rule for one in CASES) + 1
     CASES.append(
-        {"id": f"{rule}.{number}", "rule": rule, "title": title, "steps": [*(OPENING if opened else []), *steps]}
+        {
+            "id": f"{rule}.{number}",
+            "rule": rule,
+            "says": says,
+            "title": title,
+            "steps": [*(OPENING if opened else []), *steps],
+        }
     )
 
 
@@ -497,8 +508,8 @@ def batch(*steps: Any, options: Any = None) -> list[Any]:
 
 refused("P66a", 8, "a batch without steps", batch())
 refused("P66a", 11, "257 steps", batch(*[call("add", 1, 2)] * 257))
-refused("P66a", 8, "options that are not there", [-12, [call("add", 1, 2)]])
-refused("P66a", 8, "an option of another name", batch(call("add", 1, 2), options={"ahead": 1}))
+refused("P66a/2", 8, "options that are not there", [-12, [call("add", 1, 2)]])
+refused("P66a/2", 8, "an option of another name", batch(call("add", 1, 2), options={"ahead": 1}))
 case("P66a", "one step", send(batch(call("add", 1, 2))), answers(3))
 case(
     "P66c",
@@ -734,9 +745,9 @@ for options, what in (
     ({"ahead": 1, "oneway": True}, "items and no answer"),
     ([], "options that are an array"),
 ):
-    refused("P81c", 8, f"an ask with {what}", ask("add", 1, 2, options=options))
+    refused("P81c/2", 8, f"an ask with {what}", ask("add", 1, 2, options=options))
 case("P81c", "an ask without options is a call", send(ask("add", 1, 2, options={})), answers(3))
-case("P81d", "items of what is no iterator", send(ask("add", 1, 2, options={"ahead": 1})), REFUSED, *ALIVE)
+case("P81d/2", "items of what is no iterator", send(ask("add", 1, 2, options={"ahead": 1})), REFUSED, *ALIVE)
 case(
     "P81e",
     "one item ahead",
@@ -938,7 +949,7 @@ case(
 )
 case("P71b", "a ping is answered amid parts", raw(part(ADD[:8]) + PING + part(ADD[8:])), PONG, answers(3))
 case(
-    "P71b",
+    "P71b/2",
     "a denied call in parts",
     raw(part(encode(call("burn"))[:8]) + part(encode(call("burn"))[8:] + NL)),
     REFUSED,
@@ -981,8 +992,8 @@ case("P71d", "one more", raw("92f0c600010001"), closes(11))
 case("P71d", "four gigabytes", raw("92f0c6ffffffff"), closes(11))
 for carried, what in (("c400", "nothing"), ("a161", "a str"), ("c0", "nil"), ("9190", "an array")):
     case("P71d", f"a part that carries {what}", raw(f"92f0{carried}{NL}"), closes(8))
-case("P71e", "the array in a longer form", raw(f"dc0002f0c40190{NL}"), closes(8))
-case("P71e", "the kind in a longer form", raw(f"92d0f0c40190{NL}"), closes(8))
+case("P71e/2", "the array in a longer form", raw(f"dc0002f0c40190{NL}"), closes(8))
+case("P71e/2", "the kind in a longer form", raw(f"92d0f0c40190{NL}"), closes(8))
 case("P71e", "the bin in a longer form", raw("92f0c60000000b" + ADD + NL), answers(3))
 case("P71e", "a byte other than a newline behind it", raw("92f0c40b" + ADD + "0b"), closes(9))
 case(

@@ -20,6 +20,7 @@ sys.path.append(str(HERE))
 import cases  # noqa: E402
 import conformance_hall  # noqa: E402
 import purepeer  # noqa: E402
+import sentences  # noqa: E402
 from player import Wrong, play  # noqa: E402
 from pynto.audit import layout  # noqa: E402
 
@@ -102,10 +103,28 @@ def test_the_cases_are_what_their_source_writes() -> None:
     assert len({case["id"] for case in CASES}) == len(CASES)
 
 
-def test_every_case_cites_a_rule_that_there_is() -> None:
-    rules = set(re.findall(r"^- \*\*(P\w+)\*\* ", PAGE, re.MULTILINE))
-    assert {case["rule"] for case in CASES} <= rules
+def rules_of_the_page() -> dict[str, str]:
+    """Each rule's words, however the page breaks its lines."""
+    found = re.findall(r"^- \*\*(P\w+)\*\* (.*(?:\n  .*)*)", PAGE, re.MULTILINE)
+    return {rule: " ".join(text.split()) for rule, text in found}
+
+
+def test_every_case_cites_a_sentence_of_the_page_word_for_word() -> None:
+    page = rules_of_the_page()
+    for case in CASES:
+        rule = case["rule"]
+        assert rule in page, f"{case['id']} cites a rule that there is not"
+        assert case["says"] in sentences.SENTENCES[rule], case["id"]
     assert len({case["rule"] for case in CASES}) >= 60
+
+
+@pytest.mark.parametrize("rule", sentences.SENTENCES)
+def test_the_page_says_of_a_rule_what_its_cases_quote_and_no_more(rule: str) -> None:
+    """It cannot be changed without a look at the cases; each sentence is one, and each rule has cases."""
+    said = sentences.SENTENCES[rule]
+    assert " ".join(said) == rules_of_the_page()[rule]
+    assert all(re.fullmatch(r"[^ ].*[.:]", each) and not re.search(r"\. [A-Z]", each) for each in said)
+    assert any(case["rule"] == rule for case in CASES)
 
 
 @pytest.mark.parametrize(
