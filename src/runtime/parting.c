@@ -159,11 +159,18 @@ static void enqueue(struct pyn_parting *parting, struct pyn_leaving *leaving)
     (void)eventfd_write(parting->wake, 1);
 }
 
-static bool is_here(int fd)
+enum coming { NOTHING_YET = 0, BYTES, THE_END };
+
+/* The end, by whatever error, is for good. */
+static enum coming look_ahead(int fd)
 {
     char byte = 0;
+    ssize_t n = recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
 
-    return recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+    if (n > 0) {
+        return BYTES;
+    }
+    return n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) ? NOTHING_YET : THE_END;
 }
 
 static struct pyn_leaving *take_note(struct pyn_link *link)
@@ -180,12 +187,17 @@ bool pyn_parting_holds(struct pyn_link *link)
 {
     struct pyn_parting *parting = parting_of(link);
     struct pyn_leaving *leaving = NULL;
+    enum coming coming = THE_END;
 
     if (parting == NULL) {
         return false;
     }
-    if (link->stack == NULL && link->leaving == NULL && link->over == PYN_OK && is_here(link->in)) {
-        leaving = take_note(link);
+    if (link->stack == NULL && link->leaving == NULL && link->over == PYN_OK) {
+        coming = look_ahead(link->in);
+        if (coming == NOTHING_YET) {
+            return true; /* what comes from now on is news of its own; a read would take it from who is to serve it */
+        }
+        leaving = coming == BYTES ? take_note(link) : NULL;
         if (leaving != NULL) {
             enqueue(parting, leaving);
         }

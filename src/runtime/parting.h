@@ -28,7 +28,7 @@ int pyn_parting_fd(const struct pyn_parting *parting);
 
 /* ---- with the link's lock; a server without parting keeps every link ---- */
 
-/* Is nothing more of it to be read here? A link without layers enters the queue by this, when its first bytes are there. */
+/* Is nothing more of it to be read here? A link without layers enters the queue by this, when its first bytes are there; of those only the end is read here. */
 bool pyn_parting_holds(struct pyn_link *link);
 /* Is it served elsewhere? */
 bool pyn_parting_is_away(const struct pyn_link *link);

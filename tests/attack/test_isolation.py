@@ -9,6 +9,7 @@ import signal
 import socket
 import statistics
 import struct
+import subprocess
 import threading
 import time
 from collections.abc import Callable
@@ -19,6 +20,7 @@ import pynto
 import pytest
 from processes import children, family, is_there
 from pynto.state import State
+from rawpeer import RETURN, RawPeer
 
 HERE = Path(__file__).parents[1] / "python"
 NEVER = ("any", "deque", "in", "pbkdf2", "range", "sum")
@@ -106,6 +108,25 @@ def test_in_a_class_all_who_share_the_process_are_told(isolated: Callable[..., A
             other.root.add()
     with pynto.connect(child.address) as again:
         assert again.root.add() == 1
+
+
+@pytest.mark.parametrize("scheme", ["unix", "tcp"])
+def test_bytes_that_come_behind_a_look_for_them_go_to_the_process_that_serves(
+    isolated: Callable[..., Any], scheme: str, tmp_path: Path, until: Any
+) -> None:
+    """The server looks whether something has come, and must not read it itself when it comes in that very moment: it has no root to offer."""
+    library, looked = tmp_path / "late.so", tmp_path / "looked"
+    source = Path(__file__).with_name("late.c")
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", str(library), str(source), "-ldl"], check=True)
+    options = {"listen": "tcp://127.0.0.1:0"} if scheme == "tcp" else {}
+    env = {"LD_PRELOAD": " ".join([str(library), *os.environ.get("LD_PRELOAD", "").split()]), "LATE_LOOK": str(looked)}
+    child = isolated(**options, env=env)
+    where = child.address.partition("://")[2]
+    host, _, port = where.rpartition(":")
+    with RawPeer((host, int(port)) if scheme == "tcp" else where) as peer:
+        until(looked.exists)
+        peer.hello()
+        assert peer.call(0, "add")[0] == RETURN
 
 
 @pytest.mark.parametrize("end", ["crash", "leave", "killed"])
