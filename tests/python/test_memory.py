@@ -243,6 +243,15 @@ def test_arguments_and_results_count(site: Callable[..., Site]) -> None:
         root.text(2 * MIB)
 
 
+@BOTH
+def test_a_result_that_was_read_is_held_no_longer(site: Callable[..., Site], main: bool) -> None:
+    """It was lent to be written, and the next call is asked as soon as it has been."""
+    connection = site(main=main).connect()
+    for _ in range(50):
+        assert len(connection.root.text(MIB)) == MIB
+        assert account(connection)["memory"] < MIB // 2
+
+
 def test_arguments_of_a_coroutine_count(site: Callable[..., Site]) -> None:
     root = site(memory=2 * MIB, call_memory=2 * MIB).connect().root
     assert root.later("x" * MIB) == MIB
