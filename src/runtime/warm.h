@@ -17,7 +17,8 @@
 
 enum { PYN_WARM_MAX = 17 << 20 }; /* a message of the usual quota */
 
-/* An allocator. Under AddressSanitizer it is the C library's, so that a block that is used after it was given back is seen. */
+/* An allocator. Under AddressSanitizer it is the C library's, so that a block that is used after it was given back is seen; and under ThreadSanitizer, which
+ * does not see that pages have moved away when another thread gets their addresses. */
 const struct pyn_mem *pyn_warm_mem(void);
 
 /* Bytes that stand there beyond what was asked for. */
