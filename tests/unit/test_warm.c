@@ -77,8 +77,10 @@ static void a_block_grows_and_shrinks_with_its_bytes(void **state)
         before = sizes[i];
         assert_in_range(pyn_warm_len(), 0, PYN_WARM_MAX);
     }
-    assert_null(pyn_mem_resize(pyn_warm_mem(), block, SIZE_MAX, 1));
-    assert_int_equal(block[before - 1], 0x77);
+    if (is_keeping()) { /* a sanitizer does not let anybody ask for that */
+        assert_null(pyn_mem_resize(pyn_warm_mem(), block, SIZE_MAX, 1));
+        assert_int_equal(block[before - 1], 0x77);
+    }
     give(block);
 }
 
