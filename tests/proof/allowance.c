@@ -7,14 +7,15 @@ int main(void)
     struct pyn_owner owner = {.charged = nondet_u64()};
     struct pyn_allowance allowance;
     const uint64_t start = pyn_owner_charged(&owner);
-    const uint64_t held_max = nondet_u64();
+    uint64_t max[PYN_Q_COUNT];
     const uint64_t bytes = nondet_u64();
     const uint64_t size = nondet_u64();
 
     ASSUME(bytes <= UINT64_MAX - start); /* so much memory there is not */
-    pyn_allowance_init(&allowance, &owner, held_max, nondet_u64());
+    pyn_allowance_init(&allowance, &owner, max);
     allowance.passes = nondet_u32();
-    PROVE(held_max == 0 || allowance.ceiling <= held_max, "a call may not take more than the connection");
+    PROVE(max[PYN_Q_MEMORY] == 0 || allowance.ceiling <= max[PYN_Q_MEMORY],
+          "a call may not take more than the connection");
     const bool fits = pyn_allowance_fits(&allowance, bytes);
     const enum pyn_verdict_memory verdict = pyn_allowance_charge(&allowance, bytes, size);
 
