@@ -42,7 +42,7 @@ int pyn_loop_traverse(const struct pyn_loop *loop, visitproc visit, void *arg);
 
 static inline struct pyn_loop *pyn_loop_of(const struct pyn_link *link)
 {
-    return link->box != NULL ? (struct pyn_loop *)link->box->inbox : NULL;
+    return (struct pyn_loop *)pyn_inbox_of(link);
 }
 
 /* Are operations on netrefs of this link awaitables here? On a client's link with a loop always, on a server's in the loop that it serves on. */

@@ -110,7 +110,7 @@ static const struct pyn_iface *look(struct pyn_link *link, const struct pyn_ifac
     pyn_status st = PYN_EWAIT;
     bool is_asked = false;
 
-    if (link->box != NULL) {
+    if (pyn_inbox_of(link) != NULL) {
         return look_later(link, from, name);
     }
     while (st == PYN_EWAIT) {

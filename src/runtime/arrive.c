@@ -89,8 +89,7 @@ static struct pyn_link *make_link(struct pyn_server *server, const struct pyn_en
     if (server->config.trail != NULL) {
         config.witness = (struct pyn_witness){saw, link};
     }
-    if (pyn_session_new(&config, &link->session) != PYN_OK || pyn_stack_new(config.mem, layers, &link->stack) != PYN_OK ||
-        !pyn_inbox_attach(link, atomic_load(&server->inbox))) {
+    if (pyn_session_new(&config, &link->session) != PYN_OK || pyn_stack_new(config.mem, layers, &link->stack) != PYN_OK) {
         link->in = link->out = -1;
         pyn_link_unref(link);
         return NULL;
@@ -189,7 +188,6 @@ static struct pyn_link *adopt(struct pyn_server *server, int in, int out, const 
     }
     fault = enroll(server, link, is_known);
     if (fault == NULL) {
-        pyn_server_look_for_loop(link); /* it may be here since the link was made */
         if (arrival->newcomer != NULL) {
             settle_in(link, arrival->newcomer);
         }

@@ -7,6 +7,7 @@
 
 #include "clock.h"
 #include "link.h"
+#include "server_state.h"
 
 bool pyn_inbox_init(struct pyn_inbox *inbox, int wake)
 {
@@ -36,14 +37,26 @@ void pyn_inbox_fini(struct pyn_inbox *inbox)
 
 bool pyn_inbox_attach(struct pyn_link *link, struct pyn_inbox *inbox)
 {
-    if (inbox == NULL) {
-        return true;
+    if (link->box == NULL) {
+        link->box = calloc(1, sizeof *link->box);
     }
-    link->box = calloc(1, sizeof *link->box);
     if (link->box != NULL) {
         link->box->inbox = inbox;
     }
     return link->box != NULL;
+}
+
+struct pyn_inbox *pyn_inbox_of(const struct pyn_link *link)
+{
+    if (link->box != NULL) {
+        return link->box->inbox;
+    }
+    return link->server != NULL ? atomic_load(&link->server->inbox) : NULL;
+}
+
+bool pyn_inbox_is_ready(struct pyn_link *link)
+{
+    return link->box != NULL || pyn_inbox_attach(link, pyn_inbox_of(link));
 }
 
 /* ---- putting in ---- */
@@ -71,10 +84,13 @@ static void post(struct pyn_link *link)
     (void)pthread_mutex_unlock(&inbox->lock);
 }
 
-void pyn_inbox_put_call(struct pyn_link *link, struct pyn_call *call)
+bool pyn_inbox_put_call(struct pyn_link *link, struct pyn_call *call)
 {
-    struct pyn_box *box = link->box;
+    struct pyn_box *box = pyn_inbox_is_ready(link) ? link->box : NULL;
 
+    if (box == NULL) {
+        return false;
+    }
     call->next = NULL;
     if (box->calls_tail != NULL) {
         box->calls_tail->next = call;
@@ -83,6 +99,7 @@ void pyn_inbox_put_call(struct pyn_link *link, struct pyn_call *call)
     }
     box->calls_tail = call;
     post(link);
+    return true;
 }
 
 static void append_answered(struct pyn_link *link, struct pyn_pending *pending)

@@ -76,12 +76,17 @@ struct pyn_box {
 bool pyn_inbox_init(struct pyn_inbox *inbox, int wake);
 void pyn_inbox_fini(struct pyn_inbox *inbox);
 
-/* A link that is new belongs to the loop of this inbox; NULL: to none. false: out of memory. */
+/* A client's link belongs to the loop of this inbox. false: out of memory. */
 bool pyn_inbox_attach(struct pyn_link *link, struct pyn_inbox *inbox);
+/* That of the event loop which drives the link, as all of its server's; NULL: none does. */
+struct pyn_inbox *pyn_inbox_of(const struct pyn_link *link);
+/* With the link's lock held: something can be put in. Most links of a server never need the room for it. false: out of memory. */
+bool pyn_inbox_is_ready(struct pyn_link *link);
 
 /* ---- putting in; with the link's lock held ---- */
 
-void pyn_inbox_put_call(struct pyn_link *link, struct pyn_call *call);
+/* False: out of memory; it stays the caller's. */
+bool pyn_inbox_put_call(struct pyn_link *link, struct pyn_call *call);
 /* False: nobody waits for it. */
 bool pyn_inbox_put_answer(struct pyn_link *link, struct pyn_answer *answer);
 /* The call of this lane that waits to be started, or runs, is to be cancelled. False: there is none. */
@@ -128,7 +133,7 @@ void pyn_served_leave(struct pyn_link *link, struct pyn_served *served);
 /* When the answer that is waited for longest was asked for; 0: none is. With the link's lock held. box: may be NULL. */
 uint64_t pyn_box_waits_since(const struct pyn_box *box);
 
-/* With the link's lock held: waits for the answers, due of them, to what was sent in this lane. */
+/* With the link's lock held, of one that is ready: waits for the answers, due of them, to what was sent in this lane. */
 void pyn_pending_enter(struct pyn_link *link, struct pyn_pending *pending, uint64_t lane, uint32_t due);
 /* One that was taken out: the next of its answers, which is the taker's; NULL: there is none. */
 struct pyn_answer *pyn_pending_take(struct pyn_pending *pending);

@@ -517,7 +517,17 @@ static bool is_for_loop(const struct pyn_link *link, const struct pyn_call *call
 {
     const struct pyn_signature *signature = call->verdict.signature;
 
-    return link->box != NULL && (link->server == NULL || (signature != NULL && signature->is_async));
+    return pyn_inbox_of(link) != NULL && (link->server == NULL || (signature != NULL && signature->is_async));
+}
+
+static void leave_to_loop(struct pyn_link *link, struct pyn_call *call)
+{
+    if (!pyn_inbox_put_call(link, call)) {
+        pyn_link_drop_call(link, call);
+        pyn_link_end(link, PYN_ENOMEM, "no memory for what its event loop would have to do");
+    } else if (link->server != NULL) {
+        pyn_server_count_call(link->server);
+    }
 }
 
 static void take_call(struct pyn_link *link, struct pyn_call *call)
@@ -525,10 +535,7 @@ static void take_call(struct pyn_link *link, struct pyn_call *call)
     struct pyn_waiter *waiter = call->is_nested ? find_waiter(link, call->lane) : NULL;
 
     if (is_for_loop(link, call)) {
-        pyn_inbox_put_call(link, call);
-        if (link->server != NULL) {
-            pyn_server_count_call(link->server);
-        }
+        leave_to_loop(link, call);
     } else if (waiter != NULL) {
         append(&waiter->calls, call);
         rouse(waiter);

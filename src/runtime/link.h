@@ -96,7 +96,7 @@ struct pyn_link {
     atomic_bool is_taking; /* and may have bytes that the session has not seen; set ahead of reading them, cleared with the lock held */
     atomic_bool is_clogged; /* so much output stands there that no more calls are run; written with the lock held */
 
-    struct pyn_box *box; /* owned: what its event loop has to take out; NULL: it has none */
+    struct pyn_box *box; /* owned: what its event loop has to take out; NULL: there has been nothing yet, or it has none */
 
     /* client */
     struct pyn_call *unsolicited; /* calls that no thread waits for, oldest first */

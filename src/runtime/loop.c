@@ -25,6 +25,9 @@ pyn_status pyn_link_post(struct pyn_link *link, struct pyn_pending *pending, con
 
     pyn_link_lock(link);
     st = link->over;
+    if (st == PYN_OK && !pyn_inbox_is_ready(link)) {
+        st = PYN_ENOMEM;
+    }
     if (st == PYN_OK) {
         lane = pyn_session_lane(link->session);
         st = pyn_session_send_batch(link->session, lane, object, expects, count);

@@ -266,26 +266,9 @@ static void unwatch(const struct pyn_link *link)
     }
 }
 
-void pyn_server_look_for_loop(struct pyn_link *link)
-{
-    pyn_link_lock(link);
-    if (link->box == NULL && link->over == PYN_OK && !pyn_inbox_attach(link, atomic_load(&link->server->inbox))) {
-        pyn_link_end(link, PYN_ENOMEM, "no memory for what its event loop would have to do");
-    }
-    pyn_link_unlock(link);
-}
-
-static void join_loop(void *ctx, struct pyn_link *link)
-{
-    (void)ctx;
-    pyn_server_look_for_loop(link);
-}
-
-/* First for those that are coming: one that enters the table later looks for it then. */
 void pyn_server_join_loop(struct pyn_server *server, struct pyn_inbox *inbox)
 {
     atomic_store(&server->inbox, inbox);
-    pyn_server_each(server, join_loop, NULL);
 }
 
 /* What no honest client ends with. */

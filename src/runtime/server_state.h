@@ -19,7 +19,7 @@ struct pyn_server {
     unsigned birth; /* pyn_fork_count() when it was made */
     struct pyn_keepsake keepsake;
     struct pyn_attendant *attendant;   /* of a process that serves for another one; set before the first connection */
-    _Atomic(struct pyn_inbox *) inbox; /* what links get that come from now on */
+    _Atomic(struct pyn_inbox *) inbox; /* of the event loop that drives its links; NULL: none does */
     int epoll;
     int wake;                         /* eventfd: a thread is wanted, or all are to stop */
     atomic_uint_fast64_t accepted_at; /* when it was last told that somebody comes, */
@@ -124,9 +124,6 @@ struct pyn_link *pyn_server_accept(struct pyn_server *server, uint32_t index);
 void pyn_server_tick(struct pyn_server *server);
 
 /* ---- turn.c, server.c ---- */
-
-/* A link of a server that an event loop drives has a box for it. */
-void pyn_server_look_for_loop(struct pyn_link *link);
 
 /* Runs what is ready as long as the turn is free, for a moment: then the network is to be looked at again. */
 void pyn_server_take_turns(struct pyn_server *server);
