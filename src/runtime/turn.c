@@ -258,17 +258,20 @@ struct pyn_call *pyn_server_go_on(struct pyn_server *server, struct pyn_link *li
     return call;
 }
 
-/* True: the link is over; the call of one that is gone is not run. */
+/*
+ * True: the link is over; the call of one that is gone is not run. Its lock is taken in any case: the thread that ends it may still be at that, and what dies
+ * of it is known when that thread has given the lock back. This is the last time that anybody looks.
+ */
 static bool drop_if_over(const struct turn *turn)
 {
     if (!atomic_load(&turn->link->is_over)) {
         return false;
     }
+    pyn_link_lock(turn->link);
     if (turn->call != NULL) {
-        pyn_link_lock(turn->link);
         pyn_link_drop_call(turn->link, turn->call);
-        pyn_link_unlock(turn->link);
     }
+    pyn_link_unlock(turn->link);
     return true;
 }
 
