@@ -173,12 +173,14 @@ static bool asks_for_memory(PyObject *quotas)
 /* The error that is set is one of the limit's: it stands when somebody has asked for that, else it is told. */
 static int give_up_limit(struct pyn_server_object *self, PyObject *asked)
 {
-    PyObject *error = NULL;
+    PyObject *error = pyn_taken_exception(); /* first: to look for a key forgets what is set */
 
-    if (asked != Py_None && PyErr_ExceptionMatches(PyExc_RuntimeError) && asks_for_memory(asked)) {
+    if (error != NULL && asked != Py_None && PyErr_GivenExceptionMatches(error, PyExc_RuntimeError) &&
+        asks_for_memory(asked)) {
+        PyErr_SetObject((PyObject *)Py_TYPE(error), error);
+        Py_DECREF(error);
         return -1;
     }
-    error = pyn_taken_exception();
     self->unlimited = error != NULL ? PyObject_Str(error) : NULL;
     Py_XDECREF(error);
     pyn_classes_unlimit_memory(self->classes);

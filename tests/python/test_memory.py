@@ -391,6 +391,9 @@ def test_not_beside_a_trace_of_memory(program: Callable[..., Any]) -> None:
     asked = program("pass", "-X", "tracemalloc", quotas="{'memory': 1 << 20}")
     assert asked.returncode == 1
     assert "RuntimeError: the Python memory of connections cannot be limited: tracemalloc is tracing" in asked.stderr
+    other = program("pass", "-X", "tracemalloc", quotas="{'references': 5}")  # who has asked for something else is told
+    assert other.stdout == "done\n", other.stderr
+    assert "memory of connections cannot be limited: tracemalloc is tracing" in other.stderr
     off = program("pass", "-X", "tracemalloc", quotas="{'memory': 0, 'call_memory': 0}")
     assert (off.stdout, off.stderr) == ("done\n", "")
 
