@@ -101,6 +101,7 @@ struct pyn_link {
     /* client */
     struct pyn_call *unsolicited; /* calls that no thread waits for, oldest first */
     struct pyn_link_conds *conds; /* owned; NULL on a server's link */
+    unsigned writers;             /* threads that wait until what stands there is written; guarded by the lock */
     bool is_served;         /* they are left to those in pyn_link_serve(): the other thread reads, and runs nothing */
     int wake;               /* eventfd that ends its poll; -1: that thread is not there yet */
     struct pyn_dwell dwell; /* of who reads; on a server's link of who has the turn and waits for an answer */

@@ -151,7 +151,7 @@ bool pyn_link_wants_output(struct pyn_link *link, size_t *len)
     pyn_link_lock(link);
     if (link->over == PYN_OK) {
         wants = pyn_link_has_output(link);
-        *len = pyn_session_output_len(link->session);
+        *len = pyn_session_output_ahead(link->session);
     }
     pyn_link_unlock(link);
     return wants;

@@ -3,12 +3,16 @@
 #include <stdio.h>
 
 #include <sys/socket.h>
+#include <sys/uio.h>
 
 #include "link.h"
 #include "parting.h"
 #include "shaking.h"
 
-enum { LARGE_READ = 1 << 20 }; /* bytes that are read in a row while the lock is held */
+enum {
+    LARGE_READ = 1 << 20, /* bytes that are read in a row while the lock is held */
+    TAIL = 2 * 1024,      /* bytes that are read with the end of a part */
+};
 
 /* ---- in ---- */
 
@@ -102,28 +106,45 @@ bool pyn_link_is_large(const struct pyn_link *link)
     return link->stack == NULL && link->is_socket && link->over == PYN_OK && pyn_session_is_large(link->session);
 }
 
+/* Into its place, and what stands behind that, such as the head of the next part, in tail. */
+static ssize_t receive(const struct pyn_link *link, uint8_t *space, size_t room, uint8_t *tail, size_t tail_room)
+{
+    struct iovec to[2] = {{space, room}, {tail, tail_room}};
+    struct msghdr message = {.msg_iov = to, .msg_iovlen = 2};
+    ssize_t n = 0;
+
+    do {
+        n = recvmsg(link->in, &message, MSG_DONTWAIT);
+    } while (n < 0 && errno == EINTR);
+    return n;
+}
+
 ssize_t pyn_link_read_large(struct pyn_link *link)
 {
+    uint8_t tail[TAIL];
     ssize_t total = 0;
 
-    while (total < LARGE_READ && pyn_session_is_large(link->session)) {
+    while (total < LARGE_READ && link->over == PYN_OK && pyn_session_is_large(link->session)) {
         uint8_t *space = NULL;
         size_t room = 0;
+        size_t here = 0;
         ssize_t n = 0;
         pyn_status st = pyn_session_space(link->session, &space, &room);
         if (st != PYN_OK) {
             pyn_link_end(link, st, pyn_status_name(st));
             return total;
         }
-        do {
-            n = recv(link->in, space, room, MSG_DONTWAIT);
-        } while (n < 0 && errno == EINTR);
-        pyn_session_received(link->session, n > 0 ? (size_t)n : 0);
-        link->counts.bytes_in += n > 0 ? (uint64_t)n : 0;
+        n = receive(link, space, room, tail, sizeof tail);
+        here = n > 0 ? (size_t)n : 0;
+        link->counts.bytes_in += here;
+        pyn_session_received(link->session, here < room ? here : room);
         if (n <= 0) {
             return total > 0 ? total : n;
         }
         total += n;
+        if (here > room) {
+            feed_session(link, (struct pyn_view){tail, here - room});
+        }
     }
     pyn_link_dispatch(link);
     return total;

@@ -234,12 +234,19 @@ static pyn_status read_once(struct pyn_link *link, uint64_t deadline)
     return PYN_OK;
 }
 
+/* A thread that writes has more to write: what goes ahead of parts, what is in them of this lane (NULL: of none), and everything if no other thread is at it. */
+static bool has_to_write(const struct pyn_link *link, const uint64_t *lane)
+{
+    return pyn_link_has_output(link) && (link->writers == 1 || pyn_session_is_sending(link->session, lane));
+}
+
 /* Output that the socket did not take at once: waits until it does, and reads meanwhile if nobody else does. What is left when the time is over goes
  * with what is written next. */
-static void push_output(struct pyn_link *link, uint64_t until)
+static void push_output(struct pyn_link *link, const uint64_t *lane, uint64_t until)
 {
     pyn_link_flush(link);
-    while (link->over == PYN_OK && pyn_link_has_output(link) && (until == 0 || pyn_now() < until)) {
+    link->writers++;
+    while (link->over == PYN_OK && has_to_write(link, lane) && (until == 0 || pyn_now() < until)) {
         struct pollfd fds[2] = {{.fd = link->out, .events = POLLOUT}, {.fd = link->in, .events = POLLIN}};
         bool may_read = !link->is_reading;
         int ready = 0;
@@ -260,13 +267,17 @@ static void push_output(struct pyn_link *link, uint64_t until)
             pyn_link_end(link, PYN_EFLOOD, "the peer does not read");
         }
     }
+    link->writers--;
+    if (link->writers == 0 && link->over == PYN_OK && pyn_link_has_output(link)) {
+        pyn_link_poke(link); /* others may have relied on this thread */
+    }
 }
 
 /*
  * What was sent goes out, and what it lets in comes in: a lane that waits, or output that has gone, may free messages that were held back.
  * A server's link never waits for its socket, and no link of an event loop's does: the loop goes on writing when it can.
  */
-static void write_out(struct pyn_link *link, uint64_t until)
+static void write_out(struct pyn_link *link, const uint64_t *lane, uint64_t until)
 {
     pyn_link_dispatch(link);
     if (link->server != NULL || link->box != NULL) {
@@ -276,7 +287,7 @@ static void write_out(struct pyn_link *link, uint64_t until)
         }
         return;
     }
-    push_output(link, until);
+    push_output(link, lane, until);
     pyn_link_dispatch(link);
     pyn_link_flush(link);
 }
@@ -297,7 +308,7 @@ static pyn_status call(struct pyn_link *link, struct pyn_waiter *waiter, const u
     if (st == PYN_OK) {
         atomic_fetch_add(&link->calls, count);
         enter(link, waiter, number, count);
-        write_out(link, until);
+        write_out(link, &number, until);
     }
     return st;
 }
@@ -329,7 +340,7 @@ pyn_status pyn_link_tell(struct pyn_link *link, const struct pyn_parcel *object,
     }
     if (st == PYN_OK) {
         atomic_fetch_add(&link->calls, 1);
-        write_out(link, until);
+        write_out(link, &link->tell_lane, until);
     }
     pyn_link_unlock(link);
     return st;
@@ -341,7 +352,7 @@ pyn_status pyn_link_open(struct pyn_link *link, uint64_t deadline)
 
     pyn_link_lock(link);
     while (st == PYN_OK && link->over == PYN_OK && !pyn_link_is_open(link)) {
-        push_output(link, deadline);
+        push_output(link, NULL, deadline);
         if (link->over == PYN_OK) {
             st = read_once(link, deadline);
         }
@@ -399,7 +410,7 @@ void pyn_link_await_root(struct pyn_link *link, struct pyn_waiter *waiter, uint6
 {
     pyn_link_lock(link);
     enter(link, waiter, 0, 1);
-    push_output(link, until);
+    push_output(link, NULL, until);
     pyn_link_unlock(link);
 }
 
@@ -561,7 +572,7 @@ static pyn_status answer(struct pyn_link *link, struct pyn_call *call, const str
         } else if (is_followed(link, lane)) {
             pyn_server_note_end(pyn_link_dispatch_at(link));
         } else {
-            write_out(link, 0);
+            write_out(link, &lane, 0);
         }
     }
     return st;
@@ -655,7 +666,7 @@ pyn_status pyn_link_background(struct pyn_link *link, struct pyn_call **call)
     if (link->over == PYN_OK && pyn_session_has_frees(link->session)) {
         (void)pyn_session_flush_frees(link->session);
     }
-    push_output(link, 0); /* and what others have left there */
+    push_output(link, NULL, 0); /* and what others have left there */
     if ((link->unsolicited == NULL || link->is_served) && link->over == PYN_OK) {
         if (!is_read_for(link)) {
             watch(link);
@@ -693,7 +704,7 @@ pyn_status pyn_link_ping(struct pyn_link *link, uint64_t deadline)
     if (link->over == PYN_OK) {
         token = ++link->pinged; /* pongs come in the order of their pings */
         st = pyn_session_ping(link->session, token);
-        push_output(link, deadline);
+        push_output(link, NULL, deadline);
     }
     while (st == PYN_OK && link->over == PYN_OK && link->ponged < token) {
         if (link->is_reading) { /* another thread will see it: look again soon */

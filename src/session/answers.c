@@ -13,16 +13,17 @@ struct block {
 
 /* ---- sending ---- */
 
-static pyn_status write_call(struct pyn_session *session, uint64_t lane, const struct pyn_parcel *object)
+static pyn_status write_call(struct pyn_session *session, const struct pyn_sending *sending,
+                             const struct pyn_parcel *object)
 {
     struct pyn_writing writing;
-    pyn_status st = pyn_out_begin(session, &lane, &writing);
+    pyn_status st = pyn_out_begin(session, sending, &writing);
 
     if (st == PYN_OK) {
-        st = pyn_out_parcel(session, object);
+        st = pyn_out_parcel(session, &writing, object);
     }
     if (st == PYN_OK) {
-        st = pyn_pack_newline(&session->out);
+        st = pyn_pack_newline(&writing.to->buf);
     }
     return pyn_out_end(session, &writing, st);
 }
@@ -36,6 +37,7 @@ bool pyn_session_may_call(const struct pyn_session *session, uint64_t number)
 
 pyn_status pyn_session_tell(struct pyn_session *session, uint64_t lane, const struct pyn_parcel *object)
 {
+    const struct pyn_sending sending = {.lane = lane, .len = pyn_parcel_len(object), .is_told = true};
     pyn_status st = session->state;
 
     if (st != PYN_OK) {
@@ -45,10 +47,10 @@ pyn_status pyn_session_tell(struct pyn_session *session, uint64_t lane, const st
         !pyn_lanes_is_ours(&session->lanes, lane)) {
         return PYN_EINTERNAL;
     }
-    if (pyn_parcel_len(object) > session->quotas->limits.message_max) {
+    if (sending.len > session->quotas->limits.message_max) {
         return PYN_EQUOTA;
     }
-    st = write_call(session, lane, object);
+    st = write_call(session, &sending, object);
     if (st == PYN_OK) {
         pyn_recall_told(session, object);
     }
@@ -90,6 +92,7 @@ static pyn_status expect_all(struct pyn_session *session, struct pyn_frame *fram
 pyn_status pyn_session_send_batch(struct pyn_session *session, uint64_t lane, const struct pyn_parcel *object,
                                   const struct pyn_expect *expects, uint32_t count)
 {
+    const struct pyn_sending sending = {.lane = lane, .len = pyn_parcel_len(object)};
     struct pyn_frame *frame = NULL;
     pyn_status st = session->state;
 
@@ -99,7 +102,7 @@ pyn_status pyn_session_send_batch(struct pyn_session *session, uint64_t lane, co
     if (session->phase != PYN_PHASE_READY || !pyn_session_may_call(session, lane)) {
         return PYN_EINTERNAL;
     }
-    if (pyn_parcel_len(object) > session->quotas->limits.message_max) {
+    if (sending.len > session->quotas->limits.message_max) {
         return PYN_EQUOTA;
     }
     st = pyn_lanes_push(&session->lanes, lane, false, &frame);
@@ -108,7 +111,7 @@ pyn_status pyn_session_send_batch(struct pyn_session *session, uint64_t lane, co
     }
     st = expect_all(session, frame, expects, count);
     if (st == PYN_OK) {
-        st = write_call(session, lane, object);
+        st = write_call(session, &sending, object);
     }
     if (st != PYN_OK) {
         pyn_lanes_pop(&session->lanes, pyn_lanes_find(&session->lanes, lane));

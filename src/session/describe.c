@@ -78,7 +78,7 @@ void pyn_described_fini(struct pyn_session *session)
 static pyn_status send(struct pyn_session *session, const struct pyn_iface *iface, uint32_t number)
 {
     struct pyn_writing writing;
-    struct pyn_buf *out = &session->out;
+    struct pyn_buf *out = &session->out.buf;
     pyn_status st = pyn_out_begin(session, NULL, &writing);
 
     if (st == PYN_OK) {
@@ -216,7 +216,7 @@ pyn_status pyn_session_look(struct pyn_session *session, const struct pyn_iface 
     }
     st = pyn_out_begin(session, NULL, &writing);
     if (st == PYN_OK) {
-        st = pyn_message_look(&session->out, (uint32_t)entry->node.id, name);
+        st = pyn_message_look(&session->out.buf, (uint32_t)entry->node.id, name);
     }
     return pyn_out_end(session, &writing, st);
 }

@@ -1,7 +1,7 @@
 /* hello.c - the beginning: who is there, and the root. */
 #include "session_state.h"
 
-static const uint64_t FIRST_LANE = 0;
+static const struct pyn_sending IN_FIRST_LANE = {.lane = 0};
 
 pyn_status pyn_hello_send(struct pyn_session *session, const struct pyn_view *root_name)
 {
@@ -9,7 +9,7 @@ pyn_status pyn_hello_send(struct pyn_session *session, const struct pyn_view *ro
     pyn_status st = pyn_out_begin(session, NULL, &writing);
 
     if (st == PYN_OK) {
-        st = pyn_message_hello(&session->out, root_name, &session->quotas->limits,
+        st = pyn_message_hello(&session->out.buf, root_name, &session->quotas->limits,
                                session->quotas->max[PYN_Q_REFERENCES]);
     }
     return pyn_out_end(session, &writing, st);
@@ -79,6 +79,9 @@ pyn_status pyn_hello_take(struct pyn_session *session, const struct pyn_message 
     if (st != PYN_OK) {
         return st;
     }
+    if (session->peer_part >= PYN_FREIGHT_PART_LEAST) {
+        session->part_len = session->peer_part < PYN_FREIGHT_PART ? session->peer_part : PYN_FREIGHT_PART;
+    }
     if (session->role == PYN_ROLE_CLIENT) {
         session->phase = PYN_PHASE_READY;
         return message->has_name ? PYN_EPROTOCOL : PYN_OK; /* a server asks for no root */
@@ -92,16 +95,16 @@ pyn_status pyn_hello_take(struct pyn_session *session, const struct pyn_message 
 static pyn_status send_root(struct pyn_session *session, uint32_t number)
 {
     struct pyn_writing writing;
-    pyn_status st = pyn_out_begin(session, &FIRST_LANE, &writing);
+    pyn_status st = pyn_out_begin(session, &IN_FIRST_LANE, &writing);
 
     if (st == PYN_OK) {
-        st = pyn_buf_append(&session->out, pyn_return_head, sizeof pyn_return_head);
+        st = pyn_buf_append(&session->out.buf, pyn_return_head, sizeof pyn_return_head);
     }
     if (st == PYN_OK) {
-        st = pyn_pack_mine(&session->out, 0, number);
+        st = pyn_pack_mine(&session->out.buf, 0, number);
     }
     if (st == PYN_OK) {
-        st = pyn_pack_newline(&session->out);
+        st = pyn_pack_newline(&session->out.buf);
     }
     return pyn_out_end(session, &writing, st);
 }

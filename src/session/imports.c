@@ -137,12 +137,22 @@ static struct pyn_import *take_first(struct pyn_imports *imports)
     return entry;
 }
 
-bool pyn_imports_next_free(struct pyn_imports *imports, uint64_t *id, uint64_t *count)
+bool pyn_imports_next_free(struct pyn_imports *imports, const uint64_t *kept, uint64_t *id, uint64_t *count)
 {
-    while (imports->first != NULL && !imports->first->is_released) {
-        (void)take_first(imports); /* it was received again */
+    const struct pyn_import *seen = NULL; /* the first that was put behind: then the rest has been looked at */
+
+    while (imports->first != NULL && imports->first != seen) {
+        struct pyn_import *entry = imports->first;
+        if (entry->is_released && (kept == NULL || entry->node.id != *kept)) {
+            break;
+        }
+        (void)take_first(imports);
+        if (entry->is_released) { /* else it was received again */
+            put_on_list(imports, entry);
+            seen = seen == NULL ? entry : seen;
+        }
     }
-    if (imports->first == NULL) {
+    if (imports->first == NULL || imports->first == seen) {
         return false;
     }
     *id = imports->first->node.id;

@@ -47,8 +47,9 @@ void *pyn_imports_proxy(const struct pyn_imports *imports, uint64_t id, const st
 void pyn_imports_set_proxy(struct pyn_imports *imports, uint64_t id, const struct pyn_iface *iface, void *proxy);
 void pyn_imports_release(struct pyn_imports *imports, uint64_t id, const struct pyn_iface *iface);
 
-/* The oldest that is to be freed; false when there is none. pyn_imports_free_is_out() follows when it was written. */
-bool pyn_imports_next_free(struct pyn_imports *imports, uint64_t *id, uint64_t *count);
+/* The oldest that is to be freed, but not this id (NULL: any), which is put behind the others; false when there is none. pyn_imports_free_is_out() follows when
+ * it was written. */
+bool pyn_imports_next_free(struct pyn_imports *imports, const uint64_t *kept, uint64_t *id, uint64_t *count);
 void pyn_imports_free_is_out(struct pyn_imports *imports);
 
 #endif

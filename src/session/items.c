@@ -9,9 +9,10 @@ enum {
 
 static pyn_status write_items(struct pyn_session *session, uint64_t lane, const struct pyn_run *items)
 {
-    struct pyn_buf *out = &session->out;
+    const struct pyn_sending sending = {.lane = lane, .len = items->rest.len};
     struct pyn_writing writing;
-    pyn_status st = pyn_out_begin(session, &lane, &writing);
+    pyn_status st = pyn_out_begin(session, &sending, &writing);
+    struct pyn_buf *out = &writing.to->buf;
 
     if (st == PYN_OK) {
         st = pyn_pack_array(out, 2);

@@ -102,6 +102,9 @@ pyn_status pyn_parts_begin(struct pyn_session *session)
     if (parts == NULL) {
         return PYN_ENOMEM;
     }
+    if (len > limits->message_max - pyn_buf_len(&parts->in.buf) + 1) { /* its newline: there is never more than one here */
+        return PYN_ESIZE;
+    }
     parts->left = parts->len = len;
     parts->is_open = true;
     parts->has_ended = false;

@@ -162,7 +162,7 @@ static pyn_status write_stale(struct pyn_session *session, uint64_t id, struct p
     pyn_status st = pyn_out_begin(session, NULL, &writing);
 
     if (st == PYN_OK) {
-        st = pyn_message_stale(&session->out, id, name);
+        st = pyn_message_stale(&session->out.buf, id, name);
     }
     return pyn_out_reply_status(pyn_out_end(session, &writing, st));
 }

@@ -112,12 +112,19 @@ void *pyn_session_reap(struct pyn_session *session)
 
 void *pyn_session_reap_loan(struct pyn_session *session)
 {
-    return session->loans != NULL ? pyn_loans_reap(session->loans) : NULL;
+    void *owner = session->out.loans != NULL ? pyn_loans_reap(session->out.loans) : NULL;
+
+    if (owner == NULL && session->freight != NULL && session->freight->out.loans != NULL) {
+        owner = pyn_loans_reap(session->freight->out.loans);
+    }
+    return owner;
 }
 
 size_t pyn_session_lent_len(const struct pyn_session *session)
 {
-    return session->loans != NULL ? session->loans->len : 0;
+    const struct pyn_loans *in_parts = session->freight != NULL ? session->freight->out.loans : NULL;
+
+    return (session->out.loans != NULL ? session->out.loans->len : 0) + (in_parts != NULL ? in_parts->len : 0);
 }
 
 /* ---- theirs ---- */
@@ -214,7 +221,19 @@ void pyn_session_discard(struct pyn_session *session, struct pyn_view value)
     }
 }
 
+static bool has_returned(const struct pyn_loans *loans)
+{
+    return loans != NULL && loans->returned != NULL;
+}
+
+__attribute__((noinline)) static bool has_lent_back(const struct pyn_session *session)
+{
+    return has_returned(session->out.loans) || (session->freight != NULL && has_returned(session->freight->out.loans));
+}
+
 bool pyn_session_has_dead(const struct pyn_session *session)
 {
-    return session->exports.dead != NULL || (session->loans != NULL && session->loans->returned != NULL);
+    const bool is_lending = session->out.loans != NULL || session->freight != NULL;
+
+    return session->exports.dead != NULL || (is_lending && has_lent_back(session));
 }

@@ -215,20 +215,21 @@ void pyn_serving_drop_all(struct pyn_session *session)
 
 /* ---- answering ---- */
 
-static pyn_status write_return(struct pyn_session *session, uint64_t lane, const struct pyn_parcel *value)
+/* len: of the value. */
+static pyn_status write_return(struct pyn_session *session, uint64_t lane, const struct pyn_parcel *value, size_t len)
 {
-    struct pyn_buf *out = &session->out;
+    const struct pyn_sending sending = {.lane = lane, .len = len};
     struct pyn_writing writing;
-    pyn_status st = pyn_out_begin(session, &lane, &writing);
+    pyn_status st = pyn_out_begin(session, &sending, &writing);
 
     if (st == PYN_OK) {
-        st = pyn_buf_append(out, pyn_return_head, sizeof pyn_return_head);
+        st = pyn_buf_append(&writing.to->buf, pyn_return_head, sizeof pyn_return_head);
     }
     if (st == PYN_OK) {
-        st = pyn_out_parcel(session, value);
+        st = pyn_out_parcel(session, &writing, value);
     }
     if (st == PYN_OK) {
-        st = pyn_pack_newline(out);
+        st = pyn_pack_newline(&writing.to->buf);
     }
     return pyn_out_reply_status(pyn_out_end(session, &writing, st));
 }
@@ -281,7 +282,7 @@ static pyn_status return_step(struct pyn_session *session, const struct pyn_lane
     }
     st = pyn_batch_note_value(session, lane->top->batch, lane->top->step, whole.own);
     if (st == PYN_OK) {
-        st = write_return(session, lane->node.id, &whole);
+        st = write_return(session, lane->node.id, &whole, len);
     }
     pyn_mem_free(session->mem, copy);
     return st;
@@ -309,7 +310,7 @@ pyn_status pyn_session_send_value(struct pyn_session *session, uint64_t lane, co
     if (len > SIZE_MAX - sizeof pyn_return_head || len + sizeof pyn_return_head > session->quotas->limits.message_max) {
         return PYN_EQUOTA; /* still to be answered: by an error */
     }
-    st = found->top->batch != NULL ? return_step(session, found, value) : write_return(session, lane, value);
+    st = found->top->batch != NULL ? return_step(session, found, value) : write_return(session, lane, value, len);
     return answered(session, found, st);
 }
 

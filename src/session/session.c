@@ -33,13 +33,14 @@ static void init(struct pyn_session *session, const struct pyn_session_config *c
         session->library = config->library;
     }
     session->peer_limits = (struct pyn_limits){SIZE_MAX, UINT32_MAX, SIZE_MAX, SIZE_MAX, SIZE_MAX};
+    session->part_len = SIZE_MAX;
     session->role = config->role;
     session->witness = config->witness;
     session->state = PYN_OK;
     session->now = config->now;
     pyn_ledger_init(&session->ledger, config->quotas, config->now);
     pyn_buf_init(&session->in.buf, config->mem, SIZE_MAX);
-    pyn_buf_init(&session->out, config->mem, (size_t)config->quotas->max[PYN_Q_OUTPUT]);
+    pyn_buf_init(&session->out.buf, config->mem, (size_t)config->quotas->max[PYN_Q_OUTPUT]);
     pyn_lanes_init(&session->lanes, config->mem, is_client ? 0 : 1, is_client ? CLIENT_FIRST : SERVER_FIRST);
     pyn_pool_init(&session->blocks, config->mem, PYN_SMALL_BLOCK, BLOCKS_KEPT);
     pyn_references_init(session);
@@ -58,7 +59,7 @@ static pyn_status make_cache(struct pyn_session *session)
 void pyn_session_retune(struct pyn_session *session, const struct pyn_quotas *quotas)
 {
     session->quotas = quotas;
-    session->out.max = (size_t)quotas->max[PYN_Q_OUTPUT];
+    session->out.buf.max = (size_t)quotas->max[PYN_Q_OUTPUT];
     pyn_ledger_retune(&session->ledger, quotas);
     if (session->in.scan != NULL) { /* else one is made for the next message */
         pyn_scan_retune(session->in.scan, &quotas->limits);
@@ -125,7 +126,11 @@ void pyn_session_free(struct pyn_session *session)
     assert(pyn_ledger_is_clear(&session->ledger));
     pyn_lanes_fini(&session->lanes);
     pyn_pool_fini(&session->blocks);
-    pyn_mem_free(session->mem, session->loans);
+    pyn_mem_free(session->mem, session->out.loans);
+    if (session->freight != NULL) {
+        pyn_mem_free(session->mem, session->freight->out.loans);
+        pyn_mem_free(session->mem, session->freight);
+    }
     pyn_mem_free(session->mem, session->in.scan);
     pyn_mem_free(session->mem, session->cache);
     pyn_described_fini(session);
@@ -133,7 +138,7 @@ void pyn_session_free(struct pyn_session *session)
         pyn_mem_free(session->mem, session->is_described);
     }
     pyn_policy_unref(session->policy);
-    pyn_buf_fini(&session->out);
+    pyn_buf_fini(&session->out.buf);
     pyn_mem_free(session->mem, session);
 }
 
@@ -152,6 +157,31 @@ void pyn_session_trim(struct pyn_session *session)
     pyn_pool_trim(&session->blocks);
 }
 
+static void rest_outlet(const struct pyn_session *session, struct pyn_outlet *outlet)
+{
+    if (pyn_buf_len(&outlet->buf) == 0) {
+        pyn_buf_fini(&outlet->buf);
+    }
+    if (outlet->loans != NULL && pyn_loans_is_idle(outlet->loans)) {
+        pyn_mem_free(session->mem, outlet->loans);
+        outlet->loans = NULL;
+    }
+}
+
+static void rest_freight(struct pyn_session *session)
+{
+    struct pyn_freight *freight = session->freight;
+
+    if (freight != NULL && pyn_freight_len(freight, false) == 0) {
+        rest_outlet(session, &freight->out);
+        session->freight_lane = freight->out.lane;
+        if (freight->out.loans == NULL) {
+            pyn_mem_free(session->mem, freight);
+            session->freight = NULL;
+        }
+    }
+}
+
 void pyn_session_rest(struct pyn_session *session)
 {
     if (session->state != PYN_OK) {
@@ -159,13 +189,8 @@ void pyn_session_rest(struct pyn_session *session)
     }
     rest_input(session);
     pyn_parts_rest(session);
-    if (pyn_buf_len(&session->out) == 0) {
-        pyn_buf_fini(&session->out);
-    }
-    if (session->loans != NULL && pyn_loans_is_idle(session->loans)) {
-        pyn_mem_free(session->mem, session->loans);
-        session->loans = NULL;
-    }
+    rest_outlet(session, &session->out);
+    rest_freight(session);
     pyn_mem_free(session->mem, session->seen.entries);
     session->seen = (struct pyn_holds){0};
     pyn_pool_rest(&session->blocks);

@@ -112,6 +112,10 @@ struct pyn_view pyn_session_output(const struct pyn_session *session);
 /* The first pieces of it, max of them at most: how many there are. */
 size_t pyn_session_output_pieces(const struct pyn_session *session, struct pyn_view *pieces, size_t max);
 size_t pyn_session_output_len(const struct pyn_session *session);
+/* How much of it another small message would wait for: a large one that goes in parts lets it through. */
+size_t pyn_session_output_ahead(const struct pyn_session *session);
+/* Is there any that goes ahead of what goes in parts, or something of this lane (NULL: of none)? What waits behind it is somebody else's. */
+bool pyn_session_is_sending(const struct pyn_session *session, const uint64_t *lane);
 void pyn_session_written(struct pyn_session *session, size_t len);
 
 /* ---- events ---- */

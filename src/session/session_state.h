@@ -20,6 +20,7 @@
 #include "batch.h"
 #include "cache.h"
 #include "exports.h"
+#include "freight.h"
 #include "imports.h"
 #include "lanes.h"
 #include "loans.h"
@@ -73,6 +74,7 @@ struct pyn_session {
     struct pyn_ledger ledger;
     struct pyn_limits peer_limits;
     size_t peer_part; /* bytes of a part that the peer takes; 0: it takes none */
+    size_t part_len;  /* bytes of a part of ours: a larger message goes in parts; SIZE_MAX: none does */
 
     /* input */
     struct pyn_intake in;
@@ -83,9 +85,9 @@ struct pyn_session {
     uint64_t pings;         /* of ours that are not answered */
 
     /* output */
-    struct pyn_buf out;
-    struct pyn_loans *loans; /* owned: that stand between its bytes; NULL: there have been none since it rested */
-    uint64_t out_lane;
+    struct pyn_outlet out;
+    struct pyn_freight *freight; /* owned: what goes in parts, beside it; NULL: nothing has since it rested */
+    uint64_t freight_lane;       /* of which this is the lane then */
 
     struct pyn_lanes lanes;
     struct pyn_pool blocks;
@@ -162,20 +164,32 @@ void pyn_parts_fini(struct pyn_session *session);
 
 /* ---- output.c ---- */
 
-/* A message that is being written: pyn_out_begin(), packing into session->out, pyn_out_end(). */
+/* What is to be written, as far as it says where. */
+struct pyn_sending {
+    uint64_t lane;
+    size_t len;   /* bytes, or a few less */
+    bool is_told; /* nobody waits for an answer: nothing may overtake it */
+};
+
+/* A message that is being written: pyn_out_begin(), packing into to->buf, pyn_out_end(). */
 struct pyn_writing {
+    struct pyn_outlet *to;
     size_t before;
     uint64_t lane;
+    struct pyn_crate *crate; /* it goes in parts; NULL: it does not */
+    size_t at;               /* of the buffer: where it begins, behind a lane message */
+    bool is_told;
 };
 
 /* What stands ahead of the value of a return: an array of two, -1. */
 extern const uint8_t pyn_return_head[2];
 
 /* The bytes of a parcel, those that it lends in their place: they are taken when pyn_out_end() says PYN_OK. */
-pyn_status pyn_out_parcel(struct pyn_session *session, const struct pyn_parcel *parcel);
+pyn_status pyn_out_parcel(struct pyn_session *session, const struct pyn_writing *writing,
+                          const struct pyn_parcel *parcel);
 
-/* lane: NULL for a message that belongs to none. */
-pyn_status pyn_out_begin(struct pyn_session *session, const uint64_t *lane, struct pyn_writing *writing);
+/* sending: NULL for a message that belongs to no lane, which never goes in parts. */
+pyn_status pyn_out_begin(struct pyn_session *session, const struct pyn_sending *sending, struct pyn_writing *writing);
 
 /* st: how packing went. When it went wrong, nothing of it stays; PYN_EQUOTA: there is no room for it. */
 pyn_status pyn_out_end(struct pyn_session *session, const struct pyn_writing *writing, pyn_status st);

@@ -134,7 +134,7 @@ pyn_status pyn_buf_append_slow(struct pyn_buf *buf, const void *data, size_t len
 }
 
 /* After something was taken: no more than twice what is held is kept. A block that cannot be made smaller stays as it is. */
-static void trim(struct pyn_buf *buf)
+static inline __attribute__((always_inline)) void trim(struct pyn_buf *buf)
 {
     size_t held = pyn_buf_len(buf);
 

@@ -41,7 +41,15 @@ ECHO = msgpack.packb([0, "echo", [1], {}]) + b"\n"
 DENIED = msgpack.packb([0, "nope", [1], {}]) + b"\n"
 BATCH = msgpack.packb([-12, [[0, "echo", [1], {}]] * STEPS, {}]) + b"\n"
 MARK = msgpack.packb([0, "mark", [], {}]) + b"\n"
-LIMITS = {"message": 1 << 28, "depth": 32, "elements": 1 << 24, "keys": 4096, "integer": 4096, "references": 10_000}
+LIMITS = {
+    "message": 1 << 28,
+    "depth": 32,
+    "elements": 1 << 24,
+    "keys": 4096,
+    "integer": 4096,
+    "references": 10_000,
+    "part": 1 << 20,
+}
 HELLO = msgpack.packb([-8, "pynto", 1, None, LIMITS]) + b"\n"  # as a client of ours says it
 GOODBYE = msgpack.packb([-7, 0, ""]) + b"\n"
 

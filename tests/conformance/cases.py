@@ -990,6 +990,15 @@ case(
 )
 case("P71d", "one more", raw("92f0c600010001"), closes(11))
 case("P71d", "four gigabytes", raw("92f0c6ffffffff"), closes(11))
+HALF = encode(call("echo", b"x" * FILL))[:60000]
+REST = encode(call("echo", b"x" * FILL))[60000:] + NL
+case(
+    "P71d/3",
+    "as much as a message lacks",
+    raw(part(HALF) + f"92f0c6{len(REST) // 2:08x}{REST}{NL}"),
+    get([-1, b"x" * FILL]),
+)
+case("P71d/3", "one byte more", raw(part(HALF) + "92f0c6" + f"{65538 - 30000:08x}"), closes(11))
 for carried, what in (("c400", "nothing"), ("a161", "a str"), ("c0", "nil"), ("9190", "an array")):
     case("P71d", f"a part that carries {what}", raw(f"92f0{carried}{NL}"), closes(8))
 case("P71e/2", "the array in a longer form", raw(f"dc0002f0c40190{NL}"), closes(8))

@@ -463,6 +463,8 @@ class Session:
             raise Fault(SIZE)
         if not self.has_hello:
             raise Fault(TURN)
+        if len(self.second) + length > self.quotas["message"] + 1:
+            raise Fault(SIZE)
         end = 3 + width + length
         while len(self.buffer) <= end:
             self.read()

@@ -133,6 +133,7 @@ SENTENCES: dict[str, tuple[str, ...]] = {
     "P71d": (
         "Parts are sent to a peer whose hello has `part`, behind that hello, and carry 1 byte to so many; more close the connection (11), and so does what none carries (8).",
         "A receiver takes no more than 1,048,576 and no more than a message may have.",
+        "With what is there of a message that is not whole, a part has no more than one message and its newline (11).",
     ),
     "P71e": (
         "The array and the kind of a part are written in the shortest form: a part begins with 0x92 0xF0.",

@@ -88,7 +88,13 @@ struct watch {
     struct pyn_limits limits;
     struct pyn_scan scan;
     struct pyn_buf held;
-    uint64_t lane;
+    uint64_t lane;         /* of the stream that is looked at */
+    struct pyn_scan aside; /* the second stream, which comes in parts */
+    struct pyn_buf carried;
+    uint64_t aside_lane;
+    size_t part; /* bytes of a part that are still to come, its newline not counted */
+    bool in_part;
+    bool is_amid; /* a message of the second stream is not whole */
     bool is_over;
     size_t calls;
     size_t answers;
@@ -106,6 +112,7 @@ struct world {
     size_t left;
     struct watch in;
     struct watch out;
+    struct pyn_buf pending; /* of the second stream, not in a part yet */
     struct lane_watch lanes[LANES];
     struct pyn_call *running[RUNNING];
     char objects[OBJECTS];
@@ -116,7 +123,8 @@ struct world {
         uint64_t id;
         const struct pyn_iface *iface;
     } proxies[PROXIES];
-    uint64_t log; /* of the output */
+    size_t part_len; /* of parts of ours */
+    uint64_t log;    /* of the output */
     size_t log_len;
 };
 
@@ -231,39 +239,145 @@ static void see_out(struct world *w, const struct pyn_message *message)
     }
 }
 
+static bool is_of_lane(const struct pyn_message *message)
+{
+    return message->kind == PYN_M_LANE || message->kind == PYN_M_CANCEL || message->kind == PYN_M_ITEMS ||
+           message->kind == PYN_M_RETURN || message->kind == PYN_M_ERROR || message->kind == PYN_M_CALL ||
+           message->kind == PYN_M_ASK || message->kind == PYN_M_BATCH;
+}
+
+/* The next message of a stream. PYN_EWAIT: it is not whole. */
+static pyn_status watch_message(struct world *w, struct pyn_scan *scan, struct pyn_buf *from, bool is_aside, bool is_out)
+{
+    struct pyn_view held = pyn_buf_view(from);
+    struct pyn_message message;
+    size_t len = 0;
+    size_t need = 0;
+    pyn_status st = pyn_scan_feed(scan, held, &len, &need);
+
+    if (st == PYN_OK) {
+        st = pyn_message_parse((struct pyn_view){held.data, len}, &message);
+    }
+    if (st == PYN_OK && scan->has_promise && message.kind != PYN_M_BATCH) {
+        st = PYN_EEXT;
+    }
+    if (st == PYN_OK && is_aside && !is_of_lane(&message)) {
+        st = PYN_EPROTOCOL;
+    }
+    if (st != PYN_OK) {
+        return st;
+    }
+    if (is_out) {
+        see_out(w, &message);
+    } else {
+        see_in(w, &message);
+    }
+    pyn_buf_consume(from, len + 1);
+    return PYN_OK;
+}
+
+static void swap_lanes(struct watch *watch)
+{
+    uint64_t lane = watch->lane;
+
+    watch->lane = watch->aside_lane;
+    watch->aside_lane = lane;
+}
+
+/* What a part has carried, when it is whole. */
+static pyn_status watch_carried(struct world *w, struct watch *watch, bool is_out)
+{
+    pyn_status st = PYN_OK;
+
+    swap_lanes(watch);
+    while (st == PYN_OK && pyn_buf_len(&watch->carried) > 0) {
+        st = watch_message(w, &watch->aside, &watch->carried, true, is_out);
+    }
+    swap_lanes(watch);
+    watch->is_amid = pyn_buf_len(&watch->carried) > 0;
+    return st == PYN_EWAIT ? PYN_OK : st;
+}
+
+/* The head of a part is read by hand: this is another reading than ours. */
+static pyn_status watch_head(struct watch *watch)
+{
+    struct pyn_view held = pyn_buf_view(&watch->held);
+    size_t width = held.len < 3           ? 0
+                   : held.data[2] == 0xc4 ? 1
+                   : held.data[2] == 0xc5 ? 2
+                   : held.data[2] == 0xc6 ? 4
+                                          : 9;
+    size_t len = 0;
+
+    if (width == 9) {
+        return PYN_EFORMAT;
+    }
+    if (width == 0 || held.len < 3 + width) {
+        return PYN_EWAIT;
+    }
+    for (size_t i = 0; i < width; i++) {
+        len = len << 8 | held.data[3 + i];
+    }
+    if (len == 0 || len > watch->limits.message_max || len > PYN_PART_MAX ||
+        len > watch->limits.message_max + 1 - pyn_buf_len(&watch->carried)) {
+        return PYN_ESIZE;
+    }
+    watch->part = len;
+    watch->in_part = true;
+    pyn_buf_consume(&watch->held, 3 + width);
+    return PYN_OK;
+}
+
+static pyn_status watch_part(struct world *w, struct watch *watch, bool is_out)
+{
+    struct pyn_view held = pyn_buf_view(&watch->held);
+
+    if (watch->part > 0) {
+        held.len = held.len < watch->part ? held.len : watch->part;
+        CHECK(pyn_buf_append(&watch->carried, held.data, held.len) == PYN_OK);
+        watch->part -= held.len;
+        pyn_buf_consume(&watch->held, held.len);
+        return PYN_OK;
+    }
+    if (held.data[0] != '\n') {
+        return PYN_ENEWLINE;
+    }
+    pyn_buf_consume(&watch->held, 1);
+    watch->in_part = false;
+    return watch_carried(w, watch, is_out);
+}
+
+static pyn_status watch_next(struct world *w, struct watch *watch, bool is_out)
+{
+    struct pyn_view held = pyn_buf_view(&watch->held);
+
+    if (watch->in_part) {
+        return watch_part(w, watch, is_out);
+    }
+    if (watch->scan.place.at == 0 && held.data[0] == 0x92 && held.len == 1) {
+        return PYN_EWAIT;
+    }
+    if (held.data[0] == 0x92 && held.data[1] == 0xf0) {
+        return watch_head(watch);
+    }
+    return watch_message(w, &watch->scan, &watch->held, false, is_out);
+}
+
 /* The first bytes that are no message end the watch of the input; in the output there must be none. */
 static void watch_bytes(struct world *w, struct watch *watch, struct pyn_view bytes, bool is_out)
 {
+    pyn_status st = PYN_OK;
+
     if (!is_out && watch->is_over) {
         return;
     }
     CHECK(pyn_buf_append(&watch->held, bytes.data, bytes.len) == PYN_OK);
-    while (pyn_buf_len(&watch->held) > 0) {
-        struct pyn_view held = pyn_buf_view(&watch->held);
-        struct pyn_message message;
-        size_t len = 0;
-        size_t need = 0;
-        pyn_status st = pyn_scan_feed(&watch->scan, held, &len, &need);
-        if (st == PYN_EWAIT) {
-            return;
-        }
-        if (st == PYN_OK) {
-            st = pyn_message_parse((struct pyn_view){held.data, len}, &message);
-        }
-        if (st == PYN_OK && watch->scan.has_promise && message.kind != PYN_M_BATCH) {
-            st = PYN_EEXT;
-        }
-        CHECK(!is_out || st == PYN_OK);
-        if (st != PYN_OK) {
-            watch->is_over = true;
-            return;
-        }
-        if (is_out) {
-            see_out(w, &message);
-        } else {
-            see_in(w, &message);
-        }
-        pyn_buf_consume(&watch->held, len + 1);
+    while (st == PYN_OK && pyn_buf_len(&watch->held) > 0) {
+        st = watch_next(w, watch, is_out);
+        CHECK(!is_out || st == PYN_OK || st == PYN_EWAIT);
+    }
+    if (st != PYN_OK && st != PYN_EWAIT) {
+        watch->is_over = true;
     }
 }
 
@@ -302,8 +416,10 @@ static void check_invariants(struct world *w)
     CHECK(s->imports.released <= s->imports.map.count);
     CHECK(s->turns > 0 || s->batches > 0 || ledger->used[PYN_Q_QUEUED] == 0);
     if (s->state == PYN_OK) {
-        CHECK(ledger->used[PYN_Q_OUTPUT] == pyn_session_output_len(s));
-        CHECK(s->loans == NULL || s->loans->staged == NULL);
+        CHECK(ledger->used[PYN_Q_OUTPUT] ==
+              pyn_session_output_len(s) - (s->freight != NULL ? pyn_freight_overhead(s->freight) : 0));
+        CHECK(s->out.loans == NULL || s->out.loans->staged == NULL);
+        CHECK(s->freight == NULL || s->freight->out.loans == NULL || s->freight->out.loans->staged == NULL);
         CHECK(ledger->used[PYN_Q_INTERFACES] == s->described.count);
     }
     count_lanes(s->lanes.map.top, &waiting, &serving);
@@ -614,49 +730,80 @@ static void pack_oneway(struct world *w, struct pyn_buf *buf, uint8_t choice)
     (void)pyn_pack_newline(buf);
 }
 
-static void step_message(struct world *w)
+static void pack_message(struct world *w, struct pyn_buf *buf)
 {
-    struct pyn_buf buf;
     uint8_t choice = take(w);
 
-    pyn_buf_init(&buf, pyn_mem_default(), SIZE_MAX);
     switch (choice % 8) {
     case 0:
     case 1:
     case 2:
-        (void)pyn_pack_array(&buf, 4);
-        (void)pyn_pack_uint(&buf, choice / 8 % 8);
-        pack_body(w, &buf, choice / 64 + choice % 8 * 2);
-        (void)pyn_pack_newline(&buf);
+        (void)pyn_pack_array(buf, 4);
+        (void)pyn_pack_uint(buf, choice / 8 % 8);
+        pack_body(w, buf, choice / 64 + choice % 8 * 2);
+        (void)pyn_pack_newline(buf);
         break;
     case 3:
-        (void)pyn_message_lane(&buf, choice / 8 % 8);
+        (void)pyn_message_lane(buf, choice / 8 % 8);
         break;
     case 4:
-        (void)pyn_message_free(&buf, choice / 8 % 16, choice / 128 + 1);
+        (void)pyn_message_free(buf, choice / 8 % 16, choice / 128 + 1);
         break;
     case 5:
-        (void)pyn_message_cancel(&buf);
+        (void)pyn_message_cancel(buf);
         break;
     case 6:
-        pack_return(w, &buf);
-        (void)pyn_pack_newline(&buf);
+        pack_return(w, buf);
+        (void)pyn_pack_newline(buf);
         break;
     default:
         if (choice & 8) {
-            pack_batch(w, &buf);
+            pack_batch(w, buf);
         } else if (choice & 16) {
-            pack_items(w, &buf);
+            pack_items(w, buf);
         } else if (choice & 32) {
-            pack_oneway(w, &buf, choice);
+            pack_oneway(w, buf, choice);
         } else if (choice & 64) {
-            (void)pyn_message_look(&buf, choice / 128 + 1, pyn_view_of("m:Child"));
+            (void)pyn_message_look(buf, choice / 128 + 1, pyn_view_of("m:Child"));
         } else {
-            pack_error(&buf, choice / 32);
+            pack_error(buf, choice / 32);
         }
         break;
     }
+}
+
+static void step_message(struct world *w)
+{
+    struct pyn_buf buf;
+
+    pyn_buf_init(&buf, pyn_mem_default(), SIZE_MAX);
+    pack_message(w, &buf);
     feed(w, pyn_buf_view(&buf));
+    pyn_buf_fini(&buf);
+}
+
+/* Some bytes of the second stream. */
+static void step_part(struct world *w)
+{
+    uint8_t choice = take(w);
+    struct pyn_view next;
+    struct pyn_buf buf;
+
+    if (choice & 1 || pyn_buf_len(&w->pending) == 0) {
+        pack_message(w, &w->pending);
+    }
+    next = pyn_buf_view(&w->pending);
+    next.len = next.len < choice / 2 ? next.len : choice / 2;
+    pyn_buf_init(&buf, pyn_mem_default(), SIZE_MAX);
+    (void)pyn_pack_array(&buf, 2);
+    (void)pyn_pack_int(&buf, PYN_M_PART);
+    (void)pyn_pack_bin_head(&buf, next.len);
+    if (next.len > 0) {
+        (void)pyn_buf_append(&buf, next.data, next.len);
+    }
+    (void)pyn_pack_newline(&buf);
+    feed(w, pyn_buf_view(&buf));
+    pyn_buf_consume(&w->pending, next.len);
     pyn_buf_fini(&buf);
 }
 
@@ -890,7 +1037,7 @@ static void read_output(struct world *w, size_t max)
 
 static void step(struct world *w)
 {
-    switch (take(w) % 12) {
+    switch (take(w) % 14) {
     case 0:
         step_raw(w);
         break;
@@ -914,6 +1061,10 @@ static void step(struct world *w)
         break;
     case 9:
         step_release(w);
+        break;
+    case 11:
+    case 12:
+        step_part(w);
         break;
     case 10:
         read_output(w, (size_t)take(w) * 16);
@@ -951,6 +1102,12 @@ static void begin(struct world *w, const uint8_t *data, size_t size, bool is_cut
     w->out.limits = PYN_LIMITS_DEFAULT;
     pyn_scan_init(&w->in.scan, &w->in.limits);
     pyn_scan_init(&w->out.scan, &w->out.limits);
+    pyn_scan_init(&w->in.aside, &w->in.limits);
+    pyn_scan_init(&w->out.aside, &w->out.limits);
+    pyn_buf_init(&w->pending, pyn_mem_default(), SIZE_MAX);
+    pyn_buf_init(&w->in.carried, pyn_mem_default(), SIZE_MAX);
+    pyn_buf_init(&w->out.carried, pyn_mem_default(), SIZE_MAX);
+    w->part_len = flags & 64 ? 5 + (size_t)take(w) % 40 : SIZE_MAX;
     pyn_buf_init(&w->in.held, pyn_mem_default(), SIZE_MAX);
     pyn_buf_init(&w->out.held, pyn_mem_default(), SIZE_MAX);
 }
@@ -995,6 +1152,9 @@ static void end(struct world *w)
     CHECK(w->memory.live == 0);
     pyn_buf_fini(&w->in.held);
     pyn_buf_fini(&w->out.held);
+    pyn_buf_fini(&w->pending);
+    pyn_buf_fini(&w->in.carried);
+    pyn_buf_fini(&w->out.carried);
 }
 
 static bool run(struct world *w, const uint8_t *data, size_t size, bool is_cut)
@@ -1006,6 +1166,7 @@ static bool run(struct world *w, const uint8_t *data, size_t size, bool is_cut)
         CHECK(w->memory.live == 0);
         return false;
     }
+    w->session->part_len = w->part_len;
     while (w->left > 0) {
         step(w);
     }

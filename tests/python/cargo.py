@@ -12,12 +12,19 @@ class Hold:
         self._changing = bytearray(self._same)
         self._parts: dict[int, bytes] = {}
         self.kept: bytes | str | None = None
+        self._made = b""
 
     def length(self, data: bytes) -> int:
         return len(data)
 
     def echo(self, data: bytes) -> bytes:
         return data
+
+    def made(self, length: int) -> bytes:
+        """Of this length; the same one again and again."""
+        if len(self._made) != length:
+            self._made = bytes(length)
+        return self._made
 
     def echo_text(self, text: str) -> str:
         return text

@@ -33,7 +33,8 @@ def page() -> tuple[str, list[int]]:
 
 def each(quotas: dict[str, float]) -> float:
     """What a connection may take besides its references and what it leaves in the heap."""
-    return 128 * 1024 + 1.5 * (quotas["message"] + quotas["queued"] + quotas["output"])
+    beside = min(quotas["message"], MIB)  # a message that stands between the parts of another
+    return 128 * 1024 + 1.5 * (quotas["message"] + beside + quotas["queued"] + quotas["output"])
 
 
 def kept() -> int:

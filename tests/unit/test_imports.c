@@ -41,7 +41,7 @@ static void expect_free(struct world *w, uint64_t id, uint64_t count)
     uint64_t got_id = 0;
     uint64_t got_count = 0;
 
-    assert_true(pyn_imports_next_free(&w->imports, &got_id, &got_count));
+    assert_true(pyn_imports_next_free(&w->imports, NULL, &got_id, &got_count));
     assert_int_equal(got_id, id);
     assert_int_equal(got_count, count);
     pyn_imports_free_is_out(&w->imports);
@@ -52,7 +52,7 @@ static void expect_no_free(struct world *w)
     uint64_t id = 0;
     uint64_t count = 0;
 
-    assert_false(pyn_imports_next_free(&w->imports, &id, &count));
+    assert_false(pyn_imports_next_free(&w->imports, NULL, &id, &count));
     assert_int_equal(w->imports.released, 0);
 }
 

@@ -355,14 +355,14 @@ static void a_session_that_rests_keeps_no_room_for_loans(void **state)
     const struct pyn_parcel parcel = sample_parcel(&s);
     assert_int_equal(pyn_session_send_batch(p.client, 0, &parcel, &(struct pyn_expect){0}, 1), PYN_OK);
     pyn_session_rest(p.client); /* there is something to write: it stays */
-    assert_non_null(p.client->loans);
+    assert_non_null(p.client->out.loans);
     assert_int_equal(pyn_session_output_len(p.client), pyn_buf_len(&s.whole));
     pyn_session_written(p.client, pyn_session_output_len(p.client));
     pyn_session_rest(p.client); /* and its owner is still to be let go of */
-    assert_non_null(p.client->loans);
+    assert_non_null(p.client->out.loans);
     assert_ptr_equal(pyn_session_reap_loan(p.client), &owners[0]);
     pyn_session_rest(p.client);
-    assert_null(p.client->loans);
+    assert_null(p.client->out.loans);
     assert_int_equal(m.live, rested + 2); /* the lane that waits for the answer, and its frame */
     sample_fini(&s);
     peers_fini(&p);

@@ -429,6 +429,31 @@ static void a_message_in_parts_has_the_limits_of_any_other(void **state)
     }
 }
 
+/* Messages may follow each other in parts, but there is never more than one in all that is not looked at. */
+static void a_part_has_no_more_than_a_message_lacks(void **state)
+{
+    (void)state;
+    for (int more = -1; more <= 1; more++) {
+        struct peers p;
+        struct pyn_buf blob;
+        peers_init(&p, pyn_mem_default());
+        p.quotas.limits.message_max = 10000;
+        peers_meet_raw(&p);
+        wire_clear();
+        pack_blob(&blob, 9000);
+        wire_part(part_of(&blob, 0, 6000));
+        wire_head(beside(4001, more));
+        if (more > 0) {
+            expect_end(&p, PYN_ESIZE);
+        } else {
+            assert_int_equal(give(&p), PYN_OK);
+            peers_expect_none(&p, p.server);
+            finish(&p);
+        }
+        pyn_buf_fini(&blob);
+    }
+}
+
 static void what_stands_between_parts_is_limited_and_what_stands_behind_is_not(void **state)
 {
     (void)state;
@@ -647,6 +672,7 @@ int main(void)
         cmocka_unit_test(a_part_carries_so_much_and_no_more),
         cmocka_unit_test(a_part_is_no_larger_than_a_message_may_be),
         cmocka_unit_test(a_message_in_parts_has_the_limits_of_any_other),
+        cmocka_unit_test(a_part_has_no_more_than_a_message_lacks),
         cmocka_unit_test(what_stands_between_parts_is_limited_and_what_stands_behind_is_not),
         cmocka_unit_test(tiny_parts_are_odd),
         cmocka_unit_test(what_is_announced_makes_no_room),

@@ -661,7 +661,7 @@ static pyn_status write_free(struct peers *p)
 /* So many bytes that are not read stand in the output: its block is full after the first, the second, ... byte of what comes next. */
 static pyn_status fill(struct pyn_session *session, size_t room_left)
 {
-    struct pyn_buf *out = &session->out;
+    struct pyn_buf *out = &session->out.buf;
     pyn_status st = PYN_OK;
 
     while (st == PYN_OK && (out->room == 0 || out->room - out->end != room_left)) {
@@ -704,7 +704,7 @@ static void whatever_is_written_is_written_whole_or_not_at_all(void **state)
             session = rows[i].is_client ? p.client : p.server;
             assert_int_equal(fill(session, left), PYN_OK);
             before = pyn_session_output(session).len;
-            m.fail_bigger_than = session->out.room;
+            m.fail_bigger_than = session->out.buf.room;
             st = rows[i].write(&p);
             is_done = st == PYN_OK;
             m.fail_bigger_than = 0;
