@@ -373,23 +373,44 @@ static PyObject *receive(struct end *to, struct pyn_view bytes, const struct pyn
     return decode(to, bytes, type);
 }
 
-/* There and back: what comes home is what went. */
+/* The peer takes less than this value is: it is not sent. */
+static void check_refusal(void)
+{
+    CHECK(PyErr_ExceptionMatches(pyn_core.quota_exceeded));
+    PyErr_Clear();
+}
+
+/* What has arrived there comes home as what went. Each end counts the arguments around a value, also around a result, which has none: one that has just
+ * the depth that this end takes may stay there. */
+static void go_home(struct end *here, struct end *there, PyObject *object, PyObject *other, uint32_t number)
+{
+    struct sent home;
+    int result = encode(there, other, there->types[number], &home);
+
+    CHECK(result != PYN_MISFIT);
+    if (result == PYN_FITS) {
+        PyObject *back = receive(here, home.bytes, here->types[number]);
+        CHECK(back != NULL && says("same", object, back));
+        Py_DECREF(back);
+    } else {
+        check_refusal();
+    }
+    pyn_encoder_fini(&home.encoder, false);
+}
+
+/* There and back. */
 static void go_round(struct end *here, struct end *there, PyObject *object, uint32_t number)
 {
     struct sent out;
-    struct sent home;
+    int result = encode(here, object, here->types[number], &out);
 
-    if (encode(here, object, here->types[number], &out) != PYN_FITS) {
-        CHECK(PyErr_ExceptionMatches(pyn_core.quota_exceeded)); /* the other takes less */
-        PyErr_Clear();
+    CHECK(result != PYN_MISFIT);
+    if (result != PYN_FITS) {
+        check_refusal();
     } else if (!has_references(here->types[number])) {
         PyObject *other = receive(there, out.bytes, there->types[number]);
-        PyObject *back = NULL;
-        CHECK(other != NULL && encode(there, other, there->types[number], &home) == PYN_FITS);
-        back = receive(here, home.bytes, here->types[number]);
-        CHECK(back != NULL && says("same", object, back));
-        pyn_encoder_fini(&home.encoder, false);
-        Py_DECREF(back);
+        CHECK(other != NULL);
+        go_home(here, there, object, other, number);
         Py_DECREF(other);
     }
     pyn_encoder_fini(&out.encoder, false);
