@@ -1,6 +1,6 @@
 /*
  * The neighbours of the heap: whether something is granted, and whether there are pages, is anybody's guess; any number of the pages that are given may have
- * been written to. They have proofs of their own: allowance, pages.
+ * been written to. The first has a proof of its own: allowance.
  */
 #include "stub_memory.h"
 
