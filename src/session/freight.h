@@ -15,7 +15,7 @@
 #include "outlet.h"
 
 enum {
-    PYN_FREIGHT_PART = 256 * 1024,      /* bytes of a part that we send; a message that has no more goes in one piece */
+    PYN_FREIGHT_PART = 1 << 20, /* bytes of a part that we send; a message that has hardly more goes in one piece */
     PYN_FREIGHT_PART_LEAST = 64 * 1024, /* a peer that takes less than this in a part is sent none */
     PYN_FREIGHT_HEAD_MAX = 7,
 };

@@ -55,12 +55,12 @@ __attribute__((noinline)) static pyn_status flush_frees(struct pyn_session *sess
 __attribute__((noinline)) static bool is_freight(const struct pyn_session *session, const struct pyn_sending *sending)
 {
     const struct pyn_freight *freight = session->freight;
-    const bool is_large = sending->len > session->part_len;
+    const size_t part = session->part_len;
 
-    if (freight == NULL || freight->first == NULL) {
-        return is_large && !sending->is_told;
+    if (freight == NULL || freight->first == NULL) { /* a second part for a few bytes is not worth it */
+        return sending->len > part && sending->len - part > part / 8 && !sending->is_told;
     }
-    return is_large || freight->holds_all || pyn_freight_has_lane(freight, sending->lane);
+    return sending->len > part / 2 || freight->holds_all || pyn_freight_has_lane(freight, sending->lane);
 }
 
 static struct pyn_freight *find_freight(struct pyn_session *session)

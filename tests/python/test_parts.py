@@ -137,7 +137,7 @@ class Server(RawPeer):
             message = self.recv_message()
             assert message is not None
             if message[0] == PART:
-                assert 0 < len(message[1]) <= 256 * 1024
+                assert 0 < len(message[1]) <= MIB
                 carried += message[1]
                 if carried.endswith(large):
                     assert carried[: -len(large)] in (b"", pack([LANE, carried[2]]) + NEWLINE)
