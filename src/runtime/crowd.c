@@ -45,7 +45,7 @@ bool pyn_crowd_enter(struct pyn_crowd *crowd, const uint8_t source[PYN_CROWD_SOU
         if (found == NULL) {
             return false;
         }
-        pyn_idmap_add(&crowd->map, &found->node, key.id, key.side, found);
+        pyn_idmap_add(&crowd->map, &found->node, key.id, key.side);
     }
     found->count++;
     return true;

@@ -71,7 +71,7 @@ struct pyn_estate *pyn_estates_of(struct pyn_estates *estates, const struct pyn_
         free(entry);
         return NULL;
     }
-    pyn_idmap_add(&estates->map, &entry->node, peer->id, peer->side, entry);
+    pyn_idmap_add(&estates->map, &entry->node, peer->id, peer->side);
     entry->next = estates->first;
     estates->first = entry;
     return pyn_estate_ref(entry->estate);

@@ -339,7 +339,7 @@ void pyn_pending_enter(struct pyn_link *link, struct pyn_pending *pending, uint6
         box->oldest = pending;
     }
     box->newest = pending;
-    pyn_idmap_add(&box->pending, &pending->node, lane, 0, pending);
+    pyn_idmap_add(&box->pending, &pending->node, lane, 0);
 }
 
 void pyn_pending_leave(struct pyn_link *link, struct pyn_pending *pending)
@@ -372,7 +372,7 @@ void pyn_served_enter(struct pyn_link *link, struct pyn_served *served, uint64_t
 {
     pyn_link_lock(link);
     *served = (struct pyn_served){.is_entered = true};
-    pyn_idmap_add(&link->box->served, &served->node, lane, 0, served);
+    pyn_idmap_add(&link->box->served, &served->node, lane, 0);
     if (link->over != PYN_OK) { /* it has ended since the call was taken out */
         pyn_idmap_remove(&link->box->served, &served->node);
         served->is_entered = false;

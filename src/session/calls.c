@@ -112,7 +112,7 @@ static void admit(struct pyn_session *session, const struct pyn_message *message
         return;
     }
     session->seen.count = 0;
-    decision->st = pyn_admit(decision->target->iface, message->name, message->body, refs, &decision->verdict);
+    decision->st = pyn_admit(pyn_export_iface(decision->target), message->name, message->body, refs, &decision->verdict);
     if (decision->st == PYN_OK && message->ahead > 0 && !pyn_op_reads_ahead(decision->verdict.op)) {
         decision->verdict = (struct pyn_verdict){.why = PYN_WHY_NAME};
         decision->st = PYN_EDENIED;
@@ -134,7 +134,7 @@ static void tell_witness(const struct pyn_session *session, const struct pyn_mes
     session->witness.saw(session->witness.ctx,
                          &(struct pyn_decided){.st = decision->st,
                                                .quota = decision->quota,
-                                               .iface = decision->target != NULL ? decision->target->iface : NULL,
+                                               .iface = decision->target != NULL ? pyn_export_iface(decision->target) : NULL,
                                                .name = message->name,
                                                .body = message->body,
                                                .verdict = &decision->verdict});
@@ -268,7 +268,8 @@ static struct pyn_turn *new_turn(struct pyn_session *session, uint64_t lane, str
                                  struct pyn_owned block, const struct decision *decision)
 {
     bool is_small = false;
-    struct pyn_turn *turn = take_block(session, block.data != NULL ? 0 : body.len, &is_small);
+    const bool may = decision->st != PYN_OK || decision->target == NULL || pyn_exports_may_pin(decision->target);
+    struct pyn_turn *turn = may ? take_block(session, block.data != NULL ? 0 : body.len, &is_small) : NULL;
 
     if (turn == NULL) {
         pyn_owned_free(&block);
@@ -296,8 +297,8 @@ static struct pyn_turn *new_turn(struct pyn_session *session, uint64_t lane, str
         turn->call.body.data = (uint8_t *)(turn + 1);
     }
     if (decision->target != NULL) { /* else a promise is called */
-        turn->call.iface = decision->target->iface;
-        turn->call.object = decision->target->object;
+        turn->call.iface = pyn_export_iface(decision->target);
+        turn->call.object = pyn_export_object(decision->target);
         turn->target = decision->target;
         pyn_exports_pin(turn->target);
     }

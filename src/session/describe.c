@@ -35,7 +35,7 @@ static pyn_status load(struct pyn_session *session, const struct pyn_message *me
     }
     entry->iface = pyn_policy_iface(entry->policy,
                                     0); /* the one that is described: it stands ahead of what its operations mention */
-    pyn_idmap_add(&session->described, &entry->node, message->id, 0, entry);
+    pyn_idmap_add(&session->described, &entry->node, message->id, 0);
     entry->next = session->descriptions;
     session->descriptions = entry;
     return PYN_OK;

@@ -3,79 +3,83 @@
 
 #include <assert.h>
 
-enum { POINTER_ZEROS = 4 }; /* lowest bits of an address, which are all the same */
-
-/* As an id of the map: the bits that differ come first, none is lost. */
-static uint64_t key_of(const void *object)
-{
-    uint64_t address = (uint64_t)(uintptr_t)object;
-
-    return address >> POINTER_ZEROS | address << (64 - POINTER_ZEROS);
-}
-
 static uint64_t side_of(const struct pyn_iface *iface)
 {
     return (uint64_t)(uintptr_t)iface;
 }
 
+static const uint64_t PIN = UINT64_C(1) << PYN_EXPORT_COUNT_BITS;
+static const uint64_t LISTED = UINT64_C(1) << (PYN_EXPORT_COUNT_BITS + PYN_EXPORT_PIN_BITS);
+
 void pyn_exports_init(struct pyn_exports *exports, const struct pyn_mem *mem, struct pyn_ledger *ledger)
 {
-    *exports = (struct pyn_exports){.mem = mem, .ledger = ledger, .next_id = 1};
+    *exports = (struct pyn_exports){.mem = mem, .ledger = ledger};
+    pyn_slots_init(&exports->slots, mem, sizeof(struct pyn_export), offsetof(struct pyn_export, id));
 }
 
-struct pyn_export *pyn_exports_find(const struct pyn_exports *exports, uint64_t id)
+void pyn_exports_fini(struct pyn_exports *exports)
 {
-    return pyn_idmap_find(&exports->by_id, id, 0);
+    pyn_slots_fini(&exports->slots);
 }
 
-static pyn_status enter(struct pyn_exports *exports, uint64_t id, void *object, const struct pyn_iface *iface,
-                        struct pyn_export **out)
+/* Listed, or freed and pinned still, or dead; NULL: there is none such. */
+static struct pyn_export *entry_of(struct pyn_exports *exports, uint64_t id)
 {
-    struct pyn_export *entry = pyn_mem_new(exports->mem, 1, sizeof *entry);
-
-    if (entry == NULL) {
-        return PYN_ENOMEM;
+    if (id == 0) {
+        return &exports->root;
     }
-    *entry = (struct pyn_export){.id = id, .object = object, .iface = iface, .is_listed = true};
-    pyn_idmap_add(&exports->by_id, &entry->by_id, id, 0, entry);
-    pyn_idmap_add(&exports->by_object, &entry->by_object, key_of(object), side_of(iface), entry);
-    *out = entry;
-    return PYN_OK;
+    return pyn_slots_find(&exports->slots, id);
 }
 
-pyn_status pyn_exports_root(struct pyn_exports *exports, void *object, const struct pyn_iface *iface)
+struct pyn_export *pyn_exports_find(struct pyn_exports *exports, uint64_t id)
 {
-    struct pyn_export *entry = NULL;
+    struct pyn_export *entry = entry_of(exports, id);
 
-    return enter(exports, 0, object, iface, &entry);
+    return entry != NULL && pyn_export_is_listed(entry) ? entry : NULL;
+}
+
+struct pyn_export *pyn_exports_held(struct pyn_exports *exports, uint64_t id)
+{
+    struct pyn_export *entry = entry_of(exports, id);
+
+    return entry != NULL && (pyn_export_is_listed(entry) || pyn_export_pins(entry) > 0) ? entry : NULL;
+}
+
+static void list(struct pyn_exports *exports, struct pyn_export *entry, const void *object, const struct pyn_iface *iface)
+{
+    entry->state = LISTED;
+    pyn_idmap_add(&exports->by_object, &entry->by_object, pyn_export_key(object), side_of(iface));
+}
+
+void pyn_exports_root(struct pyn_exports *exports, void *object, const struct pyn_iface *iface)
+{
+    list(exports, &exports->root, object, iface);
 }
 
 static pyn_status add_new(struct pyn_exports *exports, void *object, const struct pyn_iface *iface, uint64_t *id)
 {
     struct pyn_export *entry = NULL;
-    pyn_status st = PYN_EINTERNAL;
+    void *slot = NULL;
+    pyn_status st = pyn_ledger_charge(exports->ledger, PYN_Q_REFERENCES, 1);
 
-    if (exports->next_id == UINT64_MAX) {
-        return PYN_EQUOTA;
-    }
-    st = pyn_ledger_charge(exports->ledger, PYN_Q_REFERENCES, 1);
     if (st != PYN_OK) {
         return st;
     }
-    st = enter(exports, exports->next_id, object, iface, &entry);
+    st = pyn_slots_take(&exports->slots, &slot);
     if (st != PYN_OK) {
         pyn_ledger_refund(exports->ledger, PYN_Q_REFERENCES, 1);
         return st;
     }
-    exports->next_id++;
-    entry->count = 1;
+    entry = slot;
+    list(exports, entry, object, iface);
+    entry->state++;
     *id = entry->id;
     return PYN_OK;
 }
 
 struct pyn_export *pyn_exports_of(const struct pyn_exports *exports, const void *object, const struct pyn_iface *iface)
 {
-    return pyn_idmap_find(&exports->by_object, key_of(object), side_of(iface));
+    return pyn_idmap_find(&exports->by_object, pyn_export_key(object), side_of(iface));
 }
 
 pyn_status pyn_exports_add(struct pyn_exports *exports, void *object, const struct pyn_iface *iface, uint64_t *id,
@@ -91,33 +95,35 @@ pyn_status pyn_exports_add(struct pyn_exports *exports, void *object, const stru
         return st;
     }
     if (entry->id != 0) {
-        if (entry->count == UINT64_MAX) {
+        if (pyn_export_count(entry) == PYN_EXPORT_COUNT_MAX) {
             return PYN_EQUOTA;
         }
-        entry->count++;
+        entry->state++;
     }
     *id = entry->id;
     return PYN_OK;
 }
 
+static struct pyn_export *of_node(struct pyn_idnode *node)
+{
+    return (struct pyn_export *)node;
+}
+
 static void bury(struct pyn_exports *exports, struct pyn_export *entry)
 {
-    entry->next = exports->dead;
+    entry->by_object.child[0] = exports->dead != NULL ? &exports->dead->by_object : NULL;
     exports->dead = entry;
 }
 
 static void unlist(struct pyn_exports *exports, struct pyn_export *entry)
 {
-    pyn_idmap_remove(&exports->by_id, &entry->by_id);
     pyn_idmap_remove(&exports->by_object, &entry->by_object);
-    entry->is_listed = false;
+    entry->state &= PYN_EXPORT_PINS_MAX << PYN_EXPORT_COUNT_BITS;
     if (entry->id != 0) {
         pyn_ledger_refund(exports->ledger, PYN_Q_REFERENCES, 1);
     }
-    if (entry->pins == 0) {
+    if (pyn_export_pins(entry) == 0) {
         bury(exports, entry);
-    } else {
-        pyn_idmap_add(&exports->pinned, &entry->by_id, entry->id, 0, entry);
     }
 }
 
@@ -125,36 +131,34 @@ pyn_status pyn_exports_free(struct pyn_exports *exports, uint64_t id, uint64_t c
 {
     struct pyn_export *entry = pyn_exports_find(exports, id);
 
-    if (id == 0 || entry == NULL || count > entry->count) {
+    if (id == 0 || entry == NULL || count > pyn_export_count(entry)) {
         return PYN_EPROTOCOL;
     }
-    entry->count -= count;
-    if (entry->count == 0) {
+    entry->state -= count;
+    if (pyn_export_count(entry) == 0) {
         unlist(exports, entry);
     }
     return PYN_OK;
 }
 
+bool pyn_exports_may_pin(const struct pyn_export *entry)
+{
+    return pyn_export_pins(entry) < PYN_EXPORT_PINS_MAX;
+}
+
 void pyn_exports_pin(struct pyn_export *entry)
 {
-    entry->pins++;
+    assert(pyn_exports_may_pin(entry));
+    entry->state += PIN;
 }
 
 void pyn_exports_unpin(struct pyn_exports *exports, struct pyn_export *entry)
 {
-    assert(entry->pins > 0);
-    entry->pins--;
-    if (entry->pins == 0 && !entry->is_listed) {
-        pyn_idmap_remove(&exports->pinned, &entry->by_id);
+    assert(pyn_export_pins(entry) > 0);
+    entry->state -= PIN;
+    if (entry->state == 0) {
         bury(exports, entry);
     }
-}
-
-struct pyn_export *pyn_exports_held(const struct pyn_exports *exports, uint64_t id)
-{
-    struct pyn_export *entry = pyn_exports_find(exports, id);
-
-    return entry != NULL ? entry : pyn_idmap_find(&exports->pinned, id, 0);
 }
 
 /* ---- holds ---- */
@@ -162,6 +166,10 @@ struct pyn_export *pyn_exports_held(const struct pyn_exports *exports, uint64_t 
 void pyn_holds_note(struct pyn_exports *exports, struct pyn_holds *holds, struct pyn_export *entry)
 {
     if (holds->count > 0 && holds->entries[holds->count - 1] == entry) {
+        return;
+    }
+    if (pyn_export_pins(entry) + holds->count >= PYN_EXPORT_PINS_MAX) { /* all of these may be of this one */
+        holds->is_short = true;
         return;
     }
     if (holds->count == holds->room) {
@@ -201,9 +209,11 @@ void *pyn_exports_reap(struct pyn_exports *exports)
     void *object = NULL;
 
     if (entry != NULL) {
-        exports->dead = entry->next;
-        object = entry->object;
-        pyn_mem_free(exports->mem, entry);
+        exports->dead = of_node(entry->by_object.child[0]);
+        object = pyn_export_object(entry);
+        if (entry->id != 0) {
+            pyn_slots_give(&exports->slots, entry);
+        }
     }
     return object;
 }
@@ -212,7 +222,7 @@ void pyn_exports_drop_all(struct pyn_exports *exports)
 {
     struct pyn_export *entry = NULL;
 
-    while ((entry = pyn_idmap_any(&exports->by_id)) != NULL) {
+    while ((entry = pyn_idmap_any(&exports->by_object)) != NULL) {
         unlist(exports, entry);
     }
 }

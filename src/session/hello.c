@@ -151,12 +151,10 @@ pyn_status pyn_session_welcome(struct pyn_session *session, void *object, const 
     if (st == PYN_OK) {
         st = greet(session, iface);
     }
-    if (st == PYN_OK) {
-        st = pyn_exports_root(&session->exports, object, iface); /* last: on failure the object was not taken */
-    }
     if (st != PYN_OK) {
         return pyn_session_fail(session, st);
     }
+    pyn_exports_root(&session->exports, object, iface); /* last: on failure the object was not taken */
     session->phase = PYN_PHASE_READY;
     return PYN_OK;
 }

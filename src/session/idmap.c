@@ -43,15 +43,15 @@ static bool is_at(const struct pyn_idnode *node, uint64_t id, uint64_t side)
 void *pyn_idmap_find(const struct pyn_idmap *map, uint64_t id, uint64_t side)
 {
     struct path path = path_of(id, side);
-    const struct pyn_idnode *node = map->top;
+    struct pyn_idnode *node = map->top;
 
     while (node != NULL && !is_at(node, id, side)) {
         node = node->child[next_bit(&path)];
     }
-    return node == NULL ? NULL : node->item;
+    return node;
 }
 
-void pyn_idmap_add(struct pyn_idmap *map, struct pyn_idnode *node, uint64_t id, uint64_t side, void *item)
+void pyn_idmap_add(struct pyn_idmap *map, struct pyn_idnode *node, uint64_t id, uint64_t side)
 {
     struct path path = path_of(id, side);
     struct pyn_idnode **link = &map->top;
@@ -60,7 +60,7 @@ void pyn_idmap_add(struct pyn_idmap *map, struct pyn_idnode *node, uint64_t id, 
         assert(!is_at(*link, id, side));
         link = &(*link)->child[next_bit(&path)];
     }
-    *node = (struct pyn_idnode){.id = id, .side = side, .item = item};
+    *node = (struct pyn_idnode){.id = id, .side = side};
     *link = node;
     map->count++;
 }
@@ -96,5 +96,5 @@ void pyn_idmap_remove(struct pyn_idmap *map, struct pyn_idnode *node)
 
 void *pyn_idmap_any(const struct pyn_idmap *map)
 {
-    return map->top == NULL ? NULL : map->top->item;
+    return map->top;
 }

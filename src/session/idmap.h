@@ -1,5 +1,5 @@
 /*
- * idmap.h - finds an item by its id, or by an id and a side: a digital search tree whose nodes stand inside of the items.
+ * idmap.h - finds an item by its id, or by an id and a side: a digital search tree whose nodes are the first members of the items.
  *
  * Every level looks at one bit of the key, so that no choice of keys makes a look-up longer than 128 steps; ids that are given out in
  * order make a balanced tree. Nothing is hashed, nothing grows, and adding cannot fail.
@@ -16,7 +16,6 @@
 struct pyn_idnode {
     uint64_t id;
     uint64_t side;
-    void *item;
     struct pyn_idnode *child[2];
 };
 
@@ -25,11 +24,11 @@ struct pyn_idmap {
     size_t count;
 };
 
-/* NULL when there is none. */
+/* The item, by its node; NULL when there is none. */
 void *pyn_idmap_find(const struct pyn_idmap *map, uint64_t id, uint64_t side);
 
 /* The key must not be there yet. */
-void pyn_idmap_add(struct pyn_idmap *map, struct pyn_idnode *node, uint64_t id, uint64_t side, void *item);
+void pyn_idmap_add(struct pyn_idmap *map, struct pyn_idnode *node, uint64_t id, uint64_t side);
 
 /* The node must be there. */
 void pyn_idmap_remove(struct pyn_idmap *map, struct pyn_idnode *node);

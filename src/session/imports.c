@@ -54,7 +54,7 @@ static pyn_status add_new(struct pyn_imports *imports, uint64_t id, const struct
         return PYN_ENOMEM;
     }
     *entry = (struct pyn_import){.count = 1};
-    pyn_idmap_add(&imports->map, &entry->node, id, side_of(iface), entry);
+    pyn_idmap_add(&imports->map, &entry->node, id, side_of(iface));
     return PYN_OK;
 }
 

@@ -55,7 +55,7 @@ static struct pyn_lane *begin(struct pyn_lanes *lanes, uint64_t number)
 
     if (lane != NULL) {
         *lane = (struct pyn_lane){.top = NULL};
-        pyn_idmap_add(&lanes->map, &lane->node, number, 0, lane);
+        pyn_idmap_add(&lanes->map, &lane->node, number, 0);
     }
     return lane;
 }

@@ -12,7 +12,7 @@ static const struct pyn_iface *see_exported(void *ctx, uint64_t id)
         return NULL;
     }
     pyn_holds_note(&session->exports, &session->seen, entry);
-    return entry->iface;
+    return pyn_export_iface(entry);
 }
 
 /* For a body that was checked before: what the peer has freed since is still good for it. */
@@ -34,7 +34,7 @@ static const struct pyn_iface *see_step(void *ctx, uint64_t id)
         return NULL;
     }
     pyn_holds_note(&session->exports, &session->seen, entry);
-    return entry->iface;
+    return pyn_export_iface(entry);
 }
 
 static const struct pyn_iface *see_described(void *ctx, uint32_t number)
@@ -95,8 +95,8 @@ void *pyn_session_object(struct pyn_session *session, uint64_t id, const struct 
 {
     const struct pyn_export *entry = pyn_exports_held(&session->exports, id);
 
-    *iface = entry == NULL ? NULL : entry->iface;
-    return entry == NULL ? NULL : entry->object;
+    *iface = entry == NULL ? NULL : pyn_export_iface(entry);
+    return entry == NULL ? NULL : pyn_export_object(entry);
 }
 
 pyn_status pyn_free_take(struct pyn_session *session, const struct pyn_message *message, struct pyn_event *event)

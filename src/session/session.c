@@ -124,6 +124,7 @@ void pyn_session_free(struct pyn_session *session)
     assert(session->turns == 0 && session->batches == 0);
     assert(!pyn_session_has_dead(session));
     assert(pyn_ledger_is_clear(&session->ledger));
+    pyn_exports_fini(&session->exports);
     pyn_lanes_fini(&session->lanes);
     pyn_pool_fini(&session->blocks);
     pyn_mem_free(session->mem, session->out.loans);

@@ -158,9 +158,9 @@ static void check(struct world *w)
         require((found != NULL) == (entry->count > 0));
         require((pyn_exports_held(&w->exports, entry->id) != NULL) == (entry->count > 0 || entry->pins > 0));
         if (found != NULL) {
-            require(found->object == &w->objects[entry->object] && found->iface == &w->ifaces[entry->iface]);
-            require(found->count == entry->count && found->pins == entry->pins);
-            require(pyn_exports_of(&w->exports, found->object, found->iface) == found);
+            require(pyn_export_object(found) == &w->objects[entry->object] && pyn_export_iface(found) == &w->ifaces[entry->iface]);
+            require(pyn_export_count(found) == entry->count && pyn_export_pins(found) == entry->pins);
+            require(pyn_exports_of(&w->exports, pyn_export_object(found), pyn_export_iface(found)) == found);
         }
     }
 }
@@ -204,6 +204,7 @@ static void end(struct world *w)
         }
     }
     reap(w);
+    pyn_exports_fini(&w->exports);
     require(pyn_ledger_is_clear(&w->ledger));
 }
 

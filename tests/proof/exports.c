@@ -48,7 +48,7 @@ int main(void)
             break;
         default:
             if (pinned != NULL) {
-                PROVE(pinned->object == &object, "what is pinned is there");
+                PROVE(pyn_export_object(pinned) == &object, "what is pinned is there");
                 pyn_exports_unpin(&exports, pinned);
                 pinned = NULL;
             }

@@ -25,7 +25,7 @@ static unsigned height(const struct pyn_idnode *node)
 
 static void add(struct pyn_idmap *map, struct item *item)
 {
-    pyn_idmap_add(map, &item->node, item->id, item->side, item);
+    pyn_idmap_add(map, &item->node, item->id, item->side);
     item->is_there = true;
 }
 

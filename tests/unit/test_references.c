@@ -248,12 +248,16 @@ static void there_are_no_more_ids_than_there_are_numbers(void **state)
     (void)state;
     peers_init(&p, pyn_mem_default());
     peers_meet_raw(&p);
-    p.server->exports.next_id = UINT64_MAX - 1;
-    assert_int_equal(lend(&p, 1, p.child), UINT64_MAX - 1);
+    assert_int_equal(lend(&p, 1, p.child), 1);
+    p.server->exports.slots.fresh = UINT32_MAX;
     assert_int_equal(pyn_session_export(p.server, &p.objects[2], p.child, &id, &number, &is_new), PYN_EQUOTA);
     assert_false(is_new);
-    pyn_session_unexport(p.server, UINT64_MAX - 1);
-    assert_int_equal(pyn_session_export(p.server, &p.objects[2], p.child, &id, &number, &is_new), PYN_EQUOTA);
+    assert_int_equal(lend(&p, 1, p.child), 1); /* what is there can be sent again */
+    pyn_session_unexport(p.server, 1);
+    pyn_session_unexport(p.server, 1);
+    assert_ptr_equal(pyn_session_reap(p.server), &p.objects[1]);
+    assert_int_equal(lend(&p, 2, p.child), (UINT64_C(1) << 32) + 1); /* and the place of what has gone is used again */
+    p.server->exports.slots.fresh = 2;
     peers_fini(&p);
 }
 
