@@ -131,13 +131,14 @@ static void tell_witness(const struct pyn_session *session, const struct pyn_mes
     if (session->witness.saw == NULL || (decision->st == PYN_OK && decision->is_open)) {
         return;
     }
-    session->witness.saw(session->witness.ctx,
-                         &(struct pyn_decided){.st = decision->st,
-                                               .quota = decision->quota,
-                                               .iface = decision->target != NULL ? pyn_export_iface(decision->target) : NULL,
-                                               .name = message->name,
-                                               .body = message->body,
-                                               .verdict = &decision->verdict});
+    session->witness.saw(
+        session->witness.ctx,
+        &(struct pyn_decided){.st = decision->st,
+                              .quota = decision->quota,
+                              .iface = decision->target != NULL ? pyn_export_iface(decision->target) : NULL,
+                              .name = message->name,
+                              .body = message->body,
+                              .verdict = &decision->verdict});
 }
 
 /* The references that a step names by themselves have to be there when it comes, and are held until its turn. */

@@ -18,6 +18,16 @@ void pyn_imports_init(struct pyn_imports *imports, const struct pyn_mem *mem, st
     *imports = (struct pyn_imports){.mem = mem, .ledger = ledger};
 }
 
+static bool is_released(const struct pyn_import *entry)
+{
+    return (entry->state & PYN_IMPORT_RELEASED) != 0;
+}
+
+static uint64_t count_of(const struct pyn_import *entry)
+{
+    return entry->state & PYN_IMPORT_COUNT_MAX;
+}
+
 /* Out of the map and gone; it must not stand on the list. */
 static void drop(struct pyn_imports *imports, struct pyn_import *entry)
 {
@@ -53,7 +63,7 @@ static pyn_status add_new(struct pyn_imports *imports, uint64_t id, const struct
         }
         return PYN_ENOMEM;
     }
-    *entry = (struct pyn_import){.count = 1};
+    *entry = (struct pyn_import){.state = 1};
     pyn_idmap_add(&imports->map, &entry->node, id, side_of(iface));
     return PYN_OK;
 }
@@ -66,12 +76,12 @@ pyn_status pyn_imports_add(struct pyn_imports *imports, uint64_t id, const struc
     if (entry == NULL) {
         return add_new(imports, id, iface);
     }
-    if (entry->count == UINT64_MAX) {
+    if (count_of(entry) == PYN_IMPORT_COUNT_MAX) {
         return PYN_EQUOTA;
     }
-    entry->count++;
-    if (entry->is_released) {
-        entry->is_released = false;
+    entry->state++;
+    if (is_released(entry)) {
+        entry->state &= ~PYN_IMPORT_RELEASED;
         imports->released--;
     }
     *proxy = entry->proxy;
@@ -82,21 +92,21 @@ void *pyn_imports_proxy(const struct pyn_imports *imports, uint64_t id, const st
 {
     const struct pyn_import *entry = find(imports, id, iface);
 
-    return entry != NULL && !entry->is_released ? entry->proxy : NULL;
+    return entry != NULL && !is_released(entry) ? entry->proxy : NULL;
 }
 
 void pyn_imports_set_proxy(struct pyn_imports *imports, uint64_t id, const struct pyn_iface *iface, void *proxy)
 {
     struct pyn_import *entry = find(imports, id, iface);
 
-    if (entry != NULL && !entry->is_released) {
+    if (entry != NULL && !is_released(entry)) {
         entry->proxy = proxy;
     }
 }
 
 static void put_on_list(struct pyn_imports *imports, struct pyn_import *entry)
 {
-    entry->is_on_list = true;
+    entry->state |= PYN_IMPORT_ON_LIST;
     entry->next = NULL;
     if (imports->last == NULL) {
         imports->first = entry;
@@ -110,7 +120,7 @@ void pyn_imports_release(struct pyn_imports *imports, uint64_t id, const struct 
 {
     struct pyn_import *entry = find(imports, id, iface);
 
-    if (entry == NULL || entry->is_released) {
+    if (entry == NULL || is_released(entry)) {
         return;
     }
     if (id == 0) {
@@ -118,9 +128,9 @@ void pyn_imports_release(struct pyn_imports *imports, uint64_t id, const struct 
         return;
     }
     entry->proxy = NULL;
-    entry->is_released = true;
+    entry->state |= PYN_IMPORT_RELEASED;
     imports->released++;
-    if (!entry->is_on_list) {
+    if ((entry->state & PYN_IMPORT_ON_LIST) == 0) {
         put_on_list(imports, entry);
     }
 }
@@ -133,7 +143,7 @@ static struct pyn_import *take_first(struct pyn_imports *imports)
     if (imports->first == NULL) {
         imports->last = NULL;
     }
-    entry->is_on_list = false;
+    entry->state &= ~PYN_IMPORT_ON_LIST;
     return entry;
 }
 
@@ -143,11 +153,11 @@ bool pyn_imports_next_free(struct pyn_imports *imports, const uint64_t *kept, ui
 
     while (imports->first != NULL && imports->first != seen) {
         struct pyn_import *entry = imports->first;
-        if (entry->is_released && (kept == NULL || entry->node.id != *kept)) {
+        if (is_released(entry) && (kept == NULL || entry->node.id != *kept)) {
             break;
         }
         (void)take_first(imports);
-        if (entry->is_released) { /* else it was received again */
+        if (is_released(entry)) { /* else it was received again */
             put_on_list(imports, entry);
             seen = seen == NULL ? entry : seen;
         }
@@ -156,13 +166,13 @@ bool pyn_imports_next_free(struct pyn_imports *imports, const uint64_t *kept, ui
         return false;
     }
     *id = imports->first->node.id;
-    *count = imports->first->count;
+    *count = count_of(imports->first);
     return true;
 }
 
 void pyn_imports_free_is_out(struct pyn_imports *imports)
 {
-    assert(imports->first != NULL && imports->first->is_released);
+    assert(imports->first != NULL && is_released(imports->first));
     imports->released--;
     drop(imports, take_first(imports));
 }

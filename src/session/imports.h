@@ -16,14 +16,18 @@
 #include "../quota/quota.h"
 #include "idmap.h"
 
+/* Many are held at once: no member is there twice. */
 struct pyn_import {
     struct pyn_idnode node;
     struct pyn_import *next; /* on the list of frees */
     void *proxy;             /* NULL: none yet, or gone */
-    uint64_t count;          /* times that it was received */
-    bool is_released;
-    bool is_on_list; /* may stand there although it was received again */
+    uint64_t state;          /* times that it was received, and two flags: PYN_IMPORT_... */
 };
+
+/* It is to be freed; it stands on the list of frees, maybe although it was received again. */
+#define PYN_IMPORT_RELEASED (UINT64_C(1) << 63)
+#define PYN_IMPORT_ON_LIST (UINT64_C(1) << 62)
+#define PYN_IMPORT_COUNT_MAX (PYN_IMPORT_ON_LIST - 1)
 
 struct pyn_imports {
     const struct pyn_mem *mem;

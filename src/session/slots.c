@@ -214,8 +214,7 @@ pyn_status pyn_slots_take(struct pyn_slots *slots, void **item)
     const bool is_many = slots->gone > GONE_LEAST && slots->gone - GONE_LEAST > slots->used;
 
     *item = NULL;
-    return is_many || (slots->fresh == UINT32_MAX && slots->gone > 0) ? take_gone(slots, item)
-                                                                     : take_fresh(slots, item);
+    return is_many || (slots->fresh == UINT32_MAX && slots->gone > 0) ? take_gone(slots, item) : take_fresh(slots, item);
 }
 
 static void note_gone(struct pyn_slots *slots, uint32_t index)
@@ -276,7 +275,8 @@ void *pyn_slots_next(const struct pyn_slots *slots, uint32_t *index)
         const uint32_t at = *index;
         const struct pyn_chunk *chunk = &slots->chunks[chunk_of(at)];
         (*index)++;
-        if (at > 0 && chunk->items != NULL && (chunk->gone >> place_of(at) & 1) == 0 && id_of(slots, item_at(slots, at)) != 0) {
+        if (at > 0 && chunk->items != NULL && (chunk->gone >> place_of(at) & 1) == 0 &&
+            id_of(slots, item_at(slots, at)) != 0) {
             return item_at(slots, at);
         }
     }

@@ -158,7 +158,8 @@ static void check(struct world *w)
         require((found != NULL) == (entry->count > 0));
         require((pyn_exports_held(&w->exports, entry->id) != NULL) == (entry->count > 0 || entry->pins > 0));
         if (found != NULL) {
-            require(pyn_export_object(found) == &w->objects[entry->object] && pyn_export_iface(found) == &w->ifaces[entry->iface]);
+            require(pyn_export_object(found) == &w->objects[entry->object] &&
+                    pyn_export_iface(found) == &w->ifaces[entry->iface]);
             require(pyn_export_count(found) == entry->count && pyn_export_pins(found) == entry->pins);
             require(pyn_exports_of(&w->exports, pyn_export_object(found), pyn_export_iface(found)) == found);
         }

@@ -213,8 +213,11 @@ static void a_count_does_not_wrap(void **state)
     (void)state;
     begin(&w, 10);
     (void)add(&w, 1, &w.ifaces[0]);
-    ((struct pyn_import *)pyn_idmap_any(&w.imports.map))->count = UINT64_MAX;
+    ((struct pyn_import *)pyn_idmap_any(&w.imports.map))->state = PYN_IMPORT_COUNT_MAX - 1;
+    assert_int_equal(pyn_imports_add(&w.imports, 1, &w.ifaces[0], &proxy), PYN_OK);
     assert_int_equal(pyn_imports_add(&w.imports, 1, &w.ifaces[0], &proxy), PYN_EQUOTA);
+    pyn_imports_release(&w.imports, 1, &w.ifaces[0]);
+    expect_free(&w, 1, PYN_IMPORT_COUNT_MAX); /* no flag is in it */
     end(&w);
 }
 
