@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <stdio.h>
 
+#include "../wire/bigend.h"
 #include "session_state.h"
 
 enum { YOURS_SIZE = 10 }; /* bytes of a reference that comes home */
@@ -242,7 +243,7 @@ static size_t write_turned(uint8_t *out, struct pyn_view value)
     while (pyn_reader_next(&rd, &item) == PYN_OK) {
         if (item.wire == PYN_W_EXT && pyn_item_ref(&item, &is_mine, &id, &number) == PYN_OK) {
             uint8_t yours[YOURS_SIZE] = {0xd7, PYN_EXT_YOURS};
-            memcpy(yours + 2, item.bytes.data, YOURS_SIZE - 2); /* the id comes first in both */
+            pyn_be_put_u64(yours + 2, id);
             at += put(out + at, yours, sizeof yours);
         } else {
             at += put(out + at, value.data + from, rd.at - from);
