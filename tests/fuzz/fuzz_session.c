@@ -388,7 +388,7 @@ static void count_lanes(const struct pyn_idnode *node, size_t *waiting, size_t *
     if (node == NULL) {
         return;
     }
-    const struct pyn_lane *lane = node->item;
+    const struct pyn_lane *lane = (const struct pyn_lane *)node;
     uint64_t depth = 0;
     for (const struct pyn_frame *frame = lane->top; frame != NULL; frame = frame->below) {
         *serving += frame->is_serving;

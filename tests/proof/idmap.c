@@ -23,7 +23,7 @@ int main(void)
 
     ASSUME(ids[1] != ids[2]); /* the only two of one side */
     for (int i = 0; i < ITEMS; i++) {
-        pyn_idmap_add(&map, nodes[i], ids[i], sides[i], nodes[i]);
+        pyn_idmap_add(&map, nodes[i], ids[i], sides[i]);
     }
     if (gone < ITEMS) {
         pyn_idmap_remove(&map, nodes[gone]);
