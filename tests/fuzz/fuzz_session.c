@@ -410,7 +410,8 @@ static void check_invariants(struct world *w)
     for (size_t i = 0; i < PYN_Q_HELD; i++) {
         CHECK(ledger->used[i] <= w->quotas.max[i]);
     }
-    CHECK(ledger->used[PYN_Q_REFERENCES] + (pyn_exports_find(&s->exports, 0) != NULL) == s->exports.by_object.count);
+    CHECK(ledger->used[PYN_Q_REFERENCES] + (pyn_exports_find(&w->session->exports, 0) != NULL) ==
+          s->exports.by_object.count);
     CHECK(s->exports.slots.used >= ledger->used[PYN_Q_REFERENCES]);
     CHECK(ledger->used[PYN_Q_LENT] <= s->imports.map.count);
     CHECK(s->imports.released <= s->imports.map.count);
