@@ -268,17 +268,3 @@ void *pyn_slots_find(const struct pyn_slots *slots, uint64_t id)
     item = item_at(slots, index);
     return id_of(slots, item) == id ? item : NULL;
 }
-
-void *pyn_slots_next(const struct pyn_slots *slots, uint32_t *index)
-{
-    while (*index < slots->fresh) {
-        const uint32_t at = *index;
-        const struct pyn_chunk *chunk = &slots->chunks[chunk_of(at)];
-        (*index)++;
-        if (at > 0 && chunk->items != NULL && (chunk->gone >> place_of(at) & 1) == 0 &&
-            id_of(slots, item_at(slots, at)) != 0) {
-            return item_at(slots, at);
-        }
-    }
-    return NULL;
-}

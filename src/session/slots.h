@@ -55,7 +55,4 @@ void pyn_slots_give(struct pyn_slots *slots, void *item);
 /* NULL: no item has this id. */
 void *pyn_slots_find(const struct pyn_slots *slots, uint64_t id);
 
-/* The first item whose index is not below *index, which is set to the next; NULL: there is none. Begin with 0. */
-void *pyn_slots_next(const struct pyn_slots *slots, uint32_t *index);
-
 #endif

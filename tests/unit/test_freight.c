@@ -216,6 +216,20 @@ static void finish(struct peers *p, struct seen *seen)
     peers_fini(p);
 }
 
+/* A large message of lane 0 is on its way. */
+static void begin_big(struct peers *p, struct seen *seen, struct big *b)
+{
+    begin(p, seen);
+    big_init(b, 0, LEN, 0xaa);
+    assert_int_equal(big_lend(p, b, 0), PYN_OK);
+}
+
+static void finish_big(struct peers *p, struct seen *seen, struct big *b)
+{
+    big_fini(b);
+    finish(p, seen);
+}
+
 /* ---- parts ---- */
 
 static void a_large_message_goes_in_parts_however_it_is_written(void **state)
@@ -241,8 +255,7 @@ static void a_large_message_goes_in_parts_however_it_is_written(void **state)
             assert_ptr_equal(pyn_session_reap_loan(p.client), is_lent ? &owners[0] : NULL);
             assert_null(pyn_session_reap_loan(p.client));
             assert_false(pyn_session_has_dead(p.client));
-            big_fini(&b);
-            finish(&p, &seen);
+            finish_big(&p, &seen, &b);
         }
     }
 }
@@ -273,8 +286,7 @@ static void several_pieces_are_the_same_bytes(void **state)
         }
         expect_first(&seen, PING_1 O PING_1 O O);
         expect_second(&seen, &b, LANE_2);
-        big_fini(&b);
-        finish(&p, &seen);
+        finish_big(&p, &seen, &b);
     }
 }
 
@@ -291,8 +303,7 @@ static void a_message_of_hardly_more_than_a_part_is_whole(void **state)
         assert_int_equal(big_send(&p, &b, 0), PYN_OK);
         read_all(p.client, &seen);
         assert_int_equal(seen.parts, more > 0 ? 2 : 0);
-        big_fini(&b);
-        finish(&p, &seen);
+        finish_big(&p, &seen, &b);
     }
 }
 
@@ -321,8 +332,7 @@ static void a_peer_that_takes_no_parts_or_small_ones_is_sent_none(void **state)
         assert_int_equal(big_lend(&p, &b, 2), PYN_OK);
         read_all(p.client, &seen);
         assert_int_equal(seen.parts, rows[i].parts);
-        big_fini(&b);
-        finish(&p, &seen);
+        finish_big(&p, &seen, &b);
     }
 }
 
@@ -346,8 +356,7 @@ static void what_is_sent_in_parts_is_charged_as_it_is(void **state)
         }
         read_all(p.client, &seen);
         expect_second(&seen, &b, "");
-        big_fini(&b);
-        finish(&p, &seen);
+        finish_big(&p, &seen, &b);
     }
 }
 
@@ -382,17 +391,14 @@ static void another_lane_goes_behind_the_part_that_is_on_its_way(void **state)
         struct peers p;
         struct seen seen;
         struct big b;
-        begin(&p, &seen);
-        big_init(&b, 0, LEN, 0xaa);
-        assert_int_equal(big_lend(&p, &b, 0), PYN_OK);
+        begin_big(&p, &seen, &b);
         read_some(p.client, read * 1000, SIZE_MAX, &seen);
         assert_int_equal(call_name(&p, 2), PYN_OK);
         assert_int_equal(pyn_session_ping(p.client, 1), PYN_OK);
         read_all(p.client, &seen);
         expect_first(&seen, O LANE_2 CALL_NAME PING_1 O O);
         expect_second(&seen, &b, "");
-        big_fini(&b);
-        finish(&p, &seen);
+        finish_big(&p, &seen, &b);
     }
 }
 
@@ -404,9 +410,7 @@ static void who_never_stops_saying_something_does_not_stop_the_parts(void **stat
     size_t pings = 0;
 
     (void)state;
-    begin(&p, &seen);
-    big_init(&b, 0, LEN, 0xaa);
-    assert_int_equal(big_lend(&p, &b, 0), PYN_OK);
+    begin_big(&p, &seen, &b);
     while (seen.parts < 3) {
         assert_int_equal(pyn_session_ping(p.client, 1), PYN_OK);
         assert_int_equal(pyn_session_ping(p.client, 1), PYN_OK);
@@ -415,8 +419,7 @@ static void who_never_stops_saying_something_does_not_stop_the_parts(void **stat
     }
     read_all(p.client, &seen);
     expect_second(&seen, &b, "");
-    big_fini(&b);
-    finish(&p, &seen);
+    finish_big(&p, &seen, &b);
 }
 
 static void the_same_lane_keeps_its_order(void **state)
@@ -426,9 +429,7 @@ static void the_same_lane_keeps_its_order(void **state)
     struct big b;
 
     (void)state;
-    begin(&p, &seen);
-    big_init(&b, 0, LEN, 0xaa);
-    assert_int_equal(big_lend(&p, &b, 0), PYN_OK);
+    begin_big(&p, &seen, &b);
     assert_int_equal(pyn_session_cancel(p.client, 0), PYN_OK);
     assert_int_equal(pyn_session_cancel(p.client, 4), PYN_OK); /* of another lane */
     read_all(p.client, &seen);
@@ -440,8 +441,7 @@ static void the_same_lane_keeps_its_order(void **state)
     assert_int_equal(pyn_session_cancel(p.client, 0), PYN_OK); /* nothing of the lane is there any more */
     read_all(p.client, &seen);
     expect_first(&seen, O LANE_4 CANCEL O O O LANE_0 CANCEL);
-    big_fini(&b);
-    finish(&p, &seen);
+    finish_big(&p, &seen, &b);
 }
 
 static void a_second_large_one_waits_for_the_first(void **state)
@@ -508,8 +508,7 @@ static void a_free_waits_for_the_call_of_its_reference_and_no_other_does(void **
     assert_false(pyn_session_has_frees(p.client));
     read_all(p.client, &seen);
     expect_first(&seen, O FREE_5 PING_1 O O FREE_3);
-    big_fini(&b);
-    finish(&p, &seen);
+    finish_big(&p, &seen, &b);
 }
 
 static void a_free_waits_for_what_may_name_its_reference(void **state)
@@ -557,8 +556,7 @@ static void a_free_waits_for_what_may_name_its_reference(void **state)
             expect_first(&seen, O PING_1 O O FREE_5);
         }
         pyn_buf_fini(&call);
-        big_fini(&b);
-        finish(&p, &seen);
+        finish_big(&p, &seen, &b);
     }
 }
 
@@ -621,8 +619,7 @@ static void the_lane_of_parts_is_remembered(void **state)
     pyn_buf_consume(&seen.second, pyn_buf_len(&seen.second));
     assert_int_equal(pyn_session_tell(p.client, 6, &(struct pyn_parcel){big_object(&b), NULL, 0}), PYN_OK);
     read_all(p.client, &seen);
-    big_fini(&b);
-    finish(&p, &seen);
+    finish_big(&p, &seen, &b);
 }
 
 /* ---- ends ---- */
@@ -634,17 +631,14 @@ static void a_goodbye_does_not_wait_for_all_of_it(void **state)
         struct peers p;
         struct seen seen;
         struct big b;
-        begin(&p, &seen);
-        big_init(&b, 0, LEN, 0xaa);
-        assert_int_equal(big_lend(&p, &b, 0), PYN_OK);
+        begin_big(&p, &seen, &b);
         read_some(p.client, read, SIZE_MAX, &seen);
         pyn_session_goodbye(p.client, 0, "");
         read_all(p.client, &seen);
         expect_first(&seen, read ? O "93 f9 00 a0 0a" : "93 f9 00 a0 0a");
         pyn_session_abandon(p.client);
         assert_ptr_equal(pyn_session_reap_loan(p.client), &owners[0]);
-        big_fini(&b);
-        finish(&p, &seen);
+        finish_big(&p, &seen, &b);
     }
 }
 
@@ -672,8 +666,7 @@ static void an_end_gives_back_what_was_lent_and_cuts_no_message(void **state)
         read_some(p.client, SIZE_MAX, SIZE_MAX, &seen);
         assert_ptr_equal(pyn_session_reap_loan(p.client), &owners[0]);
         assert_null(pyn_session_reap_loan(p.client));
-        big_fini(&b);
-        finish(&p, &seen);
+        finish_big(&p, &seen, &b);
     }
 }
 
@@ -723,9 +716,7 @@ static void a_small_call_is_answered_while_a_large_one_and_a_large_result_are_on
     struct pyn_call *call = NULL;
 
     (void)state;
-    begin(&p, &seen);
-    big_init(&b, 0, LEN, 0xaa);
-    assert_int_equal(big_lend(&p, &b, 0), PYN_OK);
+    begin_big(&p, &seen, &b);
     assert_int_equal(pyn_session_send_call(p.client, 2, support_bytes("94 00 a3 61 64 64 92 01 02 80"), NULL), PYN_OK);
     while (pyn_session_output_len(p.client) > 0 && call == NULL) {
         struct pyn_event event;
@@ -770,8 +761,7 @@ static void a_small_call_is_answered_while_a_large_one_and_a_large_result_are_on
         pyn_session_answer_free(p.client, event.answer);
     }
     pyn_buf_fini(&result);
-    big_fini(&b);
-    finish(&p, &seen);
+    finish_big(&p, &seen, &b);
 }
 
 int main(void)

@@ -63,19 +63,11 @@ static void give(size_t at)
 
 static void check(void)
 {
-    uint32_t index = 0;
-    size_t seen = 0;
-    struct item *item = NULL;
-
     for (size_t i = 0; i < w.count; i++) {
         assert_int_equal(w.items[i]->value, w.items[i]->id); /* nobody else has it */
         assert_ptr_equal(pyn_slots_find(&w.slots, w.items[i]->id), w.items[i]);
     }
-    while ((item = pyn_slots_next(&w.slots, &index)) != NULL) {
-        assert_ptr_equal(pyn_slots_find(&w.slots, item->id), item);
-        seen++;
-    }
-    assert_int_equal(seen, w.count);
+    assert_int_equal(w.slots.used - w.slots.worn, w.count);
 }
 
 static void ids_begin_at_one_and_follow_each_other(void **state)
