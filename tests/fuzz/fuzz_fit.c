@@ -8,8 +8,8 @@
 #include <msgpack.h>
 #include <stdlib.h>
 
-#include "../../src/wire/scan.h"
 #include "sample.h"
+#include "scanned.h"
 
 enum { TYPES_MAX = 400, KEYS = 5 };
 
@@ -401,23 +401,6 @@ static pyn_status judge(const struct pyn_type *type, const msgpack_object *o)
 
 /* ---- both ---- */
 
-/* One value that a message may hold: the length of it, or 0. */
-static size_t scanned(struct pyn_view value)
-{
-    uint8_t message[4096] = {0x92, 0xff};
-    struct pyn_scan scan;
-    size_t len = 0;
-    size_t need = 0;
-
-    if (value.len + 3 > sizeof message) {
-        return 0;
-    }
-    memcpy(message + 2, value.data, value.len);
-    message[2 + value.len] = '\n';
-    pyn_scan_init(&scan, &limits);
-    return pyn_scan_feed(&scan, (struct pyn_view){message, value.len + 3}, &len, &need) == PYN_OK ? len - 2 : 0;
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     require(sample_policy() != NULL);
@@ -431,7 +414,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct pyn_reader rd = pyn_reader_of(value);
     pyn_status st = pyn_type_fit(type, &rd, &refs);
     require((st == PYN_OK || st == PYN_EMISFIT || st == PYN_EDENIED) && rd.at <= rd.len);
-    size_t len = scanned(value);
+    size_t len = sample_scanned(value, &limits, true);
     if (len > 0) {
         msgpack_unpacked found;
         size_t at = 0;

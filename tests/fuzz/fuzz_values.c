@@ -17,7 +17,7 @@
 #include <stdlib.h>
 
 #include "../../src/binding/pipeline.h"
-#include "../../src/wire/scan.h"
+#include "scanned.h"
 
 enum {
     TYPES_MAX = 64,
@@ -281,25 +281,6 @@ struct sent {
     struct pyn_view bytes;
 };
 
-/* Is it one value that this end lets in within a message? The length of it, or 0. */
-static size_t scanned(const struct end *end, struct pyn_view value)
-{
-    static uint8_t message[1 << 18] = {0x92, 0xff};
-    struct pyn_scan scan;
-    size_t len = 0;
-    size_t need = 0;
-
-    if (value.len + 3 > sizeof message) {
-        return 0;
-    }
-    memcpy(message + 2, value.data, value.len);
-    message[2 + value.len] = '\n';
-    pyn_scan_init(&scan, &end->quotas.limits);
-    return pyn_scan_feed(&scan, (struct pyn_view){message, value.len + 3}, &len, &need) == PYN_OK && !scan.has_promise
-               ? len - 2
-               : 0;
-}
-
 static pyn_status fits(const struct end *end, struct pyn_view value, const struct pyn_type *type, size_t *len)
 {
     const struct pyn_refs refs = pyn_session_refs(end->link->session);
@@ -368,7 +349,7 @@ static PyObject *receive(struct end *to, struct pyn_view bytes, const struct pyn
 {
     size_t len = 0;
 
-    CHECK(scanned(to, bytes) == bytes.len);
+    CHECK(sample_scanned(bytes, &to->quotas.limits, false) == bytes.len);
     CHECK(fits(to, bytes, type, &len) == PYN_OK && len == bytes.len);
     return decode(to, bytes, type);
 }
@@ -466,7 +447,8 @@ static void run(const uint8_t *data, size_t size)
     struct end *here = (data[0] & 1) != 0 ? &client : &server;
     struct end *there = here == &server ? &client : &server;
     uint32_t number = data[1] % type_count;
-    struct pyn_view value = {data + 3, scanned(here, (struct pyn_view){data + 3, size - 3})};
+    struct pyn_view value = {data + 3,
+                             sample_scanned((struct pyn_view){data + 3, size - 3}, &here->quotas.limits, false)};
     PyObject *object = NULL;
     size_t len = 0;
 
