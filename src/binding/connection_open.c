@@ -255,13 +255,13 @@ PyObject *pyn_connection_dial(PyObject *type, PyObject *const *args, Py_ssize_t 
     timeout = PyFloat_AsDouble(args[TIMEOUT]);
     is_open_allowed = PyObject_IsTrue(args[PLAIN]);
     opening.background = PyObject_IsTrue(args[BACKGROUND]);
-    opening.read_ahead = (int)PyLong_AsLong(args[READ_AHEAD]);
     opening.types = args[TYPES];
     opening.quotas = args[QUOTAS];
     opening.key = args[KEY];
     opening.psk = args[PSK];
-    if (PyErr_Occurred() || view_of(args[ADDRESS], &opening.spelled) != 0 ||
-        view_of(args[ROOT], &opening.root_name) != 0 || parse_address(opening.spelled, &address) != 0) {
+    if (PyErr_Occurred() || !PyArg_Parse(args[READ_AHEAD], "i", &opening.read_ahead) ||
+        view_of(args[ADDRESS], &opening.spelled) != 0 || view_of(args[ROOT], &opening.root_name) != 0 ||
+        parse_address(opening.spelled, &address) != 0) {
         return NULL;
     }
     opening.address = &address;
