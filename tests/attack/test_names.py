@@ -382,7 +382,7 @@ def test_a_banner_says_the_protocol_and_no_more(victim: Process) -> None:
     with victim.connect() as peer:
         hello = unpack(pack(peer.server_hello))
         assert hello[:4] == [-8, "pynto", 1, None]
-        assert set(hello[4]) <= {"message", "depth", "elements", "keys", "integer", "references"}
+        assert set(hello[4]) <= {"message", "depth", "elements", "keys", "integer", "references", "part"}
         assert all(isinstance(limit, int) for limit in hello[4].values())
         assert str(victim.pid) not in re.findall(r"\w+", repr(hello))  # as a word: a limit may hold its digits
         for private in (socket.gethostname(), pynto.__version__, str(HERE), sys.version.split()[0]):

@@ -186,7 +186,7 @@ def test_a_hello_without_a_word_of_rates_is_enough(dial: Dial) -> None:
     """The time to come back stands where any receiver of details takes fields: it needs no new word in the hello."""
     peer = dial(calls_per_second=0.001, burst_seconds=1.0)
     assert peer.server_hello is not None and peer.server_hello[0] == HELLO
-    assert set(peer.server_hello[4]) <= {"message", "depth", "elements", "keys", "integer", "references"}
+    assert set(peer.server_hello[4]) <= {"message", "depth", "elements", "keys", "integer", "references", "part"}
     peer.call(0, "add", [1])
     answer = peer.call(0, "add", [1])
     assert len(answer) == 3 and set(answer[2]) == {"fields"}
