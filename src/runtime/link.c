@@ -37,12 +37,14 @@ static bool may_be_common(const char *peer)
     return strncmp(peer, "unix", 4) == 0 && strlen(peer) < COMMON_LEN && strchr(peer, '/') == NULL;
 }
 
-/* NULL: it is none of them. */
+/* NULL: it is none of them, or another thread looks just now, be it one that a fork has left behind. */
 static char *common_peer(const char *peer)
 {
     char *found = NULL;
 
-    (void)pthread_mutex_lock(&common.lock);
+    if (pthread_mutex_trylock(&common.lock) != 0) {
+        return NULL;
+    }
     for (uint32_t i = 0; found == NULL && i < common.count; i++) {
         found = strcmp(common.names[i], peer) == 0 ? common.names[i] : NULL;
     }

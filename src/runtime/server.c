@@ -504,8 +504,10 @@ static struct pyn_link *handle(struct pyn_server *server, const struct epoll_eve
         link = pyn_server_find(server, token);
         if (link != NULL) {
             came = serve_link(link, (event->events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0);
-            pyn_shaking_settle(server, link);
         }
+    }
+    if (link != NULL) {
+        pyn_shaking_settle(server, link);
     }
     if (!came) {
         pyn_link_unref(link);
