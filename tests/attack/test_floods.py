@@ -172,7 +172,8 @@ def test_descriptors_beyond_1024_are_nothing_special() -> None:
             until(lambda: server.fd_count() >= 990, "connections are accepted up to the limit of them", 10)
             for each in spare[:200]:
                 each.close()
-            until(lambda: server.fd_count() < 900, "there is room again", 10)
+            # 800 of those that were let in are left, and whoever of the other 100 had not been looked at yet has their places by now
+            until(lambda: server.fd_count() < 950, "there is room again", 10)
             with server.connect() as peer:
                 peer.lives()
     finally:
