@@ -155,6 +155,17 @@ def _memory(pair: Pair, transport: str) -> Iterator[Row]:
         yield client
 
 
+def _memory_of(peer: str, transport: str, plan: Plan) -> Iterator[Row]:
+    """Of processes that have done nothing else: others have memory left, in which a thousand connections find room."""
+    folder = plan.folder / "memory"
+    folder.mkdir(exist_ok=True)
+    pair = Pair(peer, transport, folder, plan.limit, plan.cpus)
+    try:
+        yield from _memory(pair, transport)
+    finally:
+        pair.end()
+
+
 def _growth(pair: Pair, transport: str) -> Iterator[Row]:
     """Does a call cost the same when many were made, and when many references are held? Microseconds a call."""
     calls = references = 0
@@ -201,7 +212,7 @@ def run(plan: Plan, say: Say, keep: Callable[[Row], None]) -> None:
                         keep(row)
                 if "memory" in plan.extras and (is_whole or transport == "pynto"):
                     say(f"{transport}: memory of {peer}")
-                    for row in _memory(pair, transport):
+                    for row in _memory_of(peer, transport, plan):
                         keep(row)
     if "growth" in plan.extras:
         _run_growth(plan, say, keep)
