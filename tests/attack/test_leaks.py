@@ -17,10 +17,17 @@ from rawpeer import NEWLINE, pack
 ROUNDS = 4000
 
 
+FIXED = 0x400000  # where a program is loaded that always has the same place
+
+
 def writable(process: Process) -> list[tuple[int, int]]:
-    """Where the process has data: heap, stacks, what is mapped."""
+    """Where the process has data: heap, stacks, what is mapped. Of an interpreter that always has the same place, as Debian's, its own data is no secret, and small numbers look like it."""
     maps = Path(f"/proc/{process.pid}/maps").read_text()
-    return [(int(a, 16), int(b, 16)) for a, b in re.findall(r"^(\w+)-(\w+) rw", maps, re.MULTILINE)]
+    found = [(int(a, 16), int(b, 16), mode) for a, b, mode in re.findall(r"^(\w+)-(\w+) (\S+)", maps, re.MULTILINE)]
+    end = FIXED
+    for start, stop, _ in found:  # the program, and what follows it without a gap
+        end = stop if start == end else end
+    return [(start, stop) for start, stop, mode in found if mode.startswith("rw") and start >= end]
 
 
 def pointers(data: bytes, ranges: list[tuple[int, int]]) -> list[int]:
