@@ -417,6 +417,11 @@ class Relay:
     def close(self) -> None:
         self.connection.close()
         for stream in (self._to_client, self._to_server):
+            with contextlib.suppress(OSError):
+                stream.shutdown(socket.SHUT_RDWR)
+        for thread in self._threads:
+            thread.result()
+        for stream in (self._to_client, self._to_server):  # nobody reads them any more
             stream.close()
 
 

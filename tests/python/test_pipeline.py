@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import gc
 import json
 import pickle
+import socket
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -128,16 +130,18 @@ class Messages:
     """Counts the packets that a client writes and reads: one of each is a round trip."""
 
     def __init__(self, site: Any) -> None:
-        import socket
-
         near, self.client = socket.socketpair()
         self.server, far = socket.socketpair()
         fd = far.detach()
         site.server.adopt(fd, fd, "counted")
         self.turns: list[str] = []
         self.lock = threading.Lock()
-        for source, sink, name in ((self.client, self.server, "client"), (self.server, self.client, "server")):
-            threading.Thread(target=self._forward, args=(source, sink, name), daemon=True).start()
+        self.threads = [
+            threading.Thread(target=self._forward, args=(source, sink, name), daemon=True)
+            for source, sink, name in ((self.client, self.server, "client"), (self.server, self.client, "server"))
+        ]
+        for thread in self.threads:
+            thread.start()
         fd = near.detach()
         self.connection = pynto.Connection(fd, fd, "counted")
 
@@ -160,8 +164,13 @@ class Messages:
 
     def close(self) -> None:
         self.connection.close()
-        self.client.close()
-        self.server.close()
+        for stream in (self.client, self.server):
+            with contextlib.suppress(OSError):
+                stream.shutdown(socket.SHUT_RDWR)
+        for thread in self.threads:
+            thread.join(20)
+        for stream in (self.client, self.server):  # nobody reads them any more
+            stream.close()
 
 
 @pytest.fixture
