@@ -11,7 +11,8 @@
  * Units:    bytes; nanoseconds of a monotonic clock that is passed in.
  * Errors:   class refuse: the host answers or raises; class close: final, a goodbye stands in the output, every later call returns the same.
  * Threads:  one at a time: the runtime holds the link's lock around every call.
- * Tests:    tests/unit/test_session.c, test_lanes.c, test_exports.c, test_imports.c, test_recall.c, tests/fuzz/fuzz_session.c
+ * Tests:    tests/unit/test_session*.c, test_welcome.c, test_framing.c, test_answers.c, test_lending.c, test_lanes.c, test_exports.c,
+ *           test_imports.c, test_recall.c, tests/fuzz/fuzz_session.c
  */
 #ifndef PYN_SESSION_H
 #define PYN_SESSION_H

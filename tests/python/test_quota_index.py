@@ -19,7 +19,7 @@ CLEAR = "attack/test_floods.py::test_a_closed_connection_has_given_everything_ba
 INDEX: dict[str, tuple[list[str], list[str]]] = {
     "message": (
         ["python/test_quotas.py::test_message_bytes", "unit/test_scan_limits.c::a_message_has_message_max_bytes"],
-        [OTHERS, "unit/test_session.c::a_reply_beyond_the_message_limit_can_still_be_an_error"],
+        [OTHERS, "unit/test_session_limits.c::a_reply_beyond_the_message_limit_can_still_be_an_error"],
     ),
     "depth": (
         ["python/test_quotas.py::test_depth", "unit/test_scan_limits.c::containers_nest_to_depth_max"],
@@ -40,14 +40,14 @@ INDEX: dict[str, tuple[list[str], list[str]]] = {
     "references": (
         ["python/test_quotas.py::test_references", LEDGER],
         [
-            "unit/test_session.c::references_are_refused_beyond_the_quota_until_some_are_freed",
+            "unit/test_lending.c::references_are_refused_beyond_the_quota_until_some_are_freed",
             "python/test_quotas.py::test_a_result_that_was_refused_for_its_references_leaves_none_behind",
             CLEAR,
         ],
     ),
     "lent": (
         ["python/test_quotas.py::test_lent", LEDGER],
-        ["unit/test_session.c::what_a_refused_call_brought_goes_back", CLEAR],
+        ["unit/test_lending.c::what_a_refused_call_brought_goes_back", CLEAR],
     ),
     "calls": (
         [LEDGER, "unit/test_lanes.c::calls_beyond_the_quota_wait_in_the_buffer"],
@@ -69,14 +69,14 @@ INDEX: dict[str, tuple[list[str], list[str]]] = {
         ],
     ),
     "output": (
-        [LEDGER, "unit/test_session.c::a_peer_that_does_not_read_is_throttled_and_then_left"],
+        [LEDGER, "unit/test_session_limits.c::a_peer_that_does_not_read_is_throttled_and_then_left"],
         [
-            "unit/test_session.c::output_that_was_read_makes_room_again",
+            "unit/test_session_limits.c::output_that_was_read_makes_room_again",
             "python/test_quotas.py::test_a_peer_that_reads_gets_everything_however_much_it_has_asked_for_ahead",
         ],
     ),
     "interfaces": (
-        [LEDGER, "unit/test_session.c::a_server_that_describes_too_much_is_left"],
+        [LEDGER, "unit/test_session_limits.c::a_server_that_describes_too_much_is_left"],
         ["python/test_quotas.py::test_interfaces_are_limited_at_the_client"],
     ),
     "cache": (
@@ -128,7 +128,7 @@ INDEX: dict[str, tuple[list[str], list[str]]] = {
     "refusals": (
         [
             "python/test_quotas.py::test_refusals_are_counted_and_end_the_connection",
-            "unit/test_session.c::refusals_beyond_the_burst_end_it",
+            "unit/test_session_limits.c::refusals_beyond_the_burst_end_it",
         ],
         ["python/test_quotas.py::test_errors_of_objects_are_no_refusals"],
     ),
