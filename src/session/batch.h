@@ -9,7 +9,7 @@
  * Borrows:  the session.
  * Units:    bytes; what is kept is charged to PYN_Q_QUEUED.
  * Errors:   PYN_ENOMEM: nothing was kept. What has no room in the quota is remembered as that, and breaks what depends on it.
- * Tests:    tests/unit/test_batch.c
+ * Tests:    tests/unit/test_batch*.c
  */
 #ifndef PYN_BATCH_H
 #define PYN_BATCH_H
