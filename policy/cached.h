@@ -2,7 +2,7 @@
  * cached.h - which answers a client may keep, and for how long: "2.5s by name, size". Private to policy/.
  *
  * Errors:  PYN_EFORMAT and a diag; PYN_ENOMEM.
- * Tests:   tests/unit/test_policy.c
+ * Tests:   tests/unit/test_policy_cached.c
  */
 #ifndef PYN_CACHED_H
 #define PYN_CACHED_H

@@ -3,7 +3,7 @@
  *
  * What stands in the policy is shortened and escaped: a diag is one line of printable ASCII whatever the file holds.
  * Errors:  every function returns the status that the caller is to return.
- * Tests:   tests/unit/test_policy.c
+ * Tests:   tests/unit/test_policy_file.c, test_policy_refused.c
  */
 #ifndef PYN_DIAG_H
 #define PYN_DIAG_H

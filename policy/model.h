@@ -6,7 +6,7 @@
  * Owns:     nothing: sections live in the scratch arena.
  * Borrows:  the JSON, whose strings the views point into.
  * Errors:   PYN_EFORMAT and a diag; PYN_ENOMEM.
- * Tests:    tests/unit/test_policy.c
+ * Tests:    tests/unit/test_policy_refused.c, test_fragment.c
  */
 #ifndef PYN_MODEL_H
 #define PYN_MODEL_H

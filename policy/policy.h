@@ -7,7 +7,7 @@
  * Owns:     everything behind a struct pyn_policy, one block list; every struct below belongs to its policy.
  * Errors:   PYN_EFORMAT with one line in *diag; PYN_ENOMEM.
  * Threads:  loading: one; afterwards any number. The reference count is atomic.
- * Tests:    tests/unit/test_policy.c, test_signature.c, test_fit.c, test_admit.c; tests/fuzz
+ * Tests:    tests/unit/test_policy*.c, test_fragment.c, test_signature.c, test_fit.c, test_admit.c; tests/fuzz
  */
 #ifndef PYN_POLICY_H
 #define PYN_POLICY_H

@@ -4,7 +4,7 @@
  * Maps, arrays, str and true: what a fragment is made of, and nothing else.
  * Owns:    *out is the caller's: json_decref().
  * Errors:  PYN_EFORMAT and a diag; PYN_ENOMEM.
- * Tests:   tests/unit/test_policy.c
+ * Tests:   tests/unit/test_fragment.c
  */
 #ifndef PYN_UNPACK_H
 #define PYN_UNPACK_H
