@@ -11,7 +11,7 @@
  * Owns:     descriptors that it opens, until they are handed out; each is close-on-exec.
  * Errors:   false, with one line for a person in *diag: what was tried, at which address, why it failed.
  * Threads:  any; nothing is shared.
- * Tests:    tests/unit/test_address.c, tests/unit/test_transport.c
+ * Tests:    tests/unit/test_address.c, test_tcp.c, test_unix.c, test_dial.c, test_descriptors.c
  */
 #ifndef PYN_TRANSPORT_H
 #define PYN_TRANSPORT_H
