@@ -20,7 +20,7 @@ void pyn_link_cancelled(struct pyn_link *link, uint64_t lane)
         pyn_watch_cancel(link, lane) || pyn_link_is_late(link, lane)) {
         return;
     }
-    link->missed_lane = lane; /* a thread has taken it, and is about to begin */
+    link->missed_lane = lane; /* a thread has taken it and is about to begin, or has done with it and is about to answer */
     atomic_store(&link->has_missed, true);
 }
 
@@ -38,4 +38,12 @@ bool pyn_link_was_cancelled(struct pyn_link *link, uint64_t lane)
     }
     pyn_link_unlock(link);
     return was;
+}
+
+/* It was for the call that is answered now: the next one of its lane is nobody's to end. */
+void pyn_link_forget_missed(struct pyn_link *link, uint64_t lane)
+{
+    if (atomic_load_explicit(&link->has_missed, memory_order_relaxed) && link->missed_lane == lane) {
+        atomic_store(&link->has_missed, false);
+    }
 }

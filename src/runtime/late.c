@@ -120,6 +120,7 @@ static void drop(struct pyn_link *link, struct pyn_late **at)
 
 pyn_status pyn_link_reply(struct pyn_link *link, uint64_t lane, const struct pyn_reply *reply)
 {
+    pyn_link_forget_missed(link, lane);
     return pyn_session_is_waiting(link->session, lane) ? keep(link, lane, reply) : send(link, lane, reply);
 }
 

@@ -122,7 +122,7 @@ struct pyn_link {
     bool is_awake;             /* something was read since the last tick; guarded by the link's lock */
     bool is_stopped;           /* it was the server that ended it: what runs may come to its end */
     atomic_bool is_spent;      /* it was found so, and has to be looked at again */
-    atomic_bool has_missed;    /* a cancel came for a call that was neither waiting nor running yet, */
+    atomic_bool has_missed;    /* a cancel came for a call that was neither waiting nor running, */
     uint64_t missed_lane;      /* in this lane; guarded by the link's lock */
     uint32_t suspended;        /* calls of it that wait */
     struct pyn_estate *estate; /* counted: what its peer has left, over all connections; set when it is placed */
@@ -215,6 +215,8 @@ void pyn_link_flush(struct pyn_link *link);
 void pyn_link_cancelled(struct pyn_link *link, uint64_t lane);
 /* Without the lock: was the call of this lane, which begins to run, cancelled in the last moment? */
 bool pyn_link_was_cancelled(struct pyn_link *link, uint64_t lane);
+/* With the lock: the newest call of this lane is answered, and no cancel of it counts any more. */
+void pyn_link_forget_missed(struct pyn_link *link, uint64_t lane);
 
 /* What was read goes through the layers and the session, and its events to whom they belong. */
 void pyn_link_feed(struct pyn_link *link, const uint8_t *data, size_t len);

@@ -161,6 +161,19 @@ def test_a_race_of_cancels_and_answers_gives_one_answer_each(worker: Any) -> Non
         assert peer.reply() == [-10, 5]  # and nothing else
 
 
+def test_a_cancel_that_meets_the_end_of_its_call_ends_none_that_follows(
+    serve_child: Callable[..., Any], policy_file: Path
+) -> None:
+    """The server's own clock ends the call in the same moment: what is about to be answered takes the cancel along."""
+    child = serve_child("--quota", "refusals=100000", target="toil:Worker", policy=policy_file)
+    with pynto.connect(child.address) as connection:
+        root = connection.root
+        for _ in range(400):
+            with pytest.raises(pynto.DeadlineExceeded), pynto.deadline(0.002):
+                root.nap(GENEROUS)
+            assert root.pause(0.0) == "slept"
+
+
 def test_threads_that_give_up_all_the_time_leave_a_connection_that_works(worker: Any, in_thread: Any) -> None:
     root = worker.connect().root
 
