@@ -138,7 +138,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def rig(tmp_path_factory: pytest.TempPathFactory, library: Path, served_policy: Path) -> Iterator[Callable[..., Rig]]:
-    """rig("server" or "client", scheme, "", "short" or "async"): where something is to fail; the same one for those that share a name."""
+    """rig("server" or "client", scheme, "", "short", "parts" or "async"): where something is to fail; the same one for those that share a name."""
     made: dict[tuple[str, ...], Rig] = {}
     with ExitStack() as stack:
 

@@ -213,9 +213,54 @@ static ssize_t a_read(int fd, void *data, size_t len)
     return len == 0 ? -1 : read(fd, data, len);
 }
 
+enum { PARTS_MAX = 16 };
+
+static size_t len_of(const struct msghdr *message)
+{
+    size_t len = 0;
+
+    for (size_t i = 0; i < message->msg_iovlen; i++) {
+        len += message->msg_iov[i].iov_len;
+    }
+    return len;
+}
+
+/* The first len bytes of it, in these parts. */
+static struct msghdr first_of(const struct msghdr *message, size_t len, struct iovec parts[PARTS_MAX])
+{
+    struct msghdr shorter = {.msg_iov = parts};
+
+    for (size_t i = 0; i < message->msg_iovlen && i < PARTS_MAX && len > 0; i++) {
+        parts[i] = message->msg_iov[i];
+        parts[i].iov_len = parts[i].iov_len < len ? parts[i].iov_len : len;
+        len -= parts[i].iov_len;
+        shorter.msg_iovlen++;
+    }
+    return shorter;
+}
+
+/* With room for descriptors it is a message between processes, and comes as a whole; else it is a part of a stream. */
 static ssize_t a_recvmsg(int fd, struct msghdr *message, int flags)
 {
-    return fails(2) ? -1 : recvmsg(fd, message, flags);
+    struct iovec parts[PARTS_MAX];
+    struct msghdr shorter;
+    size_t len = len_of(message);
+    ssize_t n = 0;
+
+    if (message->msg_controllen > 0) {
+        return fails(2) ? -1 : recvmsg(fd, message, flags);
+    }
+    len = admitted(2, fd, len);
+    if (len == 0) {
+        return -1;
+    }
+    if (is_cut(BYTES_IN, fd, &len)) {
+        return 0;
+    }
+    shorter = first_of(message, len, parts);
+    n = passed(BYTES_IN, recvmsg(fd, &shorter, flags));
+    (void)is_cut(BYTES_IN, fd, &len);
+    return n;
 }
 
 static ssize_t a_send(int fd, const void *data, size_t len, int flags)
@@ -237,31 +282,15 @@ static ssize_t a_write(int fd, const void *data, size_t len)
     return len == 0 ? -1 : write(fd, data, len);
 }
 
-/* The first len bytes of it. */
-static ssize_t send_first(int fd, const struct msghdr *message, size_t len, int flags)
-{
-    struct iovec parts[16];
-    struct msghdr shorter = {.msg_iov = parts};
-
-    for (size_t i = 0; i < message->msg_iovlen && i < 16 && len > 0; i++) {
-        parts[i] = message->msg_iov[i];
-        parts[i].iov_len = parts[i].iov_len < len ? parts[i].iov_len : len;
-        len -= parts[i].iov_len;
-        shorter.msg_iovlen++;
-    }
-    return sendmsg(fd, &shorter, flags);
-}
-
-/* With descriptors it is a message between processes, and goes as a whole; else it is a part of a stream. */
+/* Likewise. */
 static ssize_t a_sendmsg(int fd, const struct msghdr *message, int flags)
 {
-    size_t len = 0;
+    struct iovec parts[PARTS_MAX];
+    struct msghdr shorter;
+    size_t len = len_of(message);
 
     if (message->msg_controllen > 0) {
         return fails(5) ? -1 : sendmsg(fd, message, flags);
-    }
-    for (size_t i = 0; i < message->msg_iovlen; i++) {
-        len += message->msg_iov[i].iov_len;
     }
     len = admitted(5, fd, len);
     if (len == 0) {
@@ -271,7 +300,8 @@ static ssize_t a_sendmsg(int fd, const struct msghdr *message, int flags)
         errno = EPIPE;
         return -1;
     }
-    return passed(BYTES_OUT, send_first(fd, message, len, flags));
+    shorter = first_of(message, len, parts);
+    return passed(BYTES_OUT, sendmsg(fd, &shorter, flags));
 }
 
 static int a_accept4(int fd, struct sockaddr *from, socklen_t *len, int flags)
@@ -286,7 +316,7 @@ static int a_epoll_wait(int fd, struct epoll_event *events, int max, int ms)
 
 static int a_epoll_ctl(int fd, int what, int of, struct epoll_event *event)
 {
-    if (what != EPOLL_CTL_DEL && fails(8)) {
+    if (what == EPOLL_CTL_ADD && fails(8)) { /* the kernel needs memory for it, and for no other */
         return -1;
     }
     if (what == EPOLL_CTL_ADD && of < 256) {

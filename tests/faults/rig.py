@@ -49,6 +49,7 @@ FUNCTIONS = (
     *("connect", "socket", "eventfd", "mprotect", "pthread_create", "getsockopt", "setsockopt"),
 )
 PAGE_LEN = 4096
+PARTS_LEN = 1_300_000  # bytes of a value that goes in two parts
 PATIENCE = float(os.environ.get("FAULTS_PATIENCE", "3"))  # seconds, for what takes microseconds
 FIELDS = struct.Struct("=9q")  # kind, error, mask, at, times, seen, failed, live, last
 
@@ -275,6 +276,21 @@ def _deadline(root: Any) -> Any:
         return root.add(3, 4)
 
 
+def _cached(root: Any) -> Any:
+    notice = root.notice()
+    kept = notice.text(), notice.text()
+    notice.rewrite("new")
+    return *kept, notice.text()
+
+
+def _cancelled(root: Any) -> Any:
+    try:
+        with pynto.deadline(0.005):
+            return root.slow(PATIENCE, 1)
+    except TimeoutError:  # a DeadlineExceeded, unless there was no memory to say so much of it
+        return "given up"
+
+
 def _lent(root: Any) -> Any:
     return root.each(lambda item: item)
 
@@ -317,10 +333,15 @@ STEPS: tuple[tuple[str, Callable[[Any], Any], Any], ...] = (
     ("pipeline", _pipeline, "piped"),
     ("one way", _oneway, 2),
     ("deadline", _deadline, 7),
+    ("cached", _cached, ("old", "old", "new")),
+    ("cancelled", _cancelled, "given up"),
+    ("parts there", lambda root: root.values().size(bytes(PARTS_LEN)), PARTS_LEN),
+    ("parts back", lambda root: len(root.values().make_bytes(PARTS_LEN)), PARTS_LEN),
 )
 
 
-LARGE = ("text", "bytes", "large", "large there")  # left out where every byte of a session is a place for a fault
+PARTS = ("parts there", "parts back")
+LARGE = ("text", "bytes", "large", "large there", *PARTS)  # left out where every byte is a place for a fault
 
 
 async def _a_call(root: Any) -> Any:
@@ -347,6 +368,31 @@ async def _a_iterator(root: Any) -> Any:
     return [number async for number in await root.count(4)]
 
 
+async def _a_parts(root: Any) -> Any:
+    """What goes in parts, in both directions, and small calls between them."""
+    values = await root.values()
+    large = values.size(bytes(PARTS_LEN)), values.make_bytes(PARTS_LEN)
+    there, back, *small = await asyncio.gather(*large, *(root.add(number) for number in range(4)))
+    return there, len(back), small
+
+
+async def _a_cached(root: Any) -> Any:
+    notice = await root.notice()
+    kept = await notice.text(), await notice.text()
+    await notice.rewrite("new")
+    return *kept, await notice.text()
+
+
+async def _a_cancelled(root: Any) -> Any:
+    task = asyncio.ensure_future(root.slow(PATIENCE, 1))
+    await asyncio.sleep(0.005)
+    task.cancel()
+    try:
+        return await task
+    except asyncio.CancelledError:
+        return "given up"
+
+
 async def _a_slow(root: Any) -> Any:
     return await root.slow(0, 3)
 
@@ -366,6 +412,9 @@ A_STEPS: tuple[tuple[str, Callable[[Any], Any], Any], ...] = (
     ("iterator", _a_iterator, [0, 1, 2, 3]),
     ("async", _a_slow, 3),
     ("exception", _a_failing, "served:Full"),
+    ("cached", _a_cached, ("old", "old", "new")),
+    ("cancelled", _a_cancelled, "given up"),
+    ("parts", _a_parts, (PARTS_LEN, PARTS_LEN, [1, 2, 3, 4])),
 )
 
 
@@ -493,6 +542,12 @@ class AsyncPlayer(Player):
             await connection.close()
 
 
+def steps_of(mode: str) -> list[tuple[str, Callable[[Any], Any], Any]]:
+    if mode.endswith("parts"):
+        return [step for step in STEPS if step[0] in PARTS]
+    return [step for step in STEPS if step[0] not in LARGE or not mode.endswith("short")]
+
+
 def play(library: str, path: str, address: str, mode: str) -> None:
     told = Told()
     page = Page(path)
@@ -501,7 +556,7 @@ def play(library: str, path: str, address: str, mode: str) -> None:
     if mode.endswith("async"):
         player: Player = AsyncPlayer(page, address)
     else:
-        player = Player(page, address, [step for step in STEPS if step[0] not in LARGE or not mode.endswith("short")])
+        player = Player(page, address, steps_of(mode))
     print("{}", flush=True)
     for line in sys.stdin:
         began = time.monotonic()

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rig import BYTES_IN, BYTES_OUT, CALLS, FUNCTIONS, MEMORY, PYTHON, SHORT
+from rig import BYTES_IN, BYTES_OUT, CALLS, FUNCTIONS, MEMORY, PARTS_LEN, PYTHON, SHORT
 
 ENDS = ("server", "client")
 EVERYWHERE = [(end, scheme, "") for end in ENDS for scheme in ("unix", "pynto")]
@@ -64,7 +64,7 @@ WRITING = ("send", "write", "sendmsg")
 ANSWERS: dict[str, tuple[int, tuple[str, ...], bool]] = {  # which functions may give it, and whether nobody may notice
     "EINTR": (errno.EINTR, (*READING, *WRITING, "accept4", "epoll_wait", "poll"), True),
     "EAGAIN": (errno.EAGAIN, (*READING, *WRITING, "accept4", "eventfd_read"), True),
-    "short": (SHORT, ("recv", "read", *WRITING), True),
+    "short": (SHORT, (*READING, *WRITING), True),
     "EPIPE": (errno.EPIPE, WRITING, False),
     "ECONNRESET": (errno.ECONNRESET, READING, False),
     "ECONNABORTED": (errno.ECONNABORTED, ("accept4",), True),
@@ -95,7 +95,7 @@ def test_a_system_call_may_answer_whatever_it_may_answer(rig: Any, some: Any, en
 @pytest.mark.parametrize("end", ENDS)
 def test_bytes_may_come_and_go_one_by_one(rig: Any, end: str) -> None:
     made = rig(end)
-    for functions in (("recv", "read"), WRITING):
+    for functions in (READING, WRITING):
         verdict = made.play(kind=CALLS, at=0, times=3000, error=SHORT, mask=mask(functions))
         made.check(verdict, strict=True)
         assert verdict["hit"] >= 200
@@ -151,6 +151,29 @@ def test_a_stream_that_is_cut_behind_any_byte_leaves_nothing_behind(
         if at < total * 0.9:  # when what is freed is told depends on time: sessions differ in length by some bytes
             failed = verdict["failed"]  # none, when it was noticed between two steps
             assert verdict["closed"] or (failed and failed[0].startswith("connect: ")), (at, verdict)
+    made.is_as_before()
+
+
+@pytest.mark.parametrize(("end", "scheme"), [("client", "unix"), ("server", "pynto")])
+@pytest.mark.parametrize("kind", [BYTES_OUT, BYTES_IN], ids=["out", "in"])
+def test_a_message_that_is_cut_in_any_of_its_parts_leaves_nothing_behind(
+    rig: Any, some: Any, end: str, scheme: str, kind: int
+) -> None:
+    made = rig(end, scheme, "parts")
+    total = made.count(kind)
+    assert total > PARTS_LEN
+    heads = range(1 << 20, (1 << 20) + 2048)  # where the second part begins, and what goes ahead of the first
+    places = [
+        *some(2048, 4),
+        *(heads[at] for at in some(len(heads), 8)),
+        *range(0, total, total // (4 * len(some(8, 4)))),
+    ]
+    for at in places:
+        verdict = made.play(kind=kind, at=at)
+        made.check(verdict)
+        assert all("Disconnected" in each for each in verdict["failed"]), (at, verdict)
+        if at < total * 0.9:
+            assert verdict["closed"] or verdict["failed"], (at, verdict)
     made.is_as_before()
 
 

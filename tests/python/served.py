@@ -30,7 +30,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Literal, NamedTuple, NotRequired, Protocol, Self, TypedDict, overload
 
-from pynto import Copy, RemoteError
+from pynto import Copy, RemoteError, cached, stale
 
 # ---- data ----
 
@@ -558,6 +558,21 @@ class Vector:
         return self._values >= other._values
 
 
+class Notice:
+    """What it says may be kept until it is told that it says something else."""
+
+    def __init__(self) -> None:
+        self._text = "old"
+
+    @cached(ttl=3600)
+    def text(self) -> str:
+        return self._text
+
+    def rewrite(self, text: str) -> None:
+        self._text = text
+        stale(self, "text")
+
+
 class Session:
     """A context manager."""
 
@@ -744,6 +759,9 @@ class Root:
 
     def shelf(self) -> Shelf:
         return self._shelf
+
+    def notice(self) -> Notice:
+        return Notice()
 
     def zoo(self) -> Zoo:
         return Zoo()
