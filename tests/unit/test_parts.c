@@ -523,6 +523,51 @@ static void tiny_parts_are_odd(void **state)
     pyn_buf_fini(&blob);
 }
 
+static void a_part_of_nothing_closes_as_soon_as_it_is_announced(void **state)
+{
+    static const char *const heads[] = {"92 f0 c4 00", "92 f0 c5 00 00", "92 f0 c6 00 00 00 00"};
+
+    (void)state;
+    for (size_t i = 0; i < SUPPORT_COUNT(heads); i++) {
+        struct peers p;
+        begin(&p);
+        wire_hex(heads[i]);
+        expect_end(&p, PYN_EFORMAT);
+    }
+}
+
+static void a_message_that_has_ended_pays_for_its_own_part_alone(void **state)
+{
+    enum { ALLOWED = 5 };
+
+    struct pyn_buf blob;
+
+    (void)state;
+    pack_blob(&blob, 1 << 16);
+    for (size_t more = 0; more < 2; more++) {
+        struct peers p;
+        struct pyn_event event;
+        peers_init(&p, pyn_mem_default());
+        p.quotas.rates[PYN_Q_ODDITIES_PER_SECOND - PYN_Q_COUNT] = ALLOWED;
+        p.quotas.burst_seconds = 1;
+        peers_meet_raw(&p);
+        wire_clear();
+        wire_head(add.len + 1); /* the second message begins in the part in which the first one ends */
+        wire_raw(add);
+        wire_raw(part_of(&blob, 0, 1));
+        wire_hex("0a");
+        for (size_t i = 0; i < ALLOWED + more; i++) {
+            wire_part(part_of(&blob, 1 + i, 1));
+        }
+        assert_int_equal(give(&p), PYN_OK);
+        answer(&p, peers_expect_call(&p, p.server), "03");
+        assert_int_equal(peers_next(&p, p.server, &event), more ? PYN_EFLOOD : PYN_EWAIT);
+        pyn_session_written(p.server, pyn_session_output_len(p.server));
+        finish(&p);
+    }
+    pyn_buf_fini(&blob);
+}
+
 static void what_is_announced_makes_no_room(void **state)
 {
     struct support_mem m;
@@ -574,6 +619,30 @@ static void a_message_that_never_ends_is_seen_whatever_stands_between(void **sta
     answer(&p, peers_expect_call(&p, p.server), "03");
     assert_int_equal(pyn_session_assembling_since(p.server, &come), 0);
     pyn_session_written(p.server, pyn_session_output_len(p.server));
+    finish(&p);
+}
+
+static void the_head_of_a_part_that_drips_has_begun_with_its_first_byte(void **state)
+{
+    static const uint8_t head[] = {0x92, 0xf0, 0xc6, 0x00, 0x00, 0x40};
+
+    struct peers p;
+    size_t come = 0;
+
+    (void)state;
+    begin(&p);
+    const uint64_t since = p.now;
+    for (size_t i = 0; i < sizeof head; i++) {
+        assert_int_equal(peers_put(&p, p.server, (struct pyn_view){head + i, 1}), PYN_OK);
+        peers_expect_none(&p, p.server);
+        assert_int_equal(pyn_session_unfinished_since(p.server, &come), since);
+        assert_int_equal(come, i + 1);
+        p.now += 1000;
+    }
+    assert_int_equal(peers_put(&p, p.server, support_bytes("00")), PYN_OK);
+    peers_expect_none(&p, p.server);
+    assert_int_equal(pyn_session_unfinished_since(p.server, &come), 0);
+    assert_int_equal(pyn_session_assembling_since(p.server, &come), p.now); /* its message has none of its bytes before */
     finish(&p);
 }
 
@@ -675,6 +744,9 @@ int main(void)
         cmocka_unit_test(a_part_has_no_more_than_a_message_lacks),
         cmocka_unit_test(what_stands_between_parts_is_limited_and_what_stands_behind_is_not),
         cmocka_unit_test(tiny_parts_are_odd),
+        cmocka_unit_test(a_part_of_nothing_closes_as_soon_as_it_is_announced),
+        cmocka_unit_test(a_message_that_has_ended_pays_for_its_own_part_alone),
+        cmocka_unit_test(the_head_of_a_part_that_drips_has_begun_with_its_first_byte),
         cmocka_unit_test(what_is_announced_makes_no_room),
         cmocka_unit_test(a_message_that_never_ends_is_seen_whatever_stands_between),
         cmocka_unit_test(a_call_in_parts_waits_for_room_ahead_of_all_that_follows),

@@ -229,6 +229,39 @@ static void without_memory_nothing_is_taken(void **state)
     check();
 }
 
+static void without_memory_those_that_have_gone_do_not_come_back_and_are_not_lost(void **state)
+{
+    void *item = NULL;
+    uint32_t gone = 0;
+    size_t failures = 0;
+
+    (void)state;
+    for (size_t i = 0; i < MANY; i++) {
+        (void)take();
+    }
+    while (w.count > 10) {
+        give(w.count - 1);
+    }
+    while (failures < 3 && w.count < MANY) {
+        gone = w.slots.gone;
+        w.m.calls = 0;
+        w.m.fail_at = 1;
+        if (pyn_slots_take(&w.slots, &item) != PYN_OK) {
+            assert_null(item);
+            assert_int_equal(w.slots.gone, gone);
+            failures++;
+            w.m.fail_at = 0;
+            (void)take();
+        } else {
+            w.items[w.count++] = item;
+            w.items[w.count - 1]->value = w.items[w.count - 1]->id;
+        }
+        w.m.fail_at = 0;
+        check();
+    }
+    assert_int_equal(failures, 3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -239,6 +272,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_memory_of_those_that_have_gone_is_given_back, begin, end),
         cmocka_unit_test_setup_teardown(a_slot_that_has_had_all_its_ids_is_not_used_again, begin, end),
         cmocka_unit_test_setup_teardown(without_memory_nothing_is_taken, begin, end),
+        cmocka_unit_test_setup_teardown(without_memory_those_that_have_gone_do_not_come_back_and_are_not_lost, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
