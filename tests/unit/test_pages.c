@@ -77,6 +77,21 @@ static void a_range_smaller_than_a_chunk_can_be_used(void **state)
     fini(&f);
 }
 
+static void more_than_a_range_has_is_not_asked_for(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    init(&f, 4);
+    assert_null(pyn_pages_take(&f.pages, 3)); /* it would begin with the range, and end behind it */
+    assert_int_equal(f.range.calls, 0);
+    assert_non_null(pyn_pages_take(&f.pages, 0));
+    assert_null(pyn_pages_take(&f.pages, 3)); /* it would begin behind */
+    assert_null(pyn_pages_take(&f.pages, 2));
+    assert_non_null(pyn_pages_take(&f.pages, 1));
+    fini(&f);
+}
+
 static void halves_that_are_free_are_one_run_again(void **state)
 {
     struct fixture f;
@@ -315,6 +330,7 @@ int main(void)
         cmocka_unit_test(an_order_is_the_smallest_that_holds_so_many),
         cmocka_unit_test(what_is_usable_grows_with_what_is_needed),
         cmocka_unit_test(a_range_smaller_than_a_chunk_can_be_used),
+        cmocka_unit_test(more_than_a_range_has_is_not_asked_for),
         cmocka_unit_test(halves_that_are_free_are_one_run_again),
         cmocka_unit_test(more_than_there_is_cannot_be_taken),
         cmocka_unit_test(pages_that_cannot_be_made_usable_are_none_and_may_be_later),
