@@ -11,6 +11,8 @@ static void *note_size(void *ctx, void *block, size_t size)
     return block;
 }
 
+__extension__ typedef unsigned __int128 wide; /* no product of sizes wraps in it */
+
 int main(void)
 {
     static const size_t sizes[] = {0, 1, 2, 8, 24, 64, 4096};
@@ -20,7 +22,7 @@ int main(void)
 
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
         if (pyn_mem_resize(&mem, &old, count, sizes[i]) != NULL) {
-            unsigned __int128 wanted = (unsigned __int128)count * sizes[i];
+            wide wanted = (wide)count * sizes[i];
             PROVE(given > 0, "a size of 0 would free");
             PROVE(given >= wanted, "all of them fit");
         }

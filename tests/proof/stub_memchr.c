@@ -1,6 +1,7 @@
 /* memchr(), of which CBMC knows nothing: as the standard says. */
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 void *memchr(const void *bytes, int byte, size_t len)
 {
