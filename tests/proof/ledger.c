@@ -6,8 +6,8 @@ int main(void)
 {
     struct pyn_quotas quotas;
     struct pyn_ledger ledger;
-    const enum pyn_quota which = (enum pyn_quota)(nondet_u8() % PYN_Q_COUNT);
-    const enum pyn_quota other = (enum pyn_quota)(nondet_u8() % PYN_Q_COUNT);
+    const enum pyn_quota which = (enum pyn_quota)(nondet_u8() % PYN_Q_HELD);
+    const enum pyn_quota other = (enum pyn_quota)(nondet_u8() % PYN_Q_HELD);
     const uint64_t first = nondet_u64();
     const uint64_t second = nondet_u64();
 
