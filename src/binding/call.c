@@ -546,6 +546,7 @@ int pyn_call_all(struct pyn_link *link, struct pyn_view message, const struct py
 PyObject *pyn_call_peer(PyObject *netref, const struct pyn_op *op, PyObject *const *args, Py_ssize_t nargs,
                         PyObject *kwnames, bool *was_sent)
 {
+    struct pyn_link *link = pyn_netref_link(netref);
     struct pyn_encoder encoder;
     const struct pyn_type *expect = NULL;
     PyObject *value = NULL;
@@ -555,7 +556,7 @@ PyObject *pyn_call_peer(PyObject *netref, const struct pyn_op *op, PyObject *con
     if (pyn_netref_check(netref) != 0 || pyn_deadline_check(&until) != 0) {
         return NULL;
     }
-    pyn_encoder_init(&encoder, pyn_netref_link(netref), pyn_netref_book(netref), 0);
+    pyn_encoder_init(&encoder, link, pyn_netref_book(netref), 0);
     encoder.may_lend = op->ttl_ns == 0; /* else what it asks is remembered with the answer, byte by byte */
     if (pyn_pack_call(&encoder, netref, op, args, nargs, kwnames, until, &expect) == 0) {
         value = op->ttl_ns != 0 ? pyn_recall(&encoder, op, expect) : NULL;
@@ -564,7 +565,7 @@ PyObject *pyn_call_peer(PyObject *netref, const struct pyn_op *op, PyObject *con
         }
     }
     pyn_encoder_fini(&encoder, *was_sent);
-    pyn_drop_dead(pyn_netref_link(netref));
+    pyn_drop_dead(link);
     return value;
 }
 

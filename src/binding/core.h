@@ -16,6 +16,7 @@
 struct core {
     PyTypeObject *policy;
     PyTypeObject *netref;
+    PyTypeObject *stepped; /* a netref whose step may be asked for several times at once */
     PyTypeObject *method;
     PyTypeObject *attribute;
     PyTypeObject *connection;

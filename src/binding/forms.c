@@ -105,6 +105,16 @@ static void make_immutable(PyTypeObject *type)
     type->tp_flags |= Py_TPFLAGS_IMMUTABLETYPE;
 }
 
+static bool reads_ahead(const struct pyn_iface *iface)
+{
+    bool does = false;
+
+    for (uint32_t i = 0; i < iface->op_count; i++) {
+        does = does || pyn_op_reads_ahead(&iface->ops[i]);
+    }
+    return does;
+}
+
 static PyTypeObject *make_type(struct pyn_forms *forms, const struct pyn_iface *iface)
 {
     PyObject *name = pyn_iface_shown(iface);
@@ -112,7 +122,8 @@ static PyTypeObject *make_type(struct pyn_forms *forms, const struct pyn_iface *
     PyObject *type = NULL;
 
     if (dict != NULL) {
-        type = PyObject_CallFunction((PyObject *)&PyType_Type, "O(O)O", name, pyn_core.netref, dict);
+        type = PyObject_CallFunction((PyObject *)&PyType_Type, "O(O)O", name,
+                                     reads_ahead(iface) ? pyn_core.stepped : pyn_core.netref, dict);
     }
     if (type != NULL) {
         make_immutable((PyTypeObject *)type);

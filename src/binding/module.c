@@ -137,10 +137,9 @@ static PyObject *core_connection_of(PyObject *Py_UNUSED(module), PyObject *value
 
 static PyObject *core_release(PyObject *Py_UNUSED(module), PyObject *value)
 {
-    if (need_netref(value) != 0) {
+    if (need_netref(value) != 0 || pyn_netref_release(value) != 0) {
         return NULL;
     }
-    pyn_netref_release_here(value);
     Py_RETURN_NONE;
 }
 

@@ -3,27 +3,60 @@
 
 #include <structmember.h>
 
+#include "../session/holdings.h"
 #include "ahead.h"
 #include "loop.h"
 #include "remote_method.h"
 
+/*
+ * A netref is as small as what Python asks of it allows: what it stands for stands in the entry of its reference, and what all those under one interface have in common
+ * in the holding of that.
+ */
 struct netref {
     PyObject_HEAD
-    struct pyn_link *link;         /* counted */
-    struct pyn_party *party;       /* strong */
-    struct pyn_book *book;         /* the party's */
-    const struct pyn_iface *iface; /* the book's */
-    uint64_t id;
-    struct pyn_ahead *ahead; /* of an iterator; or NULL */
-    bool is_released;
-    int released_at;           /* line, where pynto.release() was called */
-    PyCodeObject *released_in; /* strong; NULL: it was not released by name */
+    struct pyn_import *held; /* NULL: it goes. With it come a count of the link and a strong reference of its host, which the link leads to */
     PyObject *weakrefs;
+};
+
+/* One whose step may be asked for several times at once. */
+struct stepped {
+    struct netref netref;
+    struct pyn_ahead *ahead; /* or NULL */
+};
+
+/* What a netref that was released stands for. */
+struct past {
+    struct pyn_past_import import;
+    int at;           /* line, where pynto.release() was called */
+    PyCodeObject *in; /* strong; NULL: nobody knows */
 };
 
 static struct netref *of(PyObject *value)
 {
     return (struct netref *)value;
+}
+
+static struct stepped *stepped_of(PyObject *value)
+{
+    return (struct stepped *)value;
+}
+
+static bool is_stepped(PyObject *value)
+{
+    return PyType_IsSubtype(Py_TYPE(value), pyn_core.stepped);
+}
+
+static struct pyn_link *link_of(const struct netref *netref)
+{
+    return pyn_import_holding(netref->held)->owner;
+}
+
+/* NULL: it is none of the past. */
+static struct past *past_of(const struct netref *netref)
+{
+    return pyn_import_is_past(netref->held) ? (struct past *)((char *)netref->held - offsetof(struct past, import) -
+                                                              offsetof(struct pyn_past_import, entry))
+                                            : NULL;
 }
 
 bool pyn_netref_is(PyObject *value)
@@ -33,113 +66,108 @@ bool pyn_netref_is(PyObject *value)
 
 bool pyn_netref_is_of(PyObject *value, const struct pyn_link *link)
 {
-    return pyn_netref_is(value) && of(value)->link == link;
+    return pyn_netref_is(value) && link_of(of(value)) == link;
 }
 
 const struct pyn_iface *pyn_netref_iface(PyObject *netref)
 {
-    return of(netref)->iface;
+    return pyn_import_holding(of(netref)->held)->iface;
 }
 
 uint64_t pyn_netref_id(PyObject *netref)
 {
-    return of(netref)->id;
+    return of(netref)->held->id;
 }
 
 struct pyn_link *pyn_netref_link(PyObject *netref)
 {
-    return of(netref)->link;
+    return link_of(of(netref));
 }
 
 struct pyn_book *pyn_netref_book(PyObject *netref)
 {
-    return of(netref)->book;
+    return pyn_import_holding(of(netref)->held)->note;
 }
 
 struct pyn_party *pyn_netref_party(PyObject *netref)
 {
-    return of(netref)->party;
-}
-
-static void raise_released(const struct netref *netref)
-{
-    if (netref->released_in != NULL) {
-        PyErr_Format(PyExc_ReferenceError, "this netref was released at %U:%d", netref->released_in->co_filename,
-                     netref->released_at);
-    } else {
-        PyErr_SetString(PyExc_ReferenceError, "this netref was released");
-    }
+    return link_of(of(netref))->host;
 }
 
 struct pyn_ahead **pyn_netref_ahead(PyObject *netref)
 {
-    return &of(netref)->ahead;
+    return &stepped_of(netref)->ahead;
 }
 
 int pyn_netref_check(PyObject *netref)
 {
-    if (of(netref)->is_released) {
-        raise_released(of(netref));
+    const struct past *past = past_of(of(netref));
+
+    if (past == NULL) {
+        return 0;
+    }
+    if (past->in != NULL) {
+        PyErr_Format(PyExc_ReferenceError, "this netref was released at %U:%d", past->in->co_filename, past->at);
+    } else {
+        PyErr_SetString(PyExc_ReferenceError, "this netref was released");
+    }
+    return -1;
+}
+
+/* ---- going ---- */
+
+/* The reference goes back: what it stands for from now on is instead. */
+static void let_go(struct netref *netref, struct pyn_import *instead)
+{
+    struct pyn_link *link = link_of(netref);
+    struct pyn_import *held = netref->held;
+    const bool is_counted = held->id != 0; /* the root is not */
+
+    netref->held = instead;
+    pyn_link_lock(link);
+    if (pyn_link_is_ours(link)) {
+        pyn_session_release(link->session, held);
+        if (link->over == PYN_OK && is_counted && link->server == NULL) {
+            pyn_inbox_news(link); /* its loop sends the free; there may be none, or this may be any thread */
+        }
+    }
+    pyn_link_unlock(link);
+}
+
+static struct past *new_past(const struct netref *netref)
+{
+    struct past *past = PyMem_Malloc(sizeof *past);
+    PyFrameObject *frame = PyEval_GetFrame(); /* borrowed */
+
+    if (past == NULL) {
+        PyErr_NoMemory();
+        return NULL;
+    }
+    pyn_import_note_past(netref->held, &past->import);
+    past->in = frame != NULL ? PyFrame_GetCode(frame) : NULL;
+    past->at = frame != NULL ? PyFrame_GetLineNumber(frame) : 0;
+    return past;
+}
+
+int pyn_netref_release(PyObject *value)
+{
+    struct past *past = NULL;
+
+    if (past_of(of(value)) != NULL) {
+        return 0;
+    }
+    past = new_past(of(value));
+    if (past == NULL) {
         return -1;
     }
-    if (of(netref)->link->host == NULL) {
-        PyErr_SetString(pyn_core.disconnected, "the connection of this netref is gone");
-        return -1;
+    let_go(of(value), &past->import.entry);
+    if (is_stepped(value)) {
+        pyn_ahead_forget(stepped_of(value)->ahead); /* last: it may run anything */
     }
     return 0;
 }
 
-void pyn_netref_release_here(PyObject *value)
-{
-    PyFrameObject *frame = PyEval_GetFrame(); /* borrowed */
-
-    if (frame != NULL && !of(value)->is_released) {
-        of(value)->released_in = PyFrame_GetCode(frame);
-        of(value)->released_at = PyFrame_GetLineNumber(frame);
-    }
-    pyn_netref_release(value);
-}
-
-void pyn_netref_release(PyObject *value)
-{
-    struct netref *netref = of(value);
-
-    if (netref->is_released || netref->link == NULL) {
-        return;
-    }
-    netref->is_released = true;
-    pyn_ahead_forget(netref->ahead);
-    pyn_link_lock(netref->link);
-    if (netref->link->over == PYN_OK && pyn_session_proxy(netref->link->session, netref->id, netref->iface) == value) {
-        if (netref->id != 0) {
-            pyn_session_release(netref->link->session, netref->id, netref->iface);
-            if (netref->link->server == NULL) {
-                pyn_inbox_news(netref->link); /* its loop sends the free; there may be none, or this may be any thread */
-            }
-        } else { /* the root is not counted */
-            pyn_session_set_proxy(netref->link->session, 0, netref->iface, NULL);
-        }
-    }
-    pyn_link_unlock(netref->link);
-}
-
 /* ---- arriving ---- */
-
-static PyObject *make_netref(struct pyn_link *link, struct pyn_book *book, uint64_t id, const struct pyn_iface *iface)
-{
-    PyTypeObject *type = pyn_forms_type(book->forms, iface);
-    struct netref *netref = type != NULL ? of(type->tp_alloc(type, 0)) : NULL;
-
-    if (netref == NULL) {
-        return NULL;
-    }
-    netref->link = pyn_link_ref(link);
-    netref->party = (struct pyn_party *)Py_NewRef((PyObject *)link->host);
-    netref->book = book;
-    netref->iface = iface;
-    netref->id = id;
-    return (PyObject *)netref;
-}
 
 /* A reference that has arrived, as it stands in the message. */
 struct arrival {
@@ -149,33 +177,47 @@ struct arrival {
     const struct pyn_iface *iface;    /* what it is held under */
 };
 
+/* With the link's lock held: made is the proxy of the entry. */
+static void begin(struct pyn_link *link, PyObject *made, struct pyn_import *held, struct pyn_book *book)
+{
+    struct pyn_holding *holding = pyn_import_holding(held);
+
+    if (held->proxy != NULL) { /* one that is being deallocated: what it had passes over */
+        of(held->proxy)->held = NULL;
+    } else {
+        (void)pyn_link_ref(link);
+        Py_INCREF((PyObject *)link->host);
+    }
+    holding->owner = link;
+    holding->note = book;
+    held->proxy = made;
+    of(made)->held = held;
+}
+
 /*
  * The live netref of what has arrived, which is counted with this; NULL: there is none yet. made, if it is given, becomes it where there is none. It is
  * counted only then: no other thread can give back what this one is still at work on.
  */
-static pyn_status claim(struct pyn_link *link, const struct arrival *arrival, PyObject *made, PyObject **live)
+static pyn_status claim(struct pyn_link *link, const struct arrival *arrival, PyObject *made, struct pyn_book *book,
+                        PyObject **live)
 {
-    const struct pyn_iface *iface = arrival->iface;
-    struct pyn_session *session = link->session;
+    struct pyn_import *held = NULL;
     pyn_status st = PYN_OK;
-    void *proxy = NULL;
-    void *before = NULL;
+    bool is_alive = false;
 
     *live = NULL;
     pyn_link_lock(link);
     st = link->over;
     if (st == PYN_OK) {
-        proxy = pyn_session_proxy(session, arrival->id, iface);
-        if (proxy == NULL || Py_REFCNT((PyObject *)proxy) == 0) { /* one that is being deallocated is none */
-            proxy = made;
+        held = pyn_session_held(link->session, arrival->id, arrival->iface);
+        is_alive = held != NULL && held->proxy != NULL && Py_REFCNT((PyObject *)held->proxy) > 0;
+    }
+    if (st == PYN_OK && (is_alive || made != NULL)) {
+        st = pyn_session_import(link->session, arrival->id, arrival->number, arrival->declared, &held);
+        if (st == PYN_OK && !is_alive) {
+            begin(link, made, held, book);
         }
-        if (proxy != NULL) {
-            st = pyn_session_import(session, arrival->id, arrival->number, arrival->declared, &iface, &before);
-        }
-        if (st == PYN_OK && proxy != NULL) {
-            pyn_session_set_proxy(session, arrival->id, iface, proxy);
-            *live = Py_NewRef((PyObject *)proxy);
-        }
+        *live = st == PYN_OK ? Py_NewRef((PyObject *)held->proxy) : NULL;
     }
     pyn_link_unlock(link);
     return st;
@@ -189,6 +231,7 @@ static PyObject *raise_import(struct pyn_link *link, pyn_status st)
 static PyObject *import_new(struct pyn_link *link, const struct arrival *arrival)
 {
     struct pyn_book *book = pyn_party_book(link->host, arrival->iface->policy);
+    PyTypeObject *type = NULL;
     PyObject *made = NULL;
     PyObject *live = NULL;
     pyn_status st = PYN_EINTERNAL;
@@ -196,14 +239,13 @@ static PyObject *import_new(struct pyn_link *link, const struct arrival *arrival
     if (book == NULL || (arrival->id != 0 && pyn_link_need_background(link) != 0)) {
         return NULL;
     }
-    made = make_netref(link, book, arrival->id, arrival->iface);
+    type = pyn_forms_type(book->forms, arrival->iface);
+    made = type != NULL ? type->tp_alloc(type, 0)
+                        : NULL; /* nothing of Python's runs until it stands for something, or is gone */
     if (made == NULL) {
         return NULL;
     }
-    st = claim(link, arrival, made, &live);
-    if (live != made) {
-        of(made)->is_released = true; /* it stands for nothing */
-    }
+    st = claim(link, arrival, made, book, &live);
     Py_DECREF(made);
     return st == PYN_OK ? live : raise_import(link, st);
 }
@@ -218,7 +260,7 @@ PyObject *pyn_netref_import(struct pyn_link *link, uint64_t id, uint32_t number,
     st = link->over != PYN_OK ? link->over : pyn_session_held_under(link->session, id, number, declared, &arrival.iface);
     pyn_link_unlock(link);
     if (st == PYN_OK) {
-        st = claim(link, &arrival, NULL, &live);
+        st = claim(link, &arrival, NULL, NULL, &live);
     }
     if (st != PYN_OK) {
         return raise_import(link, st);
@@ -228,49 +270,70 @@ PyObject *pyn_netref_import(struct pyn_link *link, uint64_t id, uint32_t number,
 
 /* ---- the base type ---- */
 
+/* There is no tp_clear, as a tuple has none: whatever a netref holds was there before it, so that what closes a cycle stands elsewhere, and is cleared there. */
 static int netref_traverse(PyObject *self, visitproc visit, void *arg)
 {
     Py_VISIT(Py_TYPE(self));
-    Py_VISIT((PyObject *)of(self)->party);
-    if (of(self)->ahead != NULL) {
-        return pyn_ahead_traverse(of(self)->ahead, visit, arg);
+    if (of(self)->held != NULL) {
+        Py_VISIT((PyObject *)link_of(of(self))->host);
     }
     return 0;
 }
 
-static int netref_clear(PyObject *self)
+static int stepped_traverse(PyObject *self, visitproc visit, void *arg)
 {
-    pyn_netref_release(self); /* nobody finds what the collector has taken apart */
-    Py_CLEAR(of(self)->party);
-    return 0;
+    int result = pyn_ahead_traverse(stepped_of(self)->ahead, visit, arg);
+
+    return result != 0 ? result : netref_traverse(self, visit, arg);
+}
+
+/* Nobody finds it any more. Owns nothing of what it gives: the link and its host, of which it has a reference each; NULL: none. */
+static struct pyn_link *leave(struct netref *netref, PyObject **host)
+{
+    struct past *past = past_of(netref);
+    struct pyn_link *link = link_of(netref);
+
+    *host = link->host;
+    if (past == NULL) {
+        let_go(netref, NULL);
+    } else {
+        netref->held = NULL;
+        Py_XDECREF((PyObject *)past->in);
+        PyMem_Free(past);
+    }
+    return link;
 }
 
 static void netref_dealloc(PyObject *self)
 {
     PyTypeObject *type = Py_TYPE(self);
+    struct pyn_link *link = NULL;
+    PyObject *host = NULL;
 
     PyObject_GC_UnTrack(self);
-    pyn_netref_release(self); /* first: from here on nobody finds it any more */
+    if (of(self)->held != NULL) {
+        link = leave(of(self), &host); /* first: from here on nobody finds it any more */
+    }
     if (of(self)->weakrefs != NULL) {
         PyObject_ClearWeakRefs(self);
     }
-    (void)netref_clear(self);
-    Py_CLEAR(of(self)->released_in);
-    pyn_ahead_free(of(self)->ahead);
-    pyn_link_unref(of(self)->link);
+    if (is_stepped(self)) {
+        pyn_ahead_free(stepped_of(self)->ahead);
+    }
+    Py_XDECREF(host);
+    pyn_link_unref(link);
     type->tp_free(self);
     Py_DECREF(type);
 }
 
 static PyObject *netref_repr(PyObject *self)
 {
-    const struct netref *netref = of(self);
-    PyObject *name = pyn_iface_shown(netref->iface);
+    PyObject *name = pyn_iface_shown(pyn_netref_iface(self));
     PyObject *text = NULL;
 
     if (name != NULL) {
-        text = PyUnicode_FromFormat("<netref %U %llu of %s%s>", name, (unsigned long long)netref->id,
-                                    netref->link->peer, netref->is_released ? ", released" : "");
+        text = PyUnicode_FromFormat("<netref %U %llu of %s%s>", name, (unsigned long long)pyn_netref_id(self),
+                                    pyn_netref_link(self)->peer, past_of(of(self)) != NULL ? ", released" : "");
         Py_DECREF(name);
     }
     return text;
@@ -312,7 +375,6 @@ static PyMemberDef netref_members[] = {
 static PyType_Slot netref_slots[] = {
     {Py_tp_doc, (void *)(uintptr_t) "An object at the other end of a connection."},
     {Py_tp_traverse, netref_traverse},
-    {Py_tp_clear, netref_clear},
     {Py_tp_dealloc, netref_dealloc},
     {Py_tp_repr, netref_repr},
     {Py_tp_methods, netref_methods},
@@ -327,10 +389,26 @@ static PyType_Spec netref_spec = {
     .slots = netref_slots,
 };
 
+static PyType_Slot stepped_slots[] = {
+    {Py_tp_traverse, stepped_traverse},
+    {0, NULL},
+};
+
+static PyType_Spec stepped_spec = {
+    .name = "pynto._core.SteppedNetref",
+    .basicsize = sizeof(struct stepped),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+    .slots = stepped_slots,
+};
+
 int pyn_netref_type_init(PyObject *module)
 {
     pyn_core.netref = (PyTypeObject *)PyType_FromModuleAndSpec(module, &netref_spec, NULL);
     if (pyn_core.netref == NULL || pyn_remote_method_init(module) != 0) {
+        return -1;
+    }
+    pyn_core.stepped = (PyTypeObject *)PyType_FromModuleAndSpec(module, &stepped_spec, (PyObject *)pyn_core.netref);
+    if (pyn_core.stepped == NULL) {
         return -1;
     }
     if (PyObject_SetAttrString((PyObject *)pyn_core.netref, "__array_ufunc__", Py_None) != 0) {

@@ -3,7 +3,7 @@
  *
  * repr, type, isinstance, dir and help ask nobody; every other use of an operation is a call. A netref cannot be copied or pickled.
  * Owns:    a netref holds its link and its party (the Connection or the Server).
- * Threads: the interpreter's lock.
+ * Threads: the interpreter's lock. What a netref leads to is not changed by who has only the link's.
  */
 #ifndef PYN_NETREF_H
 #define PYN_NETREF_H
@@ -23,17 +23,15 @@ struct pyn_link *pyn_netref_link(PyObject *netref);
 struct pyn_book *pyn_netref_book(PyObject *netref);
 struct pyn_party *pyn_netref_party(PyObject *netref);
 
-/* Where what an iterator has given ahead is kept: it goes with the netref. */
+/* Of one that has an operation which reads ahead: where what it has given ahead is kept. It goes with the netref. */
 struct pyn_ahead;
 struct pyn_ahead **pyn_netref_ahead(PyObject *netref);
 
-/* 0, or -1 with an exception: it was released, or its connection is over. */
+/* 0, or -1 with an exception: it was released. */
 int pyn_netref_check(PyObject *netref);
 
-/* Gives the reference back now; once is as good as twice. */
-void pyn_netref_release(PyObject *value);
-/* The same, by name: a later use says where this was. */
-void pyn_netref_release_here(PyObject *value);
+/* Gives the reference back now; once is as good as twice. A later use says where this was. -1 with an exception: nothing was done. */
+int pyn_netref_release(PyObject *value);
 
 /*
  * One reference of the peer's has arrived: its netref, the same one as long as it lives. declared: where the number is 0. NULL with an exception: it

@@ -221,6 +221,7 @@ static PyObject *call_later(const struct remote *remote, PyObject *netref, PyObj
 static PyObject *method_call(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *kwnames)
 {
     const struct remote *remote = of(self);
+    const struct pyn_link *link = NULL;
     Py_ssize_t nargs = PyVectorcall_NARGS(nargsf);
 
     if (nargs < 1) {
@@ -230,10 +231,11 @@ static PyObject *method_call(PyObject *self, PyObject *const *args, size_t nargs
     if (check_self(remote, args[0]) != 0) {
         return NULL;
     }
-    if (pyn_loop_is_here(pyn_netref_link(args[0]))) {
+    link = pyn_netref_link(args[0]);
+    if (pyn_loop_is_here(link)) {
         return call_later(remote, args[0], args + 1, nargs - 1, kwnames);
     }
-    if (remote->reads_ahead && nargs == 1 && kwnames == NULL && pyn_netref_link(args[0])->read_ahead > 1) {
+    if (remote->reads_ahead && nargs == 1 && kwnames == NULL && link->read_ahead > 1) {
         return pyn_ahead_next(args[0], remote->op);
     }
     if (pyn_op_is_exit(remote->op)) {

@@ -129,12 +129,13 @@ size_t pyn_session_lent_len(const struct pyn_session *session)
 
 /* ---- theirs ---- */
 
-static pyn_status import(struct pyn_session *session, uint64_t id, const struct pyn_iface *iface, void **proxy)
+static pyn_status import(struct pyn_session *session, uint64_t id, const struct pyn_iface *iface,
+                         struct pyn_import **entry)
 {
-    pyn_status st = pyn_imports_add(&session->imports, id, iface, proxy);
+    pyn_status st = pyn_imports_add(&session->imports, id, iface, entry);
 
     if (st == PYN_EQUOTA && session->imports.released > 0 && pyn_session_flush_frees(session) == PYN_OK) {
-        st = pyn_imports_add(&session->imports, id, iface, proxy); /* those that were to be freed made room */
+        st = pyn_imports_add(&session->imports, id, iface, entry); /* those that were to be freed made room */
     }
     return st;
 }
@@ -154,28 +155,28 @@ pyn_status pyn_session_held_under(const struct pyn_session *session, uint64_t id
 }
 
 pyn_status pyn_session_import(struct pyn_session *session, uint64_t id, uint32_t number,
-                              const struct pyn_iface *declared, const struct pyn_iface **iface, void **proxy)
+                              const struct pyn_iface *declared, struct pyn_import **entry)
 {
-    pyn_status st = pyn_session_held_under(session, id, number, declared, iface);
+    const struct pyn_iface *iface = NULL;
+    pyn_status st = pyn_session_held_under(session, id, number, declared, &iface);
 
-    *proxy = NULL;
-    return st == PYN_OK ? import(session, id, *iface, proxy) : st;
+    *entry = NULL;
+    return st == PYN_OK ? import(session, id, iface, entry) : st;
 }
 
-void *pyn_session_proxy(const struct pyn_session *session, uint64_t id, const struct pyn_iface *iface)
+struct pyn_import *pyn_session_held(const struct pyn_session *session, uint64_t id, const struct pyn_iface *iface)
 {
-    return pyn_imports_proxy(&session->imports, id, iface);
+    return pyn_imports_find(&session->imports, id, iface);
 }
 
-void pyn_session_set_proxy(struct pyn_session *session, uint64_t id, const struct pyn_iface *iface, void *proxy)
+void pyn_session_release(struct pyn_session *session, struct pyn_import *entry)
 {
-    pyn_imports_set_proxy(&session->imports, id, iface, proxy);
-}
+    const uint64_t id = entry->id;
 
-void pyn_session_release(struct pyn_session *session, uint64_t id, const struct pyn_iface *iface)
-{
-    pyn_imports_release(&session->imports, id, iface);
-    pyn_cache_forget(session->cache, id, (struct pyn_view){NULL, 0});
+    pyn_imports_release(&session->imports, entry);
+    if (id != 0) {
+        pyn_cache_forget(session->cache, id, (struct pyn_view){NULL, 0});
+    }
 }
 
 /* ---- going back ---- */

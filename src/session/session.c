@@ -109,7 +109,7 @@ void pyn_session_abandon(struct pyn_session *session)
     pyn_serving_drop_all(session);
     pyn_cache_fini(session->cache); /* no frame is left that has a note there */
     pyn_exports_drop_all(&session->exports);
-    pyn_imports_fini(&session->imports);
+    pyn_imports_end(&session->imports);
     pyn_mem_free(session->mem, session->seen.entries);
     pyn_ledger_refund(ledger, PYN_Q_OUTPUT, ledger->used[PYN_Q_OUTPUT]); /* a last word may still be written */
     pyn_ledger_refund(ledger, PYN_Q_INTERFACES, ledger->used[PYN_Q_INTERFACES]);
@@ -125,6 +125,7 @@ void pyn_session_free(struct pyn_session *session)
     assert(!pyn_session_has_dead(session));
     assert(pyn_ledger_is_clear(&session->ledger));
     pyn_exports_fini(&session->exports);
+    pyn_imports_fini(&session->imports);
     pyn_lanes_fini(&session->lanes);
     pyn_pool_fini(&session->blocks);
     pyn_mem_free(session->mem, session->out.loans);

@@ -6,7 +6,7 @@
  * no Python: refusals, pings, protocol errors.
  *
  * Owns:     its buffers, tables and the policies that the peer described. Objects and proxies are opaque host pointers: an object is held from
- *           pyn_session_export() until pyn_session_reap() hands it back; a proxy is never held, only remembered.
+ *           pyn_session_export() until pyn_session_reap() hands it back; a proxy is never held, only remembered, and its entry is there until it is released.
  * Borrows:  mem, large and quotas, for its life. It holds one reference of the policy.
  * Units:    bytes; nanoseconds of a monotonic clock that is passed in.
  * Errors:   class refuse: the host answers or raises; class close: final, a goodbye stands in the output, every later call returns the same.
@@ -22,6 +22,7 @@
 #include "../wire/message.h"
 #include "../wire/parcel.h"
 
+struct pyn_import;
 struct pyn_session;
 
 enum pyn_role { PYN_ROLE_CLIENT = 0, PYN_ROLE_SERVER };
@@ -294,15 +295,18 @@ void *pyn_session_object(struct pyn_session *session, uint64_t id, const struct 
 pyn_status pyn_session_held_under(const struct pyn_session *session, uint64_t id, uint32_t number,
                                   const struct pyn_iface *declared, const struct pyn_iface **iface);
 
-/* One more time that it was received; the same errors, and PYN_EQUOTA. *proxy: what pyn_session_set_proxy() remembered, or NULL. */
-pyn_status pyn_session_import(struct pyn_session *session, uint64_t id, uint32_t number,
-                              const struct pyn_iface *declared, const struct pyn_iface **iface, void **proxy);
-/* The proxy that is remembered by now; NULL: none. */
-void *pyn_session_proxy(const struct pyn_session *session, uint64_t id, const struct pyn_iface *iface);
-void pyn_session_set_proxy(struct pyn_session *session, uint64_t id, const struct pyn_iface *iface, void *proxy);
+/* The entry of what is held, as holdings.h says what it is; NULL: there is none. */
+struct pyn_import *pyn_session_held(const struct pyn_session *session, uint64_t id, const struct pyn_iface *iface);
 
-/* The proxy is gone: a free with the whole count goes out with the next output. Never fails, allocates nothing. */
-void pyn_session_release(struct pyn_session *session, uint64_t id, const struct pyn_iface *iface);
+/* One more time that it was received; the same errors, and PYN_EQUOTA. *entry: has no proxy when there was none. */
+pyn_status pyn_session_import(struct pyn_session *session, uint64_t id, uint32_t number,
+                              const struct pyn_iface *declared, struct pyn_import **entry);
+
+/*
+ * The proxy is gone: a free with the whole count goes out with the next output, and the entry is not the host's any more. Never fails, allocates nothing. It is
+ * due once for each entry with a proxy, also when the connection is over.
+ */
+void pyn_session_release(struct pyn_session *session, struct pyn_import *entry);
 
 /* CLIENT: what the server has described under this name; NULL: nothing. */
 const struct pyn_iface *pyn_session_described(const struct pyn_session *session, struct pyn_view name);

@@ -579,6 +579,113 @@ def test_a_flood_of_calls_references_and_pings_is_bounded() -> None:
         assert 90 <= len(kept) <= 101
 
 
+MANY = 3000
+CHOICES: dict[str, Callable[[int], int]] = {
+    "in order": lambda i: i + 1,
+    "alike in their low bits": lambda i: (i + 1) << 48,
+    "far apart": lambda i: (i + 1) << 32 | i << 6,
+    "downwards from the highest": lambda i: 2**64 - 1 - i,
+    "places and generations": lambda i: i % 64 + 1 + (i // 64 << 32),
+}
+
+
+@pytest.mark.parametrize("choice", CHOICES)
+def test_whatever_ids_a_server_chooses_each_is_one_object_and_goes_back_exactly(choice: str) -> None:
+    """D17 D19 T05: many at once, announced twice, called, freed and announced anew."""
+    ids = [CHOICES[choice](i) for i in range(MANY)]
+    called: list[int] = []
+
+    def script(peer: Attacker) -> None:
+        peer.send([-5, 2, THING])
+        while (message := peer.reply()) is not None and len(message) == 4:
+            if message[0] != 0:
+                called.append(message[0])
+                peer.send([RETURN, 1])
+            else:
+                peer.send([RETURN, tuple(Mine(each, 2) for each in ids) if message[1] == "many" else 1])
+        assert peer.freed == dict.fromkeys(ids, 4)
+
+    root = described("evil:Root", methods={"many": "() -> (evil:Thing*)", "number": "() -> int"})
+    with against(script, root=root, quotas={"lent": MANY}) as connection:
+        for _ in range(2):
+            things = connection.root.many()
+            assert len(set(map(id, things))) == MANY
+            assert all(one is other for one, other in zip(things, connection.root.many(), strict=True))
+            assert [things[i].ok() for i in (0, 77, MANY - 1)] == [1, 1, 1]
+            assert connection.usage()["lent"] == MANY
+            for thing in things[::2]:
+                pynto.release(thing)
+            with pytest.raises(ReferenceError):
+                things[0].ok()
+            assert "released" in repr(things[0])
+            del thing, things
+            connection.root.number()  # the frees go ahead of it
+            assert connection.usage()["lent"] == 0
+    assert called == [ids[0], ids[77], ids[MANY - 1]] * 2
+
+
+def test_one_id_under_two_interfaces_is_two_references() -> None:
+    """C01 T03: what the one may is not the other's, however they come and go; both are freed."""
+    other = described("evil:Other", methods={"different": "() -> int"})
+
+    def script(peer: Attacker) -> None:
+        peer.send([-5, 2, THING])
+        peer.send([-5, 3, other])
+        while (message := peer.reply()) is not None and len(message) == 4:
+            peer.send([RETURN, (Mine(2**64 - 1, 2), Mine(2**64 - 1, 3)) if message[1] == "both" else 1])
+        assert peer.freed == {2**64 - 1: 6}
+
+    root = described("evil:Root", methods={"both": "() -> (evil:Thing, evil:Other)", "number": "() -> int"})
+    with against(script, root=root) as connection:
+        thing, different = connection.root.both()
+        assert thing is not different and type(thing) is not type(different)
+        assert thing.ok() == different.different() == 1
+        pynto.release(thing)
+        again, the_same = connection.root.both()
+        assert the_same is different and again is not thing
+        assert again.ok() == 1
+        with pytest.raises(ReferenceError):
+            thing.ok()
+        del thing
+        assert again.ok() == 1
+        del again, different, the_same
+        connection.root.number()
+        first, second = connection.root.both()
+        assert first.ok() == second.different() == 1
+        del first, second
+        connection.root.number()
+
+
+def test_a_netref_is_whole_when_its_connection_has_gone() -> None:
+    """T05: the server leaves while hundreds are held: each says what it was, none is called, all go in any order."""
+
+    def script(peer: Attacker) -> None:
+        peer.send([-5, 2, THING])
+        peer.reply()
+        peer.send([RETURN, tuple(Mine(i << 40, 2) for i in range(1, 501))])
+        peer.reply()
+
+    root = described("evil:Root", methods={"many": "() -> (evil:Thing*)", "number": "() -> int"})
+    with against(script, root=root) as connection:
+        things = list(connection.root.many())
+        held = things[1::3]
+        pynto.release(things[1])
+        del things[::2]
+        with pytest.raises(ConnectionError):
+            connection.root.number()
+        connection.close()
+        assert connection.usage()["lent"] == 0
+        assert " 5497558138880 of " in repr(held[1])
+        for each in held[1:]:
+            with pytest.raises(pynto.Disconnected):
+                each.ok()
+        pynto.release(held[2])
+        assert "released" in repr(held[2])
+        assert pynto.connection(held[2]) is connection
+        del things
+        del held[::2], held
+
+
 def test_descriptions_without_end_are_cut_off() -> None:
     """T03 K13: the quota `interfaces`, and the size of one."""
 

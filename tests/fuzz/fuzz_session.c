@@ -160,6 +160,12 @@ static void end(struct world *w)
     }
     CHECK(w->lent == 0);
     CHECK(pyn_ledger_is_clear(pyn_session_ledger(w->session)));
+    for (size_t i = 0; i < PROXIES; i++) { /* what is held is there all the same */
+        CHECK(w->proxies[i] == NULL || w->proxies[i]->proxy == &w->proxies[i]);
+        if (i % 2 == 0 && w->proxies[i] != NULL) {
+            pyn_session_release(w->session, w->proxies[i]);
+        }
+    }
     pyn_session_free(w->session);
     CHECK(w->memory.live == 0);
     pyn_buf_fini(&w->in.held);

@@ -45,23 +45,25 @@ static const struct pyn_iface *own_iface(struct world *w, uint8_t choice)
 
 static void host_import(struct world *w, uint64_t id, uint32_t number, const struct pyn_iface *iface)
 {
-    const struct pyn_iface *got = NULL;
-    void *proxy = NULL;
+    struct pyn_import *entry = NULL;
 
-    if (pyn_session_import(w->session, id, number, number == 0 ? iface : NULL, &got, &proxy) != PYN_OK) {
+    if (pyn_session_import(w->session, id, number, number == 0 ? iface : NULL, &entry) != PYN_OK) {
+        CHECK(entry == NULL);
+        return;
+    }
+    CHECK(entry->id == id);
+    if (entry->proxy != NULL) {
+        CHECK(*(struct pyn_import **)entry->proxy == entry); /* it has not moved */
         return;
     }
     for (size_t i = 0; i < PROXIES; i++) {
-        if (proxy == NULL && w->proxies[i].iface == NULL) {
-            w->proxies[i].id = id;
-            w->proxies[i].iface = got;
-            pyn_session_set_proxy(w->session, id, got, &w->proxies[i]);
+        if (w->proxies[i] == NULL) {
+            w->proxies[i] = entry;
+            entry->proxy = &w->proxies[i];
             return;
         }
     }
-    if (proxy == NULL) {
-        pyn_session_release(w->session, id, got);
-    }
+    pyn_session_release(w->session, entry);
 }
 
 static void host_decode(struct world *w, struct pyn_view values, const struct pyn_iface *iface)
@@ -327,9 +329,10 @@ void host_release(struct world *w)
     uint8_t choice = take(w);
     size_t index = choice % PROXIES;
 
-    if (w->proxies[index].iface != NULL) {
-        pyn_session_release(w->session, w->proxies[index].id, w->proxies[index].iface);
-        w->proxies[index].iface = NULL;
+    if (w->proxies[index] != NULL) {
+        CHECK(w->proxies[index]->proxy == &w->proxies[index]);
+        pyn_session_release(w->session, w->proxies[index]);
+        w->proxies[index] = NULL;
     }
     if (choice & 0x80) {
         (void)pyn_session_flush_frees(w->session);

@@ -271,10 +271,22 @@ static void count_lanes(const struct pyn_idnode *node, size_t *waiting, size_t *
     count_lanes(node->child[1], waiting, serving);
 }
 
+static size_t held_count(const struct pyn_holdings *holdings)
+{
+    size_t count = 0;
+
+    for (uint32_t i = 1; i < holdings->place_count; i++) {
+        const struct pyn_import_block *block = (const struct pyn_import_block *)holdings->places[i];
+        count += (holdings->places[i] & 1) == 0 ? block->seats - (size_t)__builtin_popcountll(block->free) : 0;
+    }
+    return count;
+}
+
 void watch_check(struct world *w)
 {
     const struct pyn_session *s = w->session;
     const struct pyn_ledger *ledger = &s->ledger;
+    const size_t held = held_count(&s->imports.holdings);
     size_t waiting = 0;
     size_t serving = 0;
 
@@ -284,8 +296,8 @@ void watch_check(struct world *w)
     CHECK(ledger->used[PYN_Q_REFERENCES] + (pyn_exports_find(&w->session->exports, 0) != NULL) ==
           s->exports.by_object.count);
     CHECK(s->exports.slots.used >= ledger->used[PYN_Q_REFERENCES]);
-    CHECK(ledger->used[PYN_Q_LENT] <= s->imports.map.count);
-    CHECK(s->imports.released <= s->imports.map.count);
+    CHECK(ledger->used[PYN_Q_LENT] <= held);
+    CHECK(s->imports.released <= held);
     CHECK(s->turns > 0 || s->batches > 0 || ledger->used[PYN_Q_QUEUED] == 0);
     if (s->state == PYN_OK) {
         CHECK(ledger->used[PYN_Q_OUTPUT] ==

@@ -80,10 +80,7 @@ struct world {
     size_t held[OBJECTS]; /* times that the session holds it */
     size_t lent;          /* parcels whose bytes it has to give back */
     uint64_t last_id;
-    struct {
-        uint64_t id;
-        const struct pyn_iface *iface;
-    } proxies[PROXIES];
+    struct pyn_import *proxies[PROXIES];
     size_t part_len; /* of parts of ours */
     uint64_t log;    /* of the output */
     size_t log_len;

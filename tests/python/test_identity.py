@@ -154,3 +154,26 @@ def test_an_object_keeps_its_identity_while_only_one_netref_of_many_lives(root: 
     many.clear()
     assert id_of(root.item()) == number
     assert last.name == "the item"
+
+
+def test_a_netref_that_is_about_to_be_deallocated_is_not_found_again(root: Any) -> None:
+    """Deep in what is deallocated, Python puts that off: other code runs while nobody holds the netref any more, and it is still there."""
+    seen: list[Any] = []
+
+    class Asks:
+        def __del__(self) -> None:
+            new = root.item()
+            seen.append((root.item() is new, new.name))
+            del new
+            root.add(1)  # carries the free
+            seen.append((root.is_item(root.item()), root.item().name))
+
+    for depth in range(20, 61):  # where it begins to put it off is the interpreter's affair
+        chain: Any = (Asks(), root.item(), root.fresh())
+        for _ in range(depth):
+            chain = (chain,)
+        del chain
+        assert seen == [(True, "the item")] * 2
+        seen.clear()
+        assert root.item().name == "the item"
+        assert root.add(1) == 2

@@ -491,6 +491,41 @@ def test_netrefs_in_cycles_are_collected(root: Any) -> None:
     assert watching() is None
 
 
+def test_a_connection_in_a_cycle_with_its_netrefs_is_collected(site: Any, until: Callable[..., Any]) -> None:
+    """The root that a connection holds holds it, too; and an iterator what it has read ahead, with the exception behind that."""
+
+    class Held:
+        all: list[Any]
+
+    connection: Any = pynto.connect(site.address)
+    held = Held()
+    iterator = connection.root.breaking(13, "KeyError")
+    held.all = [held, connection.root, connection.root.item(), iterator, connection]
+    assert [next(iterator) for _ in range(12)] == list(range(12))
+    watching = [weakref.ref(each) for each in held.all[:4]]
+    del connection, iterator
+    gc.collect()
+    assert held.all[2].number == 1
+    del held
+    gc.collect()
+    assert [ref() for ref in watching] == [None] * 4
+    until(lambda: site.server.stats()["connections"] == 0)
+
+
+def test_a_released_netref_does_not_keep_its_connection_for_ever(site: Any, until: Callable[..., Any]) -> None:
+    connection = pynto.connect(site.address)
+    item = connection.root.item()
+    pynto.release(item)
+    assert pynto.connection(item) is connection
+    cycle: list[Any] = [item]
+    cycle.append(cycle)
+    watching = weakref.ref(item)
+    del connection, item, cycle
+    gc.collect()
+    assert watching() is None
+    until(lambda: site.server.stats()["connections"] == 0)
+
+
 def test_connection_and_release_are_functions_not_names_on_the_netref(root: Any, connection: Any) -> None:
     assert pynto.connection(root) is connection
     assert pynto.connection(root.item()) is connection

@@ -13,7 +13,7 @@ COUNT = 100_000
 AT_ONCE = 1_000
 LENDING_MAX = 56  # bytes of the one who lends it, the object not counted, and no list
 POINTER = 8
-HOLDING_MAX = 200  # of the one who holds it: the netref and its place in a list too
+HOLDING_MAX = 100  # of the one who holds it: the netref and its place in a list too
 
 CLIENT = f"""
 import sys, pynto

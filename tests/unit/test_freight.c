@@ -473,15 +473,14 @@ static void a_second_large_one_waits_for_the_first(void **state)
 /* A reference of the server's that the client has got. */
 static void hold(struct peers *p, uint64_t id)
 {
-    const struct pyn_iface *iface = NULL;
-    void *proxy = NULL;
+    struct pyn_import *entry = NULL;
 
-    assert_int_equal(pyn_session_import(p->client, id, p->root->index + 1, NULL, &iface, &proxy), PYN_OK);
+    assert_int_equal(pyn_session_import(p->client, id, p->root->index + 1, NULL, &entry), PYN_OK);
 }
 
 static void let_go_of(struct peers *p, uint64_t id)
 {
-    pyn_session_release(p->client, id, pyn_described_find(p->client, p->root->index + 1));
+    pyn_session_release(p->client, pyn_session_held(p->client, id, pyn_described_find(p->client, p->root->index + 1)));
 }
 
 static void a_free_waits_for_the_call_of_its_reference_and_no_other_does(void **state)

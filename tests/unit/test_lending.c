@@ -1,6 +1,8 @@
 /* test_lending.c - references from one peer to the other: described, used, counted, given back, stale. */
 #include "session_support.h"
 
+#include "../../src/session/holdings.h"
+
 static uint64_t export_child(struct peers *p, size_t object)
 {
     uint64_t id = 0;
@@ -168,8 +170,8 @@ static void imports_are_counted_and_go_back_ahead_of_the_next_message(void **sta
 {
     struct peers p;
     const struct pyn_iface *watcher = NULL;
-    const struct pyn_iface *got = NULL;
-    void *proxy = NULL;
+    struct pyn_import *entry = NULL;
+    struct pyn_import *other = NULL;
 
     (void)state;
     peers_init(&p, pyn_mem_default());
@@ -179,31 +181,32 @@ static void imports_are_counted_and_go_back_ahead_of_the_next_message(void **sta
     struct pyn_call *call = peers_expect_call(&p, p.server);
     watcher = call->verdict.signature->params[0].type->import;
     assert_non_null(watcher);
-    assert_int_equal(pyn_session_import(p.server, 9, 0, watcher, &got, &proxy), PYN_OK);
-    assert_ptr_equal(got, watcher);
-    assert_null(proxy);
-    pyn_session_set_proxy(p.server, 9, watcher, &p.objects[7]);
-    assert_int_equal(pyn_session_import(p.server, 9, 0, watcher, &got, &proxy), PYN_OK);
-    assert_ptr_equal(proxy, &p.objects[7]);
-    assert_int_equal(pyn_session_import(p.server, 9, 1, NULL, &got, &proxy), PYN_EDENIED); /* a client describes nothing */
-    assert_int_equal(pyn_session_import(p.server, 0, 0, watcher, &got, &proxy), PYN_EDENIED);
-    assert_int_equal(pyn_session_import(p.server, 8, 0, watcher, &got, &proxy), PYN_EQUOTA);
+    assert_int_equal(pyn_session_import(p.server, 9, 0, watcher, &entry), PYN_OK);
+    assert_ptr_equal(pyn_import_holding(entry)->iface, watcher);
+    assert_null(entry->proxy);
+    entry->proxy = &p.objects[7];
+    assert_int_equal(pyn_session_import(p.server, 9, 0, watcher, &other), PYN_OK);
+    assert_ptr_equal(other, entry);
+    assert_ptr_equal(entry->proxy, &p.objects[7]);
+    assert_int_equal(pyn_session_import(p.server, 9, 1, NULL, &other), PYN_EDENIED); /* a client describes nothing */
+    assert_int_equal(pyn_session_import(p.server, 0, 0, watcher, &other), PYN_EDENIED);
+    assert_int_equal(pyn_session_import(p.server, 8, 0, watcher, &other), PYN_EQUOTA);
     assert_false(pyn_session_has_frees(p.server));
-    pyn_session_release(p.server, 9, watcher);
+    pyn_session_release(p.server, entry);
     assert_true(pyn_session_has_frees(p.server));
     assert_int_equal(peers_return(p.server, call, "03"), PYN_OK);
     expect_output(p.server, "93 fd 09 02 0a" RETURN_3);
-    assert_int_equal(pyn_session_import(p.server, 8, 0, watcher, &got, &proxy), PYN_OK);
-    pyn_session_release(p.server, 8, watcher);
-    assert_int_equal(pyn_session_import(p.server, 7, 0, watcher, &got, &proxy), PYN_OK); /* the free makes room by itself */
+    assert_int_equal(pyn_session_import(p.server, 8, 0, watcher, &other), PYN_OK);
+    pyn_session_release(p.server, other);
+    assert_int_equal(pyn_session_import(p.server, 7, 0, watcher, &other), PYN_OK); /* the free makes room by itself */
     expect_output(p.server, "93 fd 08 01 0a");
-    pyn_session_release(p.server, 7, watcher);
+    pyn_session_release(p.server, other);
     assert_int_equal(pyn_session_flush_frees(p.server), PYN_OK);
     expect_output(p.server, "93 fd 07 01 0a");
-    assert_int_equal(pyn_session_import(p.server, 6, 0, watcher, &got, &proxy), PYN_OK);
+    assert_int_equal(pyn_session_import(p.server, 6, 0, watcher, &other), PYN_OK);
     pyn_session_abandon(p.server); /* with one that is still held */
     assert_int_equal(peers_used(p.server, PYN_Q_LENT), 0);
-    pyn_session_release(p.server, 6, watcher);
+    pyn_session_release(p.server, other);
     assert_false(pyn_session_has_frees(p.server));
     peers_fini(&p);
 }
@@ -211,17 +214,19 @@ static void imports_are_counted_and_go_back_ahead_of_the_next_message(void **sta
 static void the_peers_root_is_never_freed(void **state)
 {
     struct peers p;
-    const struct pyn_iface *iface = NULL;
-    void *proxy = NULL;
+    const struct pyn_iface *root = NULL;
+    struct pyn_import *entry = NULL;
 
     (void)state;
     peers_init(&p, pyn_mem_default());
     peers_meet(&p);
-    assert_int_equal(pyn_session_import(p.client, 0, p.root->index + 1, NULL, &iface, &proxy), PYN_OK);
-    assert_true(pyn_view_is_equal(iface->name, p.root->name));
-    pyn_session_set_proxy(p.client, 0, iface, &p.objects[9]);
+    assert_int_equal(pyn_session_import(p.client, 0, p.root->index + 1, NULL, &entry), PYN_OK);
+    root = pyn_import_holding(entry)->iface;
+    assert_true(pyn_view_is_equal(root->name, p.root->name));
+    entry->proxy = &p.objects[9];
     pyn_session_discard(p.client, support_bytes("c7 0c 10 00 00 00 00 00 00 00 00 00 00 00 01"));
-    pyn_session_release(p.client, 0, iface);
+    pyn_session_release(p.client, entry);
+    assert_null(pyn_session_held(p.client, 0, root));
     assert_false(pyn_session_has_frees(p.client));
     assert_int_equal(pyn_session_output(p.client).len, 0);
     peers_fini(&p);
@@ -265,8 +270,7 @@ static void a_reference_is_lent_used_and_given_back(void **state)
         struct peers p;
         struct pyn_buf buf;
         const struct pyn_iface *root = NULL;
-        const struct pyn_iface *child = NULL;
-        void *proxy = NULL;
+        struct pyn_import *child = NULL;
         uint64_t id = 0;
         uint32_t number = 0;
         bool is_new = false;
@@ -290,9 +294,9 @@ static void a_reference_is_lent_used_and_given_back(void **state)
         struct pyn_answer *answer = peers_expect_answer(&p, p.client);
         assert_int_equal(answer->status, PYN_OK);
         pyn_session_answer_free(p.client, answer);
-        assert_int_equal(pyn_session_import(p.client, id, number, NULL, &child, &proxy), PYN_OK);
-        assert_true(pyn_view_is_equal(child->name, p.child->name));
-        pyn_session_set_proxy(p.client, id, child, &p.objects[40]);
+        assert_int_equal(pyn_session_import(p.client, id, number, NULL, &child), PYN_OK);
+        assert_true(pyn_view_is_equal(pyn_import_holding(child)->iface->name, p.child->name));
+        child->proxy = &p.objects[40];
 
         /* child.name() */
         assert_int_equal(peers_call(p.client, 0, id, "name", 0, ""), PYN_OK);
@@ -304,7 +308,7 @@ static void a_reference_is_lent_used_and_given_back(void **state)
         pyn_session_answer_free(p.client, peers_expect_answer(&p, p.client));
 
         /* released: the free goes ahead of the next message */
-        pyn_session_release(p.client, id, child);
+        pyn_session_release(p.client, child);
         assert_int_equal(peers_call(p.client, 0, 0, "add", 2, "01 02"), PYN_OK);
         assert_false(pyn_session_has_frees(p.client));
         peers_pump(&p, p.client, p.server);
@@ -324,8 +328,7 @@ static void a_client_lends_an_object_that_the_server_calls(void **state)
     uint64_t id = 0;
     uint32_t number = 7;
     bool is_new = false;
-    const struct pyn_iface *got = NULL;
-    void *proxy = NULL;
+    struct pyn_import *lent = NULL;
 
     (void)state;
     peers_init(&p, pyn_mem_default());
@@ -343,7 +346,7 @@ static void a_client_lends_an_object_that_the_server_calls(void **state)
     peers_pump(&p, p.client, p.server);
     struct pyn_call *outer = peers_expect_call(&p, p.server);
     const struct pyn_iface *declared = outer->verdict.signature->params[0].type->import;
-    assert_int_equal(pyn_session_import(p.server, 1, 0, declared, &got, &proxy), PYN_OK);
+    assert_int_equal(pyn_session_import(p.server, 1, 0, declared, &lent), PYN_OK);
     assert_int_equal(peers_call(p.server, outer->lane, 1, "tell", 1, "05"), PYN_OK);
     peers_pump(&p, p.server, p.client);
     struct pyn_call *inner = peers_expect_call(&p, p.client);
@@ -352,7 +355,7 @@ static void a_client_lends_an_object_that_the_server_calls(void **state)
     assert_int_equal(peers_return(p.client, inner, "06"), PYN_OK);
     peers_pump(&p, p.client, p.server);
     pyn_session_answer_free(p.server, peers_expect_answer(&p, p.server));
-    pyn_session_release(p.server, 1, declared);
+    pyn_session_release(p.server, lent);
     assert_int_equal(peers_return(p.server, outer, "07"), PYN_OK);
     peers_pump(&p, p.server, p.client);
     struct pyn_answer *answer = peers_expect_answer(&p, p.client);

@@ -647,12 +647,11 @@ static pyn_status write_refusal(struct peers *p)
 }
 static pyn_status write_free(struct peers *p)
 {
-    const struct pyn_iface *iface = NULL;
-    void *proxy = NULL;
-    pyn_status st = pyn_session_import(p->client, 9, 0, p->child, &iface, &proxy);
+    struct pyn_import *entry = NULL;
+    pyn_status st = pyn_session_import(p->client, 9, 0, p->child, &entry);
 
     if (st == PYN_OK) {
-        pyn_session_release(p->client, 9, p->child);
+        pyn_session_release(p->client, entry);
         st = pyn_session_flush_frees(p->client);
     }
     return st;

@@ -36,32 +36,63 @@ static uint64_t lend(struct peers *p, size_t object, const struct pyn_iface *ifa
 static void a_proxy_is_remembered_until_it_is_gone(void **state)
 {
     struct peers p;
-    const struct pyn_iface *iface = NULL;
-    void *proxy = NULL;
+    struct pyn_import *entry = NULL;
+    struct pyn_import *again = NULL;
 
     (void)state;
     peers_init(&p, pyn_mem_default());
     peers_meet(&p);
-    assert_null(pyn_session_proxy(p.client, 3, p.child));
-    pyn_session_set_proxy(p.client, 3, p.child, &p.objects[9]); /* of what was never received */
-    assert_null(pyn_session_proxy(p.client, 3, p.child));
-    assert_int_equal(pyn_session_import(p.client, 3, 0, p.child, &iface, &proxy), PYN_OK);
-    assert_null(proxy);
-    assert_ptr_equal(iface, p.child);
-    pyn_session_set_proxy(p.client, 3, p.child, &p.objects[3]);
-    assert_ptr_equal(pyn_session_proxy(p.client, 3, p.child), &p.objects[3]);
-    assert_null(pyn_session_proxy(p.client, 3, p.root)); /* under another interface it is another */
-    assert_int_equal(pyn_session_import(p.client, 3, 0, p.child, &iface, &proxy), PYN_OK);
-    assert_ptr_equal(proxy, &p.objects[3]);
-    pyn_session_release(p.client, 3, p.child);
-    assert_null(pyn_session_proxy(p.client, 3, p.child));
-    pyn_session_set_proxy(p.client, 3, p.child, &p.objects[4]); /* too late */
-    assert_null(pyn_session_proxy(p.client, 3, p.child));
+    assert_null(pyn_session_held(p.client, 3, p.child));
+    assert_int_equal(pyn_session_import(p.client, 3, 0, p.child, &entry), PYN_OK);
+    assert_null(entry->proxy);
+    assert_int_equal(entry->id, 3);
+    assert_ptr_equal(pyn_import_holding(entry)->iface, p.child);
+    entry->proxy = &p.objects[3];
+    assert_ptr_equal(pyn_session_held(p.client, 3, p.child), entry);
+    assert_null(pyn_session_held(p.client, 3, p.root)); /* under another interface it is another */
+    assert_int_equal(pyn_session_import(p.client, 3, 0, p.child, &again), PYN_OK);
+    assert_ptr_equal(again, entry);
+    assert_ptr_equal(entry->proxy, &p.objects[3]);
+    pyn_session_release(p.client, entry);
+    assert_null(pyn_session_held(p.client, 3, p.child));
     assert_true(pyn_session_has_frees(p.client));
     assert_int_equal(pyn_session_flush_frees(p.client), PYN_OK);
     assert_false(pyn_session_has_frees(p.client));
     expect_output(p.client, "93 fd 03 02 0a"); /* both times at once */
     peers_fini(&p);
+}
+
+/* A proxy knows its entry by its address: it may look there, and release it, whatever has happened to the connection. */
+static void an_entry_outlives_the_connection_until_it_is_released(void **state)
+{
+    struct peers p;
+    struct pyn_import *kept = NULL;
+    struct pyn_import *other = NULL;
+
+    (void)state;
+    peers_init(&p, pyn_mem_default());
+    peers_meet(&p);
+    for (uint64_t id = 1; id <= 200; id++) {
+        assert_int_equal(pyn_session_import(p.client, id, 0, p.child, &other), PYN_OK);
+        other->proxy = &p.objects[1];
+        if (id == 100) {
+            kept = other;
+        } else if (id % 2 == 0) {
+            pyn_session_release(p.client, other);
+        }
+    }
+    pyn_session_abandon(p.client);
+    assert_int_equal(peers_used(p.client, PYN_Q_LENT), 0);
+    assert_false(pyn_session_has_frees(p.client));
+    assert_int_equal(pyn_session_import(p.client, 100, 0, p.child, &other), PYN_EGONE);
+    assert_null(other);
+    assert_int_equal(kept->id, 100);
+    assert_ptr_equal(kept->proxy, &p.objects[1]);
+    assert_ptr_equal(pyn_import_holding(kept)->iface, p.child);
+    pyn_session_release(p.client, kept);
+    assert_null(pyn_session_held(p.client, 100, p.child));
+    assert_false(pyn_session_has_frees(p.client));
+    peers_fini(&p); /* with those that were not released */
 }
 
 static void what_is_held_depends_on_what_was_said_of_it(void **state)
@@ -446,6 +477,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_proxy_is_remembered_until_it_is_gone),
+        cmocka_unit_test(an_entry_outlives_the_connection_until_it_is_released),
         cmocka_unit_test(what_is_held_depends_on_what_was_said_of_it),
         cmocka_unit_test(references_of_a_value_that_nobody_decodes_go_back),
         cmocka_unit_test(what_cannot_be_given_back_ends_the_connection),

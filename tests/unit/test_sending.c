@@ -196,10 +196,9 @@ static void what_is_lent_counts_until_it_is_written_in_both_streams(void **state
 
 static void hold(const struct peers *p, uint64_t id)
 {
-    const struct pyn_iface *iface = NULL;
-    void *proxy = NULL;
+    struct pyn_import *entry = NULL;
 
-    assert_int_equal(pyn_session_import(p->client, id, p->root->index + 1, NULL, &iface, &proxy), PYN_OK);
+    assert_int_equal(pyn_session_import(p->client, id, p->root->index + 1, NULL, &entry), PYN_OK);
 }
 
 /* How many of the references 3, 5 and 7, which nobody needs any more, may be given back now. */
@@ -208,7 +207,8 @@ static size_t freed_at_once(const struct peers *p)
     const size_t before = pyn_buf_len(&p->client->out.buf);
 
     for (uint64_t id = 3; id <= 7; id += 2) {
-        pyn_session_release(p->client, id, pyn_described_find(p->client, p->root->index + 1));
+        pyn_session_release(p->client,
+                            pyn_session_held(p->client, id, pyn_described_find(p->client, p->root->index + 1)));
     }
     assert_int_equal(pyn_session_flush_frees(p->client), PYN_OK);
     return (pyn_buf_len(&p->client->out.buf) - before) / 5;

@@ -102,8 +102,7 @@ static pyn_status play(struct peers *p)
                 pyn_session_answer_free(p->server, event.answer);
             } else if (event.kind == PYN_EV_CALL) {
                 struct pyn_view name = event.call->verdict.op->name;
-                const struct pyn_iface *got = NULL;
-                void *proxy = NULL;
+                struct pyn_import *lent = NULL;
                 uint64_t id = 0;
                 uint32_t number = 0;
                 bool is_new = false;
@@ -111,8 +110,10 @@ static pyn_status play(struct peers *p)
                     st = pyn_session_export(p->server, &p->objects[1], p->child, &id, &number, &is_new);
                 } else if (pyn_view_is_equal(name, pyn_view_of("watch"))) {
                     watcher = event.call->verdict.signature->params[0].type->import;
-                    st = pyn_session_import(p->server, 9, 0, watcher, &got, &proxy);
-                    pyn_session_release(p->server, 9, watcher);
+                    st = pyn_session_import(p->server, 9, 0, watcher, &lent);
+                    if (st == PYN_OK) {
+                        pyn_session_release(p->server, lent);
+                    }
                 }
                 if (st == PYN_OK) {
                     st = pyn_session_send_return(p->server, event.call->lane, support_bytes("03"));
