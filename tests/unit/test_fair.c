@@ -263,7 +263,7 @@ static void what_a_turn_took_is_paid_back_while_others_wait_and_forgotten_when_n
         if (is_quiet) {
             assert_true(ahead <= 2);
         } else {
-            assert_in_range(ahead, 900, 1200); /* its second, and what its next turn will probably take */
+            assert_in_range(ahead, 1080, 1120); /* its second, and the tenth that is guessed of its next turn */
         }
     }
 }

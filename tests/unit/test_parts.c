@@ -589,6 +589,38 @@ static void what_is_announced_makes_no_room(void **state)
     finish(&p);
 }
 
+/* A host that reads on while nothing is taken out, as when the peer has to wait, holds this much and no more. */
+static void what_is_read_ahead_is_bounded_also_between_parts(void **state)
+{
+    enum { AHEAD = 128 * 1024, MESSAGE = 4 << 20 };
+
+    (void)state;
+    for (int is_amid = 0; is_amid < 2; is_amid++) {
+        const size_t max = AHEAD + (is_amid ? (size_t)PYN_BETWEEN_MAX : MESSAGE);
+        struct peers p;
+        uint8_t *space = NULL;
+        size_t room = 0;
+        size_t held = 0;
+        peers_init(&p, pyn_mem_default());
+        p.quotas.limits.message_max = MESSAGE;
+        peers_meet_raw(&p);
+        wire_clear();
+        if (is_amid) {
+            wire_part((struct pyn_view){add.data, 5});
+            assert_int_equal(give(&p), PYN_OK);
+            peers_expect_none(&p, p.server);
+        }
+        while (pyn_session_space(p.server, &space, &room) == PYN_OK) {
+            assert_in_range(room, 1, max - held);
+            memset(space, 0xc0, room);
+            pyn_session_received(p.server, room);
+            held += room;
+        }
+        assert_int_equal(held, max);
+        finish(&p);
+    }
+}
+
 /* ---- time, and what waits ---- */
 
 static void a_message_that_never_ends_is_seen_whatever_stands_between(void **state)
@@ -748,6 +780,7 @@ int main(void)
         cmocka_unit_test(a_message_that_has_ended_pays_for_its_own_part_alone),
         cmocka_unit_test(the_head_of_a_part_that_drips_has_begun_with_its_first_byte),
         cmocka_unit_test(what_is_announced_makes_no_room),
+        cmocka_unit_test(what_is_read_ahead_is_bounded_also_between_parts),
         cmocka_unit_test(a_message_that_never_ends_is_seen_whatever_stands_between),
         cmocka_unit_test(a_call_in_parts_waits_for_room_ahead_of_all_that_follows),
         cmocka_unit_test(an_end_amid_parts_leaves_nothing),
