@@ -1129,6 +1129,18 @@ class Root:
         except asyncio.CancelledError:
             return -number
 
+    async def hold_fast(self, number: int) -> int:
+        """Goes on, however often it is told that nobody waits for it."""
+        while True:
+            try:
+                return await self.hold(number)
+            except asyncio.CancelledError:
+                continue
+
+    async def hold_item(self, number: int, item: Item, f: Callable[[int], int]) -> int:
+        """With something in its hands."""
+        return await self.hold(number)
+
     async def add_all(self, numbers: Iterator[int]) -> int:
         """Uses a client's iterator from a coroutine."""
         found: Any = numbers
