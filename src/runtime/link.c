@@ -452,6 +452,9 @@ static void write_all(struct pyn_link *link)
         n = write_some(link, pieces, count);
         error = errno;
         if (n < 0 && (error == EAGAIN || error == EWOULDBLOCK)) {
+            if (link->server != NULL && !link->awaits_room) {
+                pyn_server_writes_on(link);
+            }
             return;
         }
         if (n < 0) {

@@ -150,8 +150,9 @@ struct pyn_link {
     struct pyn_counts counts;    /* of which calls and refused stand in its ledger */
     struct pyn_counts harvested; /* what the server's tally has of it, and of how often quotas had no room */
     uint32_t reached[PYN_Q_ALL];
-    bool read_again;        /* something came while another thread was reading */
-    bool writes_on;         /* more is to be written when others have had their turn */
+    bool read_again; /* something came while another thread was reading */
+    bool writes_on; /* more is to be written when others have had their turn, or when there is room: to be told of by who reads */
+    bool awaits_room;       /* epoll tells when there is room to write */
     atomic_bool comes_back; /* what was left of it is an event again, behind those of others; written with the lock held */
     bool is_paused;         /* not reading: the peer has to wait */
     bool is_dropped;        /* over, and let go of: its descriptors are to be closed */

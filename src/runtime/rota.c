@@ -57,19 +57,17 @@ bool pyn_rota_begin(struct pyn_server *server, bool is_spare, int *wait_ms)
     } else if (is_main(server)) {
         server->is_main_idle = true;
     }
-    server->idle += stays;
+    atomic_fetch_add(&server->idle, stays ? 1 : 0);
     pyn_server_unlock(server);
     return stays;
 }
 
 void pyn_rota_end(struct pyn_server *server)
 {
-    pyn_server_lock(server);
-    server->idle--;
     if (is_main(server)) {
-        server->is_main_idle = false;
+        atomic_store(&server->is_main_idle, false);
     }
-    pyn_server_unlock(server);
+    atomic_fetch_sub(&server->idle, 1);
 }
 
 void pyn_rota_hand_over(struct pyn_server *server)

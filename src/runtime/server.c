@@ -27,6 +27,7 @@ enum {
     EVENTS_AT_ONCE = 16
 };
 
+static const uint32_t HUNG_UP = EPOLLRDHUP | EPOLLHUP | EPOLLERR;
 enum { ASKED_IN_A_ROW = 32 }; /* by one link, before the others are looked for */
 
 static const uint64_t READ_SHARE = 500000; /* ns */
@@ -186,9 +187,10 @@ static uint64_t token_of(const struct pyn_link *link)
     return (uint64_t)link->generation << 32 | link->slot;
 }
 
+/* Room to write is told of only while somebody waits for it: else each answer that a peer reads would be an event, and a read in vain. */
 static uint32_t events_of(const struct pyn_link *link)
 {
-    return link->in == link->out ? EPOLLIN | EPOLLOUT | EPOLLRDHUP : EPOLLIN | EPOLLRDHUP;
+    return link->in == link->out && link->awaits_room ? EPOLLIN | EPOLLOUT | EPOLLRDHUP : EPOLLIN | EPOLLRDHUP;
 }
 
 static bool watch(const struct pyn_link *link, int fd, uint32_t events)
@@ -218,6 +220,7 @@ static void tell_again(const struct pyn_link *link)
 /* Whoever reads it says so when it has done: else another thread would come for nothing. */
 void pyn_server_writes_on(struct pyn_link *link)
 {
+    link->awaits_room = true;
     if (link->is_reading) {
         link->writes_on = true;
     } else {
@@ -370,7 +373,7 @@ static ssize_t read_much(struct pyn_link *link)
 static bool drain(struct pyn_link *link, bool is_hung_up, bool *came)
 {
     uint8_t scratch[READ_AT_ONCE];
-    const uint64_t began = pyn_now();
+    uint64_t began = 0; /* 0: there was nothing yet behind which it goes on */
 
     /* Thousands of the smallest messages stand in one read: who says so much has had its share by then. */
     for (int i = 0; i < READS_IN_A_ROW && (i == 0 || pyn_now() - began <= READ_SHARE); i++) {
@@ -384,6 +387,7 @@ static bool drain(struct pyn_link *link, bool is_hung_up, bool *came)
             max = READ_UNOPENED;
         }
         if (pyn_link_is_large(link) || (link->stack != NULL && pyn_session_is_large(link->session))) {
+            began = began != 0 ? began : pyn_now();
             n = read_much(link);
             error = errno;
             if (n > 0) {
@@ -396,9 +400,11 @@ static bool drain(struct pyn_link *link, bool is_hung_up, bool *came)
         }
         *came = *came || n >= 0;
         if (n > 0) {
+            const bool is_all = (size_t)n < max && !is_hung_up;
             link->is_awake = true;
+            began = began != 0 || is_all ? began : pyn_now();
             pyn_link_feed(link, scratch, (size_t)n);
-            if ((size_t)n < max && !is_hung_up) {
+            if (is_all) {
                 return false;
             }
         } else if (n == 0 || (error != EAGAIN && error != EWOULDBLOCK)) {
@@ -411,9 +417,22 @@ static bool drain(struct pyn_link *link, bool is_hung_up, bool *came)
     return true;
 }
 
-/* One thread reads a link; another that finds it so leaves a note. True: something was there. */
-static bool serve_link(struct pyn_link *link, bool is_hung_up)
+/* Nobody has waited for the room that was told of. */
+static void stop_awaiting_room(struct pyn_link *link)
 {
+    if (link->awaits_room && !link->writes_on && link->over == PYN_OK && !pyn_link_has_output(link)) {
+        link->awaits_room = false;
+        tell_again(link);
+    }
+}
+
+/*
+ * One thread reads a link; another that finds it so leaves a note. events: what epoll has told, or 0 for a look that nothing was told ahead of. True: something
+ * was there.
+ */
+static bool serve_link(struct pyn_link *link, uint32_t events)
+{
+    bool is_hung_up = (events & HUNG_UP) != 0;
     bool is_more = false;
     bool came = false;
 
@@ -427,11 +446,11 @@ static bool serve_link(struct pyn_link *link, bool is_hung_up)
     do {
         link->read_again = false;
         is_more = drain(link, is_hung_up, &came);
-        if (link->over == PYN_OK) {
+        if (link->over == PYN_OK && pyn_link_has_output(link)) {
             pyn_link_flush(link);
-            pyn_parting_look(link);
             pyn_link_dispatch(link); /* output has gone: what was held back may go on */
         }
+        pyn_parting_look(link);
         if (link->is_welcomed) { /* many say hello, and nothing more for long */
             link->is_welcomed = false;
             pyn_session_rest(link->session);
@@ -449,6 +468,9 @@ static bool serve_link(struct pyn_link *link, bool is_hung_up)
     }
     atomic_store_explicit(&link->comes_back, is_more, memory_order_relaxed);
     link->writes_on = false;
+    if (events == EPOLLOUT && !came) {
+        stop_awaiting_room(link);
+    }
     if (link->is_dropped) {
         pyn_link_close(link);
     }
@@ -458,7 +480,7 @@ static bool serve_link(struct pyn_link *link, bool is_hung_up)
 
 void pyn_server_look(struct pyn_link *link)
 {
-    (void)serve_link(link, false);
+    (void)serve_link(link, 0);
 }
 
 /* After an answer: what was held back may be read now. */
@@ -473,7 +495,7 @@ void pyn_server_unpause(struct pyn_link *link)
     is_due = link->over == PYN_OK && !link->is_paused;
     pyn_link_unlock(link);
     if (is_due) {
-        (void)serve_link(link, true);
+        (void)serve_link(link, HUNG_UP); /* read until nothing is there: no event tells of what came meanwhile */
     }
 }
 
@@ -499,11 +521,11 @@ static struct pyn_link *handle(struct pyn_server *server, const struct epoll_eve
         }
     } else if ((token & TOKEN_LISTENER) != 0) {
         link = pyn_server_accept(server, (uint32_t)(token & 0xff));
-        came = link != NULL && is_near(link) && serve_link(link, false); /* who is near has said hello by now */
+        came = link != NULL && is_near(link) && serve_link(link, EPOLLIN); /* who is near has said hello by now */
     } else {
         link = pyn_server_find(server, token);
         if (link != NULL) {
-            came = serve_link(link, (event->events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0);
+            came = serve_link(link, event->events);
         }
     }
     if (link != NULL) {
@@ -567,7 +589,7 @@ static void linger(struct pyn_server *server, struct pyn_link *link, struct pyn_
             return;
         }
         do {
-            came = serve_link(link, false);
+            came = serve_link(link, 0);
         } while (!came && pyn_dwell_yield(dwell));
         pyn_dwell_note(dwell, came);
         if (!came) {

@@ -57,14 +57,14 @@ struct pyn_server {
     uint64_t next_complaint;        /* about what every peer can cause */
 
     uint32_t threads;   /* in pyn_server_run() */
-    uint32_t idle;      /* of those, in epoll_wait() */
+    atomic_uint idle;   /* of those, in epoll_wait(); goes up with the lock held */
     uint32_t suspended; /* of those, in a call that waits for a peer */
 
-    bool has_main;           /* one of the threads is to run the calls */
-    bool is_main_idle;       /* it is in epoll_wait() */
-    bool is_main_busy;       /* it runs a call for so long that others are to see to the network */
-    uint32_t main_suspended; /* calls of its that wait for a peer */
-    uint32_t parked;         /* threads that wait until it is busy */
+    bool has_main;            /* one of the threads is to run the calls */
+    atomic_bool is_main_idle; /* it is in epoll_wait(); true with the lock held */
+    bool is_main_busy;        /* it runs a call for so long that others are to see to the network */
+    uint32_t main_suspended;  /* calls of its that wait for a peer */
+    uint32_t parked;          /* threads that wait until it is busy */
     pthread_cond_t unpark;
 
     bool is_turn_taken;

@@ -222,7 +222,7 @@ static pyn_status read_once(struct pyn_link *link, uint64_t deadline)
         if (!is_large) {
             pyn_link_feed(link, scratch, (size_t)n);
         }
-        if (link->over == PYN_OK) {
+        if (link->over == PYN_OK && pyn_link_has_output(link)) {
             pyn_link_flush(link);
         }
         return PYN_OK;
@@ -288,8 +288,10 @@ static void write_out(struct pyn_link *link, const uint64_t *lane, uint64_t unti
         return;
     }
     push_output(link, lane, until);
-    pyn_link_dispatch(link);
-    pyn_link_flush(link);
+    if (link->is_paused || !pyn_session_is_quiet(link->session)) {
+        pyn_link_dispatch(link);
+        pyn_link_flush(link);
+    }
 }
 
 /* ---- calling ---- */

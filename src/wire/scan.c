@@ -272,6 +272,32 @@ static bool accept_short_text(struct walk *walk, const uint8_t *p, size_t left)
     return true;
 }
 
+/* And of an empty map, and of an array of a few items, which are one byte as well. */
+static bool accept_short_container(struct walk *walk, uint8_t first)
+{
+    struct pyn_scan_place *place = &walk->place;
+    struct pyn_scan_open *top = &walk->open[place->depth];
+    const uint32_t items = first & 0x0f;
+
+    if ((first != 0x80 && (first & 0xf0) != 0x90) || is_key_next(top) || items > place->spare ||
+        items > place->elements || (place->depth == 0 && items > PYN_PARTS_MAX) ||
+        place->depth >= min_u32(walk->limits->depth_max, PYN_DEPTH_CAP)) {
+        return false;
+    }
+    place->pending += items;
+    place->pending--;
+    place->spare -= items;
+    place->elements -= items;
+    place->at++;
+    top->left--;
+    if (items > 0) {
+        walk->open[++place->depth] = (struct pyn_scan_open){items, items, false};
+    } else {
+        close_ended(walk);
+    }
+    return true;
+}
+
 /* Accepts the next object, or says what is wrong with it, or how many bytes are missing. */
 static pyn_status scan_one(struct walk *walk, struct pyn_view message, size_t *need)
 {
@@ -287,7 +313,7 @@ static pyn_status scan_one(struct walk *walk, struct pyn_view message, size_t *n
         accept_small_int(walk);
         return PYN_OK;
     }
-    if (accept_short_text(walk, p, left)) {
+    if (accept_short_text(walk, p, left) || accept_short_container(walk, *p)) {
         return PYN_OK;
     }
     if (!pyn_head_read(p, left, &object.head)) {

@@ -14,12 +14,14 @@ class Profile:
     by_file: Counter[str] = field(default_factory=Counter)  # of a source file
     inclusive: Counter[str] = field(default_factory=Counter)  # of a function, with all that it calls
     calls: Counter[str] = field(default_factory=Counter)
+    outward: Counter[str] = field(default_factory=Counter)  # calls of a function of another library
 
 
 def read(path: Path) -> Profile:
     profile = Profile()
     place = {"ob": "", "fl": "", "fn": ""}
     callee = ""
+    library = ""
     is_call = False
     for line in path.read_text(errors="replace").splitlines():
         key, equals, value = line.partition("=")
@@ -27,10 +29,15 @@ def read(path: Path) -> Profile:
             place["fl"] = value
         elif equals and key in ("ob", "fn"):
             place[key] = value
+        elif equals and key == "cob":
+            library = value
         elif equals and key == "cfn":
             callee = value
         elif equals and key == "calls":
-            profile.calls[callee] += int(value.split()[0])
+            count = int(value.split()[0])
+            profile.calls[callee] += count
+            profile.outward[callee] += count if library else 0
+            library = ""
             is_call = True
         elif line[:1].isdigit():
             cost = int(line.split()[1]) if " " in line else 0

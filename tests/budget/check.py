@@ -190,6 +190,14 @@ def allocations(profile: callgrind.Profile) -> int:
     return sum(count for name, count in profile.calls.items() if re.fullmatch(r"(malloc|calloc|realloc)(@.*)?", name))
 
 
+# By which a server waits, reads, writes or says what it waits for.
+SYSTEM_CALLS = re.compile(r"(epoll_wait|epoll_ctl|poll|recv|recvmsg|read|send|sendmsg|write|eventfd_\w+|sched_yield)(@.*)?")
+
+
+def system_calls(profile: callgrind.Profile) -> int:
+    return sum(count for name, count in profile.outward.items() if SYSTEM_CALLS.fullmatch(name))
+
+
 def least(profiles: list[callgrind.Profile], of: Callable[[callgrind.Profile], int], calls: int = CALLS) -> int:
     return round(min(of(profile) for profile in profiles) / calls)
 
@@ -204,6 +212,7 @@ def stages(server: list[list[callgrind.Profile]]) -> dict[str, int]:
         "encode": least(echoes, lambda profile: profile.inclusive["pyn_encode_result"]),
         "policy_and_quotas": least(echoes, lambda profile: of_files(profile, "policy", "quota")),
         "refusal_allocations": least(refusals, allocations),
+        "system_calls": least(echoes, system_calls, CALLS + 1),  # the mark is one, too
     }
 
 
@@ -228,6 +237,7 @@ def wholes(server: list[list[callgrind.Profile]], clients: list[list[callgrind.P
     }
 
 
+EXCHANGE = 3  # system calls of a server that slept: it is told, it reads, it writes
 REPORTED = "_with_python"  # another build of the interpreter has others
 
 
@@ -238,6 +248,8 @@ def broken_rules(counts: dict[str, int]) -> list[str]:
         found.append(f"a refusal takes {counts['refusal']}, more than the {counts['server_echo']} of a call")
     if counts["refusal_allocations"] != 0:
         found.append(f"a refusal allocates {counts['refusal_allocations']} times")
+    if counts["system_calls"] > EXCHANGE:
+        found.append(f"a call takes {counts['system_calls']} system calls, more than {EXCHANGE}")
     return found
 
 
