@@ -44,10 +44,20 @@ static void drop_held(struct pyn_list *held)
 
 /* ---- a step that is being packed ---- */
 
+/* One step behind the other is of the same object, as a rule. */
+static bool is_held(const struct pyn_list *held, const PyObject *netref)
+{
+    return held->count > 0 && ((PyObject **)held->items)[held->count - 1] == netref;
+}
+
 int pyn_draft_hold(struct pyn_draft *draft, PyObject *netref)
 {
-    PyObject **place = pyn_list_add(&draft->held, sizeof *place);
+    PyObject **place = NULL;
 
+    if (is_held(&draft->pipeline->held, netref)) {
+        return 0;
+    }
+    place = pyn_list_add(&draft->held, sizeof *place);
     if (place == NULL) {
         return -1;
     }

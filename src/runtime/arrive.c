@@ -151,6 +151,7 @@ static void settle_in(struct pyn_link *link, const struct pyn_newcomer *newcomer
     link->serial = newcomer->serial;
     link->accepted_at = newcomer->accepted_at;
     pyn_link_feed_plain(link, newcomer->plain);
+    pyn_link_flush(link);
     pyn_link_unlock(link);
 }
 

@@ -627,7 +627,7 @@ static void take_event(struct pyn_link *link, const struct pyn_event *event)
 uint64_t pyn_link_dispatch_at(struct pyn_link *link)
 {
     struct pyn_event event = {0};
-    const bool is_quiet = pyn_session_is_quiet(link->session);
+    bool is_quiet = pyn_session_is_quiet(link->session);
     const uint64_t now = is_quiet ? 0 : pyn_now();
 
     while (link->over == PYN_OK && !is_quiet) {
@@ -643,6 +643,7 @@ uint64_t pyn_link_dispatch_at(struct pyn_link *link)
             event.call->queued_at = now;
         }
         take_event(link, &event);
+        is_quiet = pyn_session_is_quiet(link->session);
     }
     if (link->over == PYN_OK) {
         link->is_paused = !pyn_session_wants_input(link->session);

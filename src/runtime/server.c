@@ -446,7 +446,7 @@ static bool serve_link(struct pyn_link *link, uint32_t events)
     do {
         link->read_again = false;
         is_more = drain(link, is_hung_up, &came);
-        if (link->over == PYN_OK && pyn_link_has_output(link)) {
+        if (link->over == PYN_OK && (link->is_paused || pyn_link_has_output(link))) {
             pyn_link_flush(link);
             pyn_link_dispatch(link); /* output has gone: what was held back may go on */
         }

@@ -282,6 +282,9 @@ static void write_out(struct pyn_link *link, const uint64_t *lane, uint64_t unti
     pyn_link_dispatch(link);
     if (link->server != NULL || link->box != NULL) {
         pyn_link_flush(link);
+        if (link->is_paused) { /* for want of room for output, perhaps: no event tells that there is some again */
+            pyn_link_dispatch(link);
+        }
         if (link->server == NULL && link->over == PYN_OK && pyn_link_has_output(link)) {
             pyn_inbox_news(link); /* whoever this is: the loop writes the rest */
         }
