@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "notice.h"
 #include "server_state.h"
 #include "shaking.h"
 
@@ -195,7 +196,7 @@ static struct pyn_link *adopt(struct pyn_server *server, int in, int out, const 
         if (arrival->guest != NULL && arrival->guest->is_remote) {
             pyn_shaking_enter(server, link);
         }
-        is_watched = pyn_server_watch(link);
+        is_watched = pyn_notice_begin(link);
         if (!is_watched) {
             pyn_link_lock(link);
             pyn_link_end(link, PYN_EGONE, "the descriptor cannot be watched");

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "notice.h"
 #include "parting.h"
 #include "server_state.h"
 #include "shelf.h"
@@ -453,7 +454,7 @@ static void write_all(struct pyn_link *link)
         error = errno;
         if (n < 0 && (error == EAGAIN || error == EWOULDBLOCK)) {
             if (link->server != NULL && !link->awaits_room) {
-                pyn_server_writes_on(link);
+                pyn_notice_room(link);
             }
             return;
         }
@@ -468,7 +469,7 @@ static void write_all(struct pyn_link *link)
         written += (size_t)n;
         if (written >= WRITTEN_AT_ONCE && pyn_link_has_output(link)) {
             if (link->server != NULL) { /* a client writes on by itself */
-                pyn_server_writes_on(link);
+                pyn_notice_room(link);
             }
             return;
         }

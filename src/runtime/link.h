@@ -152,6 +152,7 @@ struct pyn_link {
     uint32_t reached[PYN_Q_ALL];
     bool read_again; /* something came while another thread was reading */
     bool writes_on; /* more is to be written when others have had their turn, or when there is room: to be told of by who reads */
+    atomic_bool is_carried; /* it is told of to the porter */
     bool awaits_room;       /* epoll tells when there is room to write */
     atomic_bool comes_back; /* what was left of it is an event again, behind those of others; written with the lock held */
     bool is_paused;         /* not reading: the peer has to wait */
@@ -226,6 +227,8 @@ void pyn_link_feed(struct pyn_link *link, const uint8_t *data, size_t len);
 void pyn_link_feed_plain(struct pyn_link *link, struct pyn_view plain);
 
 /* The rest of a large message is due: it is read straight into the session, as far as it is there. The same result as of recv(). */
+/* Bytes that pyn_link_read_large() reads in a row. */
+enum { PYN_LARGE_READ = 1 << 20 };
 bool pyn_link_is_large(const struct pyn_link *link);
 ssize_t pyn_link_read_large(struct pyn_link *link);
 /* A layer has been told what it waited for: what it kept goes through the session. */

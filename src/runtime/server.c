@@ -14,23 +14,15 @@
 #include "attend.h"
 #include "clock.h"
 #include "dwell.h"
-#include "parting.h"
+#include "notice.h"
+#include "porter.h"
 #include "server_state.h"
 #include "shaking.h"
 
-enum {
-    READ_AT_ONCE = 16 * 1024,
-    SEALED_AT_ONCE = 64 * 1024,
-    READ_UNOPENED = 4096,
-    READS_IN_A_ROW = 16,
-    THREADS_KEPT = 2,
-    EVENTS_AT_ONCE = 16
-};
+enum { THREADS_KEPT = 2, EVENTS_AT_ONCE = 16 };
 
-static const uint32_t HUNG_UP = EPOLLRDHUP | EPOLLHUP | EPOLLERR;
 enum { ASKED_IN_A_ROW = 32 }; /* by one link, before the others are looked for */
 
-static const uint64_t READ_SHARE = 500000; /* ns */
 static const struct pyn_rate line_rate = {.per_second = 10, .burst = 100};
 
 /* What an epoll event is about: the kind in the upper half, a slot or listener in the lower. */
@@ -56,6 +48,8 @@ static void drop_inherited(struct pyn_keepsake *keepsake)
     struct pyn_server *server = (struct pyn_server *)((char *)keepsake - offsetof(struct pyn_server, keepsake));
 
     close_own(server);
+    pyn_porter_free(server->porter, false);
+    server->porter = NULL;
     pyn_server_unlisten(server);
 }
 
@@ -114,6 +108,7 @@ void pyn_server_free(struct pyn_server *server)
         return;
     }
     pyn_keepsake_leave(&server->keepsake);
+    pyn_porter_free(server->porter, pyn_server_is_ours(server));
     pyn_server_unlisten(server);
     close_own(server);
     free(server->links);
@@ -182,52 +177,6 @@ bool pyn_server_listen(struct pyn_server *server, const struct pyn_listener *lis
 
 /* ---- links ---- */
 
-static uint64_t token_of(const struct pyn_link *link)
-{
-    return (uint64_t)link->generation << 32 | link->slot;
-}
-
-/* Room to write is told of only while somebody waits for it: else each answer that a peer reads would be an event, and a read in vain. */
-static uint32_t events_of(const struct pyn_link *link)
-{
-    return link->in == link->out && link->awaits_room ? EPOLLIN | EPOLLOUT | EPOLLRDHUP : EPOLLIN | EPOLLRDHUP;
-}
-
-static bool watch(const struct pyn_link *link, int fd, uint32_t events)
-{
-    struct epoll_event event = {.events = events | EPOLLET, .data.u64 = token_of(link)};
-
-    return epoll_ctl(link->server->epoll, EPOLL_CTL_ADD, fd, &event) == 0;
-}
-
-bool pyn_server_watch(const struct pyn_link *link)
-{
-    return watch(link, link->in, events_of(link)) && (link->in == link->out || watch(link, link->out, EPOLLOUT));
-}
-
-/* What is there already is told again, behind what others have to say. With the link's lock held. */
-static void tell_again(const struct pyn_link *link)
-{
-    struct epoll_event event = {.events = events_of(link) | EPOLLET, .data.u64 = token_of(link)};
-
-    (void)epoll_ctl(link->server->epoll, EPOLL_CTL_MOD, link->in, &event);
-    if (link->in != link->out) {
-        event.events = EPOLLOUT | EPOLLET;
-        (void)epoll_ctl(link->server->epoll, EPOLL_CTL_MOD, link->out, &event);
-    }
-}
-
-/* Whoever reads it says so when it has done: else another thread would come for nothing. */
-void pyn_server_writes_on(struct pyn_link *link)
-{
-    link->awaits_room = true;
-    if (link->is_reading) {
-        link->writes_on = true;
-    } else {
-        tell_again(link);
-    }
-}
-
 struct pyn_link *pyn_server_find(struct pyn_server *server, uint64_t token)
 {
     uint32_t slot = (uint32_t)token;
@@ -261,14 +210,6 @@ void pyn_server_each(struct pyn_server *server, void (*look)(void *ctx, struct p
     }
 }
 
-static void unwatch(const struct pyn_link *link)
-{
-    (void)epoll_ctl(link->server->epoll, EPOLL_CTL_DEL, link->in, NULL);
-    if (link->out != link->in) {
-        (void)epoll_ctl(link->server->epoll, EPOLL_CTL_DEL, link->out, NULL);
-    }
-}
-
 void pyn_server_join_loop(struct pyn_server *server, struct pyn_inbox *inbox)
 {
     atomic_store(&server->inbox, inbox);
@@ -297,7 +238,7 @@ void pyn_server_drop(struct pyn_server *server, struct pyn_link *link)
 
     pyn_link_lock(link);
     if (!link->is_alone || link->leaving != NULL) { /* else it is forgotten when it is closed */
-        unwatch(link);
+        pyn_notice_end(link);
     }
     link->is_dropped = true;
     if (!link->is_reading) { /* else the thread that reads does it */
@@ -335,170 +276,6 @@ void pyn_server_drop(struct pyn_server *server, struct pyn_link *link)
     }
 }
 
-/* ---- reading ---- */
-
-static ssize_t read_some(const struct pyn_link *link, uint8_t *scratch, size_t max)
-{
-    ssize_t n = 0;
-
-    do {
-        n = link->is_socket ? recv(link->in, scratch, max, MSG_DONTWAIT) : read(link->in, scratch, max);
-    } while (n < 0 && errno == EINTR);
-    return n;
-}
-
-/* What is sealed, and in the middle of something large: in pieces of which few end within a record. In a function of its own, for the room that it takes. */
-__attribute__((noinline)) static ssize_t read_sealed(struct pyn_link *link)
-{
-    uint8_t scratch[SEALED_AT_ONCE];
-    ssize_t n = read_some(link, scratch, sizeof scratch);
-    const int error = errno;
-
-    if (n > 0) {
-        pyn_link_feed(link, scratch, (size_t)n);
-    }
-    errno = error;
-    return n;
-}
-
-static ssize_t read_much(struct pyn_link *link)
-{
-    return link->stack == NULL ? pyn_link_read_large(link) : read_sealed(link);
-}
-
-/*
- * Reads until nothing is there, or the peer has to wait, or it has had its share. True: there may be more. The lock is held. *came: something was there,
- * the end counted.
- */
-static bool drain(struct pyn_link *link, bool is_hung_up, bool *came)
-{
-    uint8_t scratch[READ_AT_ONCE];
-    uint64_t began = 0; /* 0: there was nothing yet behind which it goes on */
-
-    /* Thousands of the smallest messages stand in one read: who says so much has had its share by then. */
-    for (int i = 0; i < READS_IN_A_ROW && (i == 0 || pyn_now() - began <= READ_SHARE); i++) {
-        ssize_t n = 0;
-        int error = 0;
-        size_t max = READ_AT_ONCE;
-        if (link->over != PYN_OK || link->is_paused || pyn_parting_holds(link)) {
-            return false;
-        }
-        if (!pyn_link_is_open(link)) { /* who has proved nothing yet gets little of our memory */
-            max = READ_UNOPENED;
-        }
-        if (pyn_link_is_large(link) || (link->stack != NULL && pyn_session_is_large(link->session))) {
-            began = began != 0 ? began : pyn_now();
-            n = read_much(link);
-            error = errno;
-            if (n > 0) {
-                *came = true;
-                continue;
-            }
-        } else { /* it does not wait, so that the lock need not be given back for it */
-            n = read_some(link, scratch, max);
-            error = errno;
-        }
-        *came = *came || n >= 0;
-        if (n > 0) {
-            const bool is_all = (size_t)n < max && !is_hung_up;
-            link->is_awake = true;
-            began = began != 0 || is_all ? began : pyn_now();
-            pyn_link_feed(link, scratch, (size_t)n);
-            if (is_all) {
-                return false;
-            }
-        } else if (n == 0 || (error != EAGAIN && error != EWOULDBLOCK)) {
-            pyn_link_end(link, PYN_EGONE, n == 0 ? pyn_link_cut_reason(link) : "the peer is gone");
-            return false;
-        } else {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* Nobody has waited for the room that was told of. */
-static void stop_awaiting_room(struct pyn_link *link)
-{
-    if (link->awaits_room && !link->writes_on && link->over == PYN_OK && !pyn_link_has_output(link)) {
-        link->awaits_room = false;
-        tell_again(link);
-    }
-}
-
-/*
- * One thread reads a link; another that finds it so leaves a note. events: what epoll has told, or 0 for a look that nothing was told ahead of. True: something
- * was there.
- */
-static bool serve_link(struct pyn_link *link, uint32_t events)
-{
-    bool is_hung_up = (events & HUNG_UP) != 0;
-    bool is_more = false;
-    bool came = false;
-
-    pyn_link_lock(link);
-    if (link->is_reading) {
-        link->read_again = true;
-        pyn_link_unlock(link);
-        return false;
-    }
-    link->is_reading = true;
-    do {
-        link->read_again = false;
-        is_more = drain(link, is_hung_up, &came);
-        if (link->over == PYN_OK && (link->is_paused || pyn_link_has_output(link))) {
-            pyn_link_flush(link);
-            pyn_link_dispatch(link); /* output has gone: what was held back may go on */
-        }
-        pyn_parting_look(link);
-        if (link->is_welcomed) { /* many say hello, and nothing more for long */
-            link->is_welcomed = false;
-            pyn_session_rest(link->session);
-        }
-        if (atomic_load(&link->was_paused) && !link->is_paused) {
-            atomic_store(&link->was_paused, false);
-            link->read_again = true;
-            is_hung_up = true; /* no event tells of what came meanwhile: read until nothing is there */
-        }
-    } while (!is_more && link->read_again && link->over == PYN_OK && !link->is_paused);
-    link->is_reading = false;
-    is_more = (is_more || link->writes_on) && link->over == PYN_OK;
-    if (is_more) {
-        tell_again(link); /* others first */
-    }
-    atomic_store_explicit(&link->comes_back, is_more, memory_order_relaxed);
-    link->writes_on = false;
-    if (events == EPOLLOUT && !came) {
-        stop_awaiting_room(link);
-    }
-    if (link->is_dropped) {
-        pyn_link_close(link);
-    }
-    pyn_link_unlock(link);
-    return came;
-}
-
-void pyn_server_look(struct pyn_link *link)
-{
-    (void)serve_link(link, 0);
-}
-
-/* After an answer: what was held back may be read now. */
-void pyn_server_unpause(struct pyn_link *link)
-{
-    bool is_due = false;
-
-    if (!atomic_load(&link->was_paused)) {
-        return;
-    }
-    pyn_link_lock(link);
-    is_due = link->over == PYN_OK && !link->is_paused;
-    pyn_link_unlock(link);
-    if (is_due) {
-        (void)serve_link(link, HUNG_UP); /* read until nothing is there: no event tells of what came meanwhile */
-    }
-}
-
 /* ---- the loop ---- */
 
 /* It comes over a Unix socket. */
@@ -521,11 +298,11 @@ static struct pyn_link *handle(struct pyn_server *server, const struct epoll_eve
         }
     } else if ((token & TOKEN_LISTENER) != 0) {
         link = pyn_server_accept(server, (uint32_t)(token & 0xff));
-        came = link != NULL && is_near(link) && serve_link(link, EPOLLIN); /* who is near has said hello by now */
+        came = link != NULL && is_near(link) && pyn_server_serve(link, EPOLLIN); /* who is near has said hello by now */
     } else {
         link = pyn_server_find(server, token);
         if (link != NULL) {
-            came = serve_link(link, event->events);
+            came = pyn_server_serve(link, event->events);
         }
     }
     if (link != NULL) {
@@ -589,7 +366,7 @@ static void linger(struct pyn_server *server, struct pyn_link *link, struct pyn_
             return;
         }
         do {
-            came = serve_link(link, 0);
+            came = pyn_server_serve(link, 0);
         } while (!came && pyn_dwell_yield(dwell));
         pyn_dwell_note(dwell, came);
         if (!came) {

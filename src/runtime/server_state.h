@@ -20,6 +20,7 @@ struct pyn_server {
     struct pyn_keepsake keepsake;
     struct pyn_attendant *attendant;   /* of a process that serves for another one; set before the first connection */
     _Atomic(struct pyn_inbox *) inbox; /* of the event loop that drives its links; NULL: none does */
+    struct pyn_porter *porter;         /* owned; set with the lock held, once */
     int epoll;
     int wake;                         /* eventfd: a thread is wanted, or all are to stop */
     atomic_uint_fast64_t accepted_at; /* when it was last told that somebody comes, */
@@ -67,6 +68,7 @@ struct pyn_server {
     uint32_t parked;          /* threads that wait until it is busy */
     pthread_cond_t unpark;
 
+    bool has_no_porter; /* it could not be started */
     bool is_turn_taken;
     uint64_t turn_since;      /* when its time began to count */
     struct pyn_link *turn_of; /* and for whom */
@@ -123,18 +125,24 @@ struct pyn_link *pyn_server_accept(struct pyn_server *server, uint32_t index);
 /* When its time has come, and no other thread does it. */
 void pyn_server_tick(struct pyn_server *server);
 
+/* ---- serve.c ---- */
+
+/*
+ * One thread reads a link; another that finds it so leaves a note. events: what epoll has told, or 0 for a look that nothing was told ahead of. True: something
+ * was there.
+ */
+bool pyn_server_serve(struct pyn_link *link, uint32_t events);
+void pyn_server_unpause(struct pyn_link *link);
+
 /* ---- turn.c, server.c ---- */
 
 /* Runs what is ready as long as the turn is free, for a moment: then the network is to be looked at again. */
 void pyn_server_take_turns(struct pyn_server *server);
 void pyn_server_take_all_turns(struct pyn_server *server);
-/* More is to be written than was, when others have had their turn: as if the network told of it then. The link's lock is held. */
-void pyn_server_writes_on(struct pyn_link *link);
-void pyn_server_unpause(struct pyn_link *link);
+/* There may be a turn that no thread has seen: one that waits for the network is told. */
+void pyn_server_rouse(struct pyn_server *server);
 void pyn_server_drop(struct pyn_server *server, struct pyn_link *link);
 void pyn_server_close_all(struct pyn_server *server);
-/* From now on the network tells of it. */
-bool pyn_server_watch(const struct pyn_link *link);
 /* Each link that is there, one after the other, without a lock. */
 void pyn_server_each(struct pyn_server *server, void (*look)(void *ctx, struct pyn_link *link), void *ctx);
 /* The link that a token is about, counted up; NULL when it has gone meanwhile. */

@@ -10,8 +10,7 @@
 #include "shaking.h"
 
 enum {
-    LARGE_READ = 1 << 20, /* bytes that are read in a row while the lock is held */
-    TAIL = 2 * 1024,      /* bytes that are read with the end of a part */
+    TAIL = 2 * 1024, /* bytes that are read with the end of a part */
 };
 
 /* ---- in ---- */
@@ -124,7 +123,7 @@ ssize_t pyn_link_read_large(struct pyn_link *link)
     uint8_t tail[TAIL];
     ssize_t total = 0;
 
-    while (total < LARGE_READ && link->over == PYN_OK && pyn_session_is_large(link->session)) {
+    while (total < PYN_LARGE_READ && link->over == PYN_OK && pyn_session_is_large(link->session)) {
         uint8_t *space = NULL;
         size_t room = 0;
         size_t here = 0;

@@ -52,6 +52,14 @@ bool pyn_server_cancel(struct pyn_server *server, struct pyn_link *link, uint64_
     return call != NULL;
 }
 
+/* With the lock held. */
+static void rouse(struct pyn_server *server)
+{
+    if (!pyn_fair_is_empty(&server->ready) && !server->is_turn_taken && server->idle > 0) {
+        (void)eventfd_write(server->wake, 1);
+    }
+}
+
 void pyn_server_answered(struct pyn_server *server, struct pyn_link *link)
 {
     bool is_due = false;
@@ -63,9 +71,14 @@ void pyn_server_answered(struct pyn_server *server, struct pyn_link *link)
     if (is_due) {
         make_ready(server, link); /* whoever comes to it reads on */
     }
-    if (!pyn_fair_is_empty(&server->ready) && !server->is_turn_taken && server->idle > 0) {
-        (void)eventfd_write(server->wake, 1);
-    }
+    rouse(server);
+    pyn_server_unlock(server);
+}
+
+void pyn_server_rouse(struct pyn_server *server)
+{
+    pyn_server_lock(server);
+    rouse(server);
     pyn_server_unlock(server);
 }
 
@@ -73,9 +86,7 @@ void pyn_server_wants_sweep(struct pyn_server *server, struct pyn_link *link)
 {
     pyn_server_lock(server);
     make_ready(server, link);
-    if (!server->is_turn_taken && server->idle > 0) {
-        (void)eventfd_write(server->wake, 1);
-    }
+    rouse(server);
     pyn_server_unlock(server);
 }
 

@@ -208,6 +208,11 @@ bool pyn_session_is_large(const struct pyn_session *session)
     return pyn_parts_want(session) >= SPACE || (session->in.missing >= LARGE && pyn_buf_len(&session->in.buf) >= LARGE);
 }
 
+bool pyn_session_is_amid(const struct pyn_session *session)
+{
+    return pyn_session_is_large(session) || (session->parts != NULL && session->parts->is_amid);
+}
+
 struct pyn_owned pyn_in_take(struct pyn_session *session, struct pyn_view part)
 {
     struct pyn_buf *in = &session->in.buf;

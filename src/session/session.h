@@ -99,6 +99,8 @@ bool pyn_session_is_quiet(const struct pyn_session *session);
 
 /* Much of a message has come and much of it is still to come: bytes are best read straight into pyn_session_space(). */
 bool pyn_session_is_large(const struct pyn_session *session);
+/* Or in one that comes in parts, wherever in these. */
+bool pyn_session_is_amid(const struct pyn_session *session);
 
 /* Since when a message has been on its way, and how much of it has come; 0: none is, or it is we who keep it waiting. */
 uint64_t pyn_session_unfinished_since(const struct pyn_session *session, size_t *come);

@@ -128,7 +128,9 @@ def test_bytes_that_come_behind_a_look_for_them_go_to_the_process_that_serves(
             until(looked.exists)
         peer.hello()
         assert peer.call(0, "add")[0] == RETURN
-        assert scheme == "unix" or not looked.exists()  # of who comes from further away it is told when something is there
+        assert (
+            scheme == "unix" or not looked.exists()
+        )  # of who comes from further away it is told when something is there
 
 
 @pytest.mark.parametrize("end", ["crash", "leave", "killed"])

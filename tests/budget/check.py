@@ -191,7 +191,9 @@ def allocations(profile: callgrind.Profile) -> int:
 
 
 # By which a server waits, reads, writes or says what it waits for.
-SYSTEM_CALLS = re.compile(r"(epoll_wait|epoll_ctl|poll|recv|recvmsg|read|send|sendmsg|write|eventfd_\w+|sched_yield)(@.*)?")
+SYSTEM_CALLS = re.compile(
+    r"(epoll_wait|epoll_ctl|poll|recv|recvmsg|read|send|sendmsg|write|eventfd_\w+|sched_yield)(@.*)?"
+)
 
 
 def system_calls(profile: callgrind.Profile) -> int:
