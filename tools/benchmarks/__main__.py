@@ -70,10 +70,10 @@ def main() -> int:
             transports=_chosen(arguments.transports, ("unix", "tcp", "pynto"), "transport"),
             cases=tuple(case for case in CASES if case.name in names and (arguments.full or not case.is_slow)),
             extras=frozenset(each for each in EXTRAS if each in names and (arguments.full or each != "growth")),
-            rounds=7 if arguments.full else 3,
+            rounds=5 if arguments.full else 3,
             seconds=0.5 if arguments.full else 0.1,
             cpus=(processors[0], processors[-1] if arguments.across else processors[0]),
-            clients_seconds=4.0 if arguments.full else 0.5,
+            clients_seconds=3.0 if arguments.full else 0.5,
             folder=Path(folder),
             limit=arguments.limit,
             is_whole=arguments.full or arguments.cases is not None,
@@ -95,7 +95,7 @@ def main() -> int:
         for path in page.write(rows):
             print(f"wrote {path}", file=sys.stderr)
     if arguments.plots is not None:
-        for path in report.plot(rows, arguments.plots):
+        for path in [*report.plot(rows, arguments.plots), *report.plot_growth(rows, arguments.plots)]:
             print(f"wrote {path}", file=sys.stderr)
     return 0
 

@@ -15,6 +15,7 @@ class Case:
     size: int = 0  # bytes of a blob; its rate is shown in MB/s, both ways counted once
     count_max: int = 10_000_000
     is_slow: bool = False  # left out of --quick
+    rounds_max: int = 1000
     is_core: bool = False  # --quick measures it over every transport, the others over Unix sockets alone
 
 
@@ -33,9 +34,13 @@ CASES = (
     Case("one_way", "one_way", "one-way calls"),
     Case("blob_256k", "blob", "256 KiB of bytes, there and back", size=256 * 1024),
     Case("blob_1m", "blob", "1 MiB of bytes, there and back", size=MIB, is_core=True),
-    Case("blob_16m", "blob", "16 MiB of bytes, there and back", size=16 * MIB, count_max=16, is_slow=True),
+    Case(
+        "blob_16m", "blob", "16 MiB of bytes, there and back", size=16 * MIB, count_max=16, is_slow=True, rounds_max=3
+    ),
     Case("blob_64m", "blob", "64 MiB of bytes, there and back", size=64 * MIB, count_max=4),
-    Case("blob_512m", "blob", "512 MiB of bytes, there and back", size=512 * MIB, count_max=1, is_slow=True),
+    Case(
+        "blob_512m", "blob", "512 MiB of bytes, there and back", size=512 * MIB, count_max=1, is_slow=True, rounds_max=3
+    ),
     Case("connect", "connect", "connect, call, close", count_max=5_000, is_core=True),
 )
 

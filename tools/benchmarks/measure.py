@@ -79,7 +79,9 @@ def _measure_case(pairs: dict[str, Pair], transport: str, case: Case, plan: Plan
             counts[peer] = _count_for(pairs[peer], case, plan.seconds)
         except Failed as failure:
             row.error = str(failure)
-    for _ in range(plan.rounds):  # in turn: what the machine does meanwhile, it does to all of them
+    for _ in range(
+        min(plan.rounds, case.rounds_max)
+    ):  # in turn: what the machine does meanwhile, it does to all of them
         for peer, count in counts.items():
             if rows[peer].error:
                 continue
@@ -166,6 +168,12 @@ def _memory_of(peer: str, transport: str, plan: Plan) -> Iterator[Row]:
         pair.end()
 
 
+def _server_seconds(pair: Pair, case: str, count: int) -> float:
+    before = pair.server.processor_seconds()
+    pair.order(case=case, count=count)
+    return pair.server.processor_seconds() - before
+
+
 def _growth(pair: Pair, transport: str) -> Iterator[Row]:
     """Does a call cost the same when many were made, and when many references are held? Microseconds a call."""
     calls = references = 0
@@ -174,17 +182,15 @@ def _growth(pair: Pair, transport: str) -> Iterator[Row]:
         calls += step
         yield Row(transport, f"after_{calls}_calls", pair.peer, "us", [seconds / step * 1e6])
     for step in (1_000, 9_000, 90_000, 900_000):
-        before = pair.server.processor_seconds()
-        pair.order(case="hold", count=step)
-        held = pair.server.processor_seconds() - before
+        held = _server_seconds(pair, "hold", step)
         references += step
         seconds = pair.order(case="echo", count=5_000)
         yield Row(transport, f"with_{references}_references", pair.peer, "us", [seconds / 5_000 * 1e6])
-    before = pair.server.processor_seconds()
-    pair.order(case="free", count=1)
-    freed = pair.server.processor_seconds() - before
     yield Row(transport, "references_held", pair.peer, "s/1M", [held / step * 1e6])
-    yield Row(transport, "references_freed", pair.peer, "s/1M", [freed / references * 1e6])
+    yield Row(transport, "references_freed", pair.peer, "s/1M", [_server_seconds(pair, "free", 1) / references * 1e6])
+    for case, count in (("hold_several", step), ("free", 1)):
+        title = "references_held_a_thousand_a_call" if count > 1 else "references_freed_of_these"
+        yield Row(transport, title, pair.peer, "s/1M", [_server_seconds(pair, case, count) / step * 1e6])
     connections = 0
     for step in (100, 900, 9_000):
         pair.order(case="idle", count=step)

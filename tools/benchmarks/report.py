@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 from cases import CASES
@@ -97,6 +98,39 @@ def plot(rows: list[Row], folder: Path) -> list[Path]:
         pyplot.close(figure)
         made.append(path)
     return made
+
+
+_GROWTH = {"calls": "after", "references": "with", "connections": "with"}
+
+
+def plot_growth(rows: list[Row], folder: Path) -> list[Path]:
+    """What a call costs when many were made, and when many references and connections are there; nothing where that was not measured."""
+    import matplotlib
+
+    matplotlib.use("svg")
+    matplotlib.rcParams["svg.hashsalt"] = "pynto"
+    from matplotlib import pyplot
+
+    curves = {
+        what: [
+            (int(row.case.split("_")[1]), row.median) for row in rows if re.fullmatch(rf"{how}_\d+_{what}", row.case)
+        ]
+        for what, how in _GROWTH.items()
+    }
+    if not all(curves.values()):
+        return []
+    figure, axes = pyplot.subplots(1, len(curves), figsize=(9, 2.6), sharey=True)
+    for each, (what, points) in zip(axes, curves.items(), strict=True):
+        each.plot(*zip(*points, strict=True), marker="o")
+        each.set_xscale("log")
+        each.set_ylim(bottom=0)
+        each.set_xlabel(f"{what} before" if what == "calls" else f"{what} held")
+    axes[0].set_ylabel("us a call")
+    figure.tight_layout()
+    path = folder / "growth.svg"
+    figure.savefig(path, metadata={"Date": None})
+    pyplot.close(figure)
+    return [path]
 
 
 # A stage, as the picture shows it, and what it is made of: counts of tests/budget, those with a minus taken off.

@@ -36,6 +36,9 @@ class Target:
     def new(self) -> Item:
         return Item(1)
 
+    def several(self, count: int) -> tuple[Item, ...]:
+        return tuple(Item(each) for each in range(count))
+
     def call(self, function: Callable[[int], int], times: int) -> int:
         total = 0
         for each in range(times):

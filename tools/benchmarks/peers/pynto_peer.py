@@ -78,6 +78,9 @@ class Client(Plain):
             with self.open() as connection:
                 connection.root.echo(1)
 
+    def hold_several(self, n: int) -> None:
+        self.held += [self.target.several(1000) for _ in range(n // 1000)]
+
     def free(self, n: int) -> None:
         self.held.clear()
         self.target.echo(n)
