@@ -74,6 +74,17 @@ const checks = {
     await long;
     return quick ? "no threads; calls are under way at once" : "no";
   },
+  async large_beside() {
+    let ended = false;
+    let count = 0;
+    const large = target.echo("x".repeat(16 << 20)).then(() => (ended = true));
+    while (!ended) {
+      await target.echo(1);
+      count += !ended;
+    }
+    await large;
+    return count >= 4 ? "yes" : "they wait for it";
+  },
   async callback() {
     return yes((await target.call((value) => value + 1, 1)) === 2);
   },

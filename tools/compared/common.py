@@ -56,5 +56,27 @@ def together(first: Callable[[], Any], second: Callable[[], Any]) -> bool:
     return was_first
 
 
+LARGE = 64 << 20
+
+
+def beside(large: Callable[[bytes], Any], small: Callable[[], Any], tries: int = 3) -> int:
+    """How many small calls begin and end while a large value goes and comes back, at best."""
+    best = 0
+    data = bytes(LARGE)
+    for _ in range(tries):
+        ended = threading.Event()
+        thread = threading.Thread(target=lambda ended=ended: (large(data), ended.set()), daemon=True)
+        thread.start()
+        count = 0
+        while True:
+            small()
+            if ended.is_set():
+                break
+            count += 1
+        thread.join(60)
+        best = max(best, count)
+    return best
+
+
 def yes(condition: bool, otherwise: str = "no") -> str:
     return "yes" if condition else otherwise

@@ -9,7 +9,7 @@ import sys
 import threading
 from typing import Any
 
-from common import HERE, start, stop, together, until, yes
+from common import HERE, beside, start, stop, together, until, yes
 from managers_server import Manager
 
 with socket.socket() as probe:
@@ -26,10 +26,12 @@ def end() -> None:
 
 
 def threads() -> str:
-    return (
-        yes(together(lambda: target.sleep(1), lambda: target.echo(1)), "no")
-        and "each thread takes a connection of its own"
-    )
+    is_so = together(lambda: target.sleep(1), lambda: target.echo(1))
+    return "each thread takes a connection of its own" if is_so else "no"
+
+
+def large_beside() -> str:
+    return "on a connection of its own" if beside(target.echo, lambda: target.echo(1)) >= 4 else "they wait for it"
 
 
 def callback() -> str:

@@ -62,6 +62,10 @@ def threads() -> str:
     return yes(not refused, "a proxy belongs to one thread; each thread takes a connection of its own")
 
 
+def large_beside() -> str:
+    return "a proxy belongs to one thread" if threads() != "yes" else "yes"
+
+
 def callback() -> str:
     with proxy() as target:
         return yes(target.call(listener, 1) == 2, "no")

@@ -14,6 +14,11 @@ class Row:
 
 ROWS = (
     Row("threads", "calls of several threads are under way on one connection at once", "tests/python/test_threads.py"),
+    Row(
+        "large_beside",
+        "small calls are answered while a large value is on its way on the same connection",
+        "tests/python/test_parts.py",
+    ),
     Row("callback", "a function that is passed can be called back", "tests/python/test_callbacks.py"),
     Row("callback_thread", "a callback runs in the thread whose call it belongs to", "tests/python/test_threads.py"),
     Row("no_timeout", "a call has no time limit unless one was asked for", "tests/python/test_deadlines.py"),

@@ -12,7 +12,7 @@ import time
 from typing import Any
 
 import rpyc
-from common import HERE, start, stop, together, until, yes
+from common import HERE, beside, start, stop, together, until, yes
 
 with socket.socket() as probe:
     probe.bind(("127.0.0.1", 0))
@@ -33,6 +33,10 @@ def threads() -> str:
         and together(lambda: target.sleep(1), lambda: target.echo(1)),
         "one after the other",
     )
+
+
+def large_beside() -> str:
+    return yes(beside(target.echo, lambda: target.echo(1)) >= 4, "they wait for it")
 
 
 def callback() -> str:
