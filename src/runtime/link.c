@@ -515,6 +515,7 @@ uint64_t pyn_link_dispatch_at(struct pyn_link *link)
             atomic_store(&link->was_paused, true);
         }
         if (link->server != NULL && pyn_session_has_dead(link->session)) {
+            atomic_store(&link->has_dead, true); /* who comes to sweep may be here before the lock is given back */
             pyn_server_wants_sweep(link->server, link);
         }
     }
