@@ -76,6 +76,8 @@ def plot(rows: list[Row], folder: Path) -> list[Path]:
     for transport in dict.fromkeys(row.transport for row in rows):
         peers, grid = _grid([row for row in rows if row.unit.endswith("/s") and row.rates], transport)
         peers = [peer for peer in peers if peer != "limit"]
+        if not peers:
+            continue
         figure, axes = pyplot.subplots(figsize=(9, 0.5 * len(grid) * max(1, len(peers)) / 3 + 1.5))
         height = 0.8 / max(1, len(peers))
         for index, peer in enumerate(peers):
