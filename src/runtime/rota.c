@@ -55,7 +55,7 @@ bool pyn_rota_begin(struct pyn_server *server, bool is_spare, int *wait_ms)
     if (has_turn(server)) {
         *wait_ms = 0;
     } else if (is_main(server)) {
-        server->is_main_idle = true;
+        atomic_store(&server->is_main_idle, true);
     }
     atomic_fetch_add(&server->idle, stays ? 1 : 0);
     pyn_server_unlock(server);
@@ -129,7 +129,8 @@ void pyn_server_leave_main(struct pyn_server *server)
 {
     pyn_server_lock(server);
     main_of = NULL;
-    server->has_main = server->is_main_idle = false;
+    server->has_main = false;
+    atomic_store(&server->is_main_idle, false);
     (void)pthread_cond_broadcast(&server->unpark);
     if (!pyn_fair_is_empty(&server->ready)) {
         (void)eventfd_write(server->wake, 1);
