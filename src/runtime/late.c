@@ -2,7 +2,7 @@
  * late.c - answers to the peer's calls, and those that have to wait.
  *
  * In a lane the newest call is answered first. Who has given up a call of its own, inside of one of the peer's, goes on and answers; but the peer has
- * still to answer that inner call, and reads ours as the answer to the outer one only then. Until then the reply is kept.
+ * still to answer that inner call, in which it may make calls of its own, and reads ours as the answer to the outer one only then. Until then the reply is kept.
  */
 #include <stdlib.h>
 
@@ -11,6 +11,7 @@
 struct pyn_late {
     struct pyn_late *next;
     uint64_t lane;
+    uint64_t depth; /* of the call that it answers */
     size_t size;
     struct pyn_reply reply; /* its views point into bytes */
     uint8_t bytes[];
@@ -55,7 +56,7 @@ static void parts_of(struct pyn_reply *reply, struct pyn_view *parts[PARTS])
     memcpy(parts, all, sizeof all);
 }
 
-static struct pyn_late *copy(uint64_t lane, const struct pyn_reply *reply)
+static struct pyn_late *copy(uint64_t lane, uint64_t depth, const struct pyn_reply *reply)
 {
     struct pyn_reply views = *reply;
     struct pyn_view *parts[PARTS];
@@ -72,7 +73,7 @@ static struct pyn_late *copy(uint64_t lane, const struct pyn_reply *reply)
     if (late == NULL) {
         return NULL;
     }
-    *late = (struct pyn_late){.lane = lane, .size = size, .reply = *reply};
+    *late = (struct pyn_late){.lane = lane, .depth = depth, .size = size, .reply = *reply};
     parts_of(&late->reply, parts);
     at = late->bytes;
     pyn_parcel_copy(&reply->value, at); /* what was lent stays its lender's */
@@ -89,9 +90,9 @@ static struct pyn_late *copy(uint64_t lane, const struct pyn_reply *reply)
 }
 
 /* A peer that answers nothing must not make us keep more than it may leave unread. */
-static pyn_status keep(struct pyn_link *link, uint64_t lane, const struct pyn_reply *reply)
+static pyn_status keep(struct pyn_link *link, uint64_t lane, uint64_t depth, const struct pyn_reply *reply)
 {
-    struct pyn_late *late = copy(lane, reply);
+    struct pyn_late *late = copy(lane, depth, reply);
     struct pyn_late **at = &link->late;
 
     if (late == NULL) {
@@ -118,20 +119,19 @@ static void drop(struct pyn_link *link, struct pyn_late **at)
     free(late);
 }
 
-pyn_status pyn_link_reply(struct pyn_link *link, uint64_t lane, const struct pyn_reply *reply)
+pyn_status pyn_link_reply(struct pyn_link *link, uint64_t lane, uint64_t depth, const struct pyn_reply *reply)
 {
     pyn_link_forget_missed(link, lane);
-    return pyn_session_is_waiting(link->session, lane) ? keep(link, lane, reply) : send(link, lane, reply);
+    return pyn_session_may_answer(link->session, lane, depth) ? send(link, lane, reply) : keep(link, lane, depth, reply);
 }
 
-/* The oldest of the lane is that of its innermost call. */
 void pyn_link_answer_late(struct pyn_link *link, uint64_t lane)
 {
     struct pyn_late **at = &link->late;
     pyn_status st = PYN_OK;
 
-    while (*at != NULL && link->over == PYN_OK && !pyn_session_is_waiting(link->session, lane)) {
-        if ((*at)->lane != lane) {
+    while (*at != NULL && link->over == PYN_OK) {
+        if ((*at)->lane != lane || !pyn_session_may_answer(link->session, lane, (*at)->depth)) {
             at = &(*at)->next;
             continue;
         }

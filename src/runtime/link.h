@@ -284,8 +284,8 @@ struct pyn_reply {
     struct pyn_view details; /* of an error: a packed map, or empty */
 };
 
-/* The answer to the newest call that runs in this lane, now or later. The call may be gone; the link is not to be over. */
-pyn_status pyn_link_reply(struct pyn_link *link, uint64_t lane, const struct pyn_reply *reply);
+/* The answer to the call that runs so deep in this lane, now or later. The call may be gone; the link is not to be over. */
+pyn_status pyn_link_reply(struct pyn_link *link, uint64_t lane, uint64_t depth, const struct pyn_reply *reply);
 
 /* Answers of this lane that have waited go out, if nothing inside of their calls is unanswered any more. */
 void pyn_link_answer_late(struct pyn_link *link, uint64_t lane);

@@ -376,12 +376,13 @@ static bool is_followed(const struct pyn_link *link, uint64_t lane)
 static pyn_status answer(struct pyn_link *link, struct pyn_call *call, const struct pyn_reply *reply)
 {
     const uint64_t lane = call->lane;
+    const uint64_t depth = call->depth;
     pyn_status st = PYN_EINTERNAL;
 
     pyn_link_drop_call(link, call);
     st = link->over;
     if (st == PYN_OK) {
-        st = pyn_link_reply(link, lane, reply);
+        st = pyn_link_reply(link, lane, depth, reply);
         if (st != PYN_OK) {
             pyn_link_end(link, st, pyn_status_name(st));
         } else if (is_followed(link, lane)) {

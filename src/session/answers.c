@@ -57,11 +57,11 @@ pyn_status pyn_session_tell(struct pyn_session *session, uint64_t lane, const st
     return st;
 }
 
-bool pyn_session_is_waiting(const struct pyn_session *session, uint64_t number)
+bool pyn_session_may_answer(const struct pyn_session *session, uint64_t number, uint64_t depth)
 {
     const struct pyn_lane *lane = pyn_lanes_find(&session->lanes, number);
 
-    return lane != NULL && !lane->top->is_serving;
+    return lane == NULL || (lane->top->is_serving && lane->depth == depth);
 }
 
 pyn_status pyn_session_send_call(struct pyn_session *session, uint64_t lane, struct pyn_view object,

@@ -88,9 +88,8 @@ pyn_status pyn_lanes_push(struct pyn_lanes *lanes, uint64_t number, bool is_serv
         }
     }
     lanes->waiting -= is_waiting(lane);
-    *frame = (struct pyn_frame){.below = lane->top, .is_serving = is_serving};
+    *frame = (struct pyn_frame){.below = lane->top, .depth = ++lane->depth, .is_serving = is_serving};
     lane->top = frame;
-    lane->depth++;
     lanes->waiting += is_waiting(lane);
     *out = frame;
     return PYN_OK;

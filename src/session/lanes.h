@@ -32,6 +32,7 @@ enum pyn_writes { PYN_WRITES_NOTHING = 0, PYN_WRITES_ONE, PYN_WRITES_ANY };
 
 struct pyn_frame {
     struct pyn_frame *below;
+    uint64_t depth; /* of the lane, with this one on top */
     bool is_serving;
     /* serving */
     bool is_running;   /* the host has the call */

@@ -131,6 +131,7 @@ void pyn_frame_run(struct pyn_frame *frame, struct pyn_turn *turn)
     frame->batch = turn->batch; /* moved: the turn is the host's from now on, who may free it before it is answered */
     frame->step = turn->step;
     frame->is_oneway = turn->call.is_oneway;
+    turn->call.depth = frame->depth;
     frame->is_cancelled = false;
     turn->batch = NULL;
 }

@@ -128,6 +128,7 @@ void pyn_session_written(struct pyn_session *session, size_t len);
 struct pyn_call {
     struct pyn_call *next; /* the host's, for queues of its own */
     uint64_t lane;
+    uint64_t depth;                /* of calls in the lane that are not answered, this one counted */
     bool is_nested;                /* this lane waits for an answer: to be run by who waits */
     const struct pyn_iface *iface; /* of the reference that was called */
     void *object; /* the host's; held until the call is freed, even if the peer frees the reference meanwhile */
@@ -203,8 +204,8 @@ pyn_status pyn_session_welcome(struct pyn_session *session, void *object, const 
 /* May a call of ours go out in it: is it idle and ours, or serving a call that the host runs? */
 bool pyn_session_may_call(const struct pyn_session *session, uint64_t lane);
 
-/* Is a call of ours out in it, the newest of the lane? */
-bool pyn_session_is_waiting(const struct pyn_session *session, uint64_t lane);
+/* Is it the turn of the call that is served so deep in the lane to be answered? Not while a call of ours is out in it, or one of the peer's is served inside of that. */
+bool pyn_session_may_answer(const struct pyn_session *session, uint64_t lane, uint64_t depth);
 
 /* A lane that is idle, of our own parity (client even, server odd): for a call that belongs to no other. */
 uint64_t pyn_session_lane(struct pyn_session *session);

@@ -174,6 +174,19 @@ def test_a_cancel_that_meets_the_end_of_its_call_ends_none_that_follows(
             assert root.pause(0.0) == "slept"
 
 
+def test_a_call_inside_of_one_that_is_given_up_has_an_answer_of_its_own(worker: Any) -> None:
+    """The outer one comes to its end while the inner one waits for its turn: who was called last is answered first all the same."""
+    with raw(worker) as peer:
+        for number in range(1, 4):
+            peer.send([0, "call_and_pause", [Mine(number), 0.2], {}])
+            assert peer.reply() == [number, "__call__", [1], {}]
+            peer.send([CANCEL])
+            assert peer.reply() == [CANCEL]
+            assert peer.call(0, "pause", [0.0]) == [RETURN, "slept"]
+            peer.send([RETURN, 1])
+            assert peer.reply() == CANCELLED
+
+
 def test_threads_that_give_up_all_the_time_leave_a_connection_that_works(worker: Any, in_thread: Any) -> None:
     root = worker.connect().root
 

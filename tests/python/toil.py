@@ -163,6 +163,13 @@ class Worker:
     def call(self, f: Callable[[int], int]) -> int:
         return f(1)
 
+    def call_and_pause(self, f: Callable[[int], int], seconds: float) -> int:
+        """However it ends, it takes its time to."""
+        try:
+            return f(1)
+        finally:
+            time.sleep(seconds)
+
     def thread(self) -> int:
         """Which thread runs calls: 1 when it is the main one."""
         return int(threading.current_thread() is threading.main_thread())

@@ -336,6 +336,11 @@ static void a_cancelled_call_gives_back_the_references_it_brought(void **state)
 
 /* ---- inside of each other ---- */
 
+static void may_be_answered(const struct peers *p, const struct pyn_call *call, bool may)
+{
+    assert_int_equal(pyn_session_may_answer(p->server, call->lane, call->depth), may);
+}
+
 static void a_callback_is_served_by_who_waits_and_then_the_answer_comes(void **state)
 {
     struct peers p;
@@ -344,24 +349,32 @@ static void a_callback_is_served_by_who_waits_and_then_the_answer_comes(void **s
     begin(&p);
     put(&p, CALL_OK);
     struct pyn_call *outer = peers_expect_call(&p, p.server);
+    may_be_answered(&p, outer, true);
     assert_int_equal(peers_call(p.server, 0, 7, "tell", 1, "01"), PYN_OK);
     expect_output(&p, "94 07 a4 74 65 6c 6c 91 01 80 0a");
+    may_be_answered(&p, outer, false);
     assert_int_equal(pyn_session_send_return(p.server, 0, support_bytes("03")), PYN_EINTERNAL); /* not its turn */
     put(&p, CALL_OK);
     struct pyn_call *inner = peers_expect_call(&p, p.server);
     assert_true(inner->is_nested);
-    put(&p, CALL_BAD CALL_OK); /* behind the inner one */
+    may_be_answered(&p, inner, true);
+    may_be_answered(&p, outer, false); /* it would be taken for the inner one's */
+    put(&p, CALL_BAD CALL_OK);         /* behind the inner one */
     peers_expect_none(&p, p.server);
     assert_int_equal(peers_return(p.server, inner, "04"), PYN_OK);
     expect_output(&p, "92 ff 04 0a" REFUSED);
     inner = peers_expect_call(&p, p.server);
     assert_true(inner->is_nested); /* it has waited, and is for whoever waits all the same */
+    may_be_answered(&p, inner, true);
+    may_be_answered(&p, outer, false);
     assert_int_equal(peers_return(p.server, inner, "05"), PYN_OK);
     expect_output(&p, "92 ff 05 0a");
+    may_be_answered(&p, outer, false);
     put(&p, "92 ff 09 0a");
     struct pyn_answer *answer = peers_expect_answer(&p, p.server);
     assert_true(support_is_hex(answer->value, "09"));
     pyn_session_answer_free(p.server, answer);
+    may_be_answered(&p, outer, true);
     assert_int_equal(peers_return(p.server, outer, "03"), PYN_OK);
     expect_output(&p, RETURN_3);
     peers_fini(&p);
