@@ -55,7 +55,7 @@ static const struct row rows[] = {
       "reading stops; while a callback is out: refused"}, WIDTH_U64, HELD(PYN_Q_CALLS)},
     {{"nesting", PYN_UNIT_COUNT, "calls inside of each other in one lane", 64, 1, 10000,
       "refused"}, WIDTH_U64, HELD(PYN_Q_NESTING)},
-    {{"queued", PYN_UNIT_BYTES, "bytes of calls that wait for their turn", 17 * MIB, 4 * KIB, 1024 * GIB,
+    {{"queued", PYN_UNIT_BYTES, "bytes of calls that are not answered: they wait for their turn, or run", 17 * MIB, 4 * KIB, 1024 * GIB,
       "as `calls`"}, WIDTH_U64, HELD(PYN_Q_QUEUED)},
     {{"output", PYN_UNIT_BYTES, "bytes that the peer does not read", 64 * MIB, 4 * KIB, 1024 * GIB,
       "reading stops at half of it; then goodbye"}, WIDTH_U64, HELD(PYN_Q_OUTPUT)},

@@ -24,7 +24,6 @@ struct pyn_porter {
     struct pyn_server *server;
     pthread_t thread;
     int epoll;
-    int end; /* eventfd */
     struct pyn_dwell dwell;
 };
 
@@ -82,20 +81,16 @@ static void close_own(struct pyn_porter *porter)
     if (porter->epoll >= 0) {
         (void)close(porter->epoll);
     }
-    if (porter->end >= 0) {
-        (void)close(porter->end);
-    }
     free(porter);
 }
 
 static bool start(struct pyn_porter *porter)
 {
-    struct epoll_event event = {.events = EPOLLIN, .data.u64 = TOKEN_END};
     sigset_t all;
     sigset_t before;
     bool is_started = false;
 
-    if (porter->epoll < 0 || porter->end < 0 || epoll_ctl(porter->epoll, EPOLL_CTL_ADD, porter->end, &event) != 0) {
+    if (porter->epoll < 0) {
         return false;
     }
     (void)sigfillset(&all);
@@ -110,8 +105,7 @@ static struct pyn_porter *make(struct pyn_server *server)
     struct pyn_porter *porter = malloc(sizeof *porter);
 
     if (porter != NULL) {
-        *porter = (struct pyn_porter){
-            .server = server, .epoll = epoll_create1(EPOLL_CLOEXEC), .end = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+        *porter = (struct pyn_porter){.server = server, .epoll = epoll_create1(EPOLL_CLOEXEC)};
         if (!start(porter)) {
             close_own(porter);
             porter = NULL;
@@ -141,11 +135,14 @@ int pyn_porter_epoll(const struct pyn_server *server)
 
 void pyn_porter_free(struct pyn_porter *porter, bool is_ours)
 {
+    struct epoll_event event = {.events = EPOLLIN, .data.u64 = TOKEN_END};
+
     if (porter == NULL) {
         return;
     }
     if (is_ours) {
-        (void)eventfd_write(porter->end, 1);
+        (void)epoll_ctl(porter->epoll, EPOLL_CTL_ADD, porter->server->wake, &event); /* and is told at once: */
+        (void)eventfd_write(porter->server->wake, 1);
         (void)pthread_join(porter->thread, NULL);
     }
     close_own(porter);

@@ -54,6 +54,12 @@ static bool is_amid(const struct pyn_link *link)
     return pyn_link_is_large(link) || (link->stack != NULL && pyn_session_is_large(link->session));
 }
 
+/* A message has begun: its rest is looked for, also when a read has brought less than there was room for. */
+static bool is_unfinished(const struct pyn_link *link)
+{
+    return link->over == PYN_OK && !link->is_paused && !pyn_session_is_quiet(link->session);
+}
+
 /*
  * Reads until nothing is there, or the peer has to wait, or it has had its share. True: there may be more. The lock is held. *came: something was there,
  * the end counted.
@@ -95,9 +101,10 @@ static bool drain(struct pyn_link *link, bool is_hung_up, bool *came)
             link->is_awake = true;
             began = began != 0 || is_all ? began : pyn_now();
             pyn_link_feed(link, scratch, (size_t)n);
-            if (is_all) {
+            if (is_all && !is_unfinished(link)) {
                 return false;
             }
+            began = began != 0 ? began : pyn_now();
         } else if (n == 0 || (error != EAGAIN && error != EWOULDBLOCK)) {
             pyn_link_end(link, PYN_EGONE, n == 0 ? pyn_link_cut_reason(link) : "the peer is gone");
             return false;

@@ -101,8 +101,8 @@ static void write_all(struct pyn_link *link)
         n = write_some(link, pieces, count);
         error = errno;
         if (n < 0 && (error == EAGAIN || error == EWOULDBLOCK)) {
-            if (link->server != NULL && !link->awaits_room) {
-                pyn_notice_room(link);
+            if (link->server != NULL) {
+                pyn_notice_room(link); /* each time: should there be room after all, it is told at once */
             }
             return;
         }
