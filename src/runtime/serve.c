@@ -115,13 +115,14 @@ static bool drain(struct pyn_link *link, bool is_hung_up, bool *came)
     return true;
 }
 
-/* The rest of a large message is for the porter; who has no more of one is for everybody. True: it is told again what is there. */
+/* The rest of a large message is for the porter, with all that stands behind it; who has no more is for everybody. True: it is told again what is there. */
 static bool settle_notice(struct pyn_link *link, bool is_more)
 {
-    const bool is_bulk = link->is_carried ? pyn_session_is_amid(link->session) : is_amid(link);
+    const bool is_for_porter = link->is_carried ? is_more || pyn_session_is_amid(link->session)
+                                                : is_more && is_amid(link);
 
-    if (link->is_carried != is_bulk && (link->is_carried || is_more) && pyn_notice_porter(link, is_bulk)) {
-        return is_bulk;
+    if (link->is_carried != is_for_porter && pyn_notice_porter(link, is_for_porter)) {
+        return is_for_porter;
     }
     if (is_more) {
         pyn_notice_again(link); /* others first */
