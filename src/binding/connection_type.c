@@ -18,6 +18,8 @@ static struct pyn_connection *of(PyObject *self)
 
 static void end_link(struct pyn_link *link, const char *reason)
 {
+    struct pyn_call *call = NULL;
+
     pyn_link_lock(link);
     if (link->over == PYN_OK) {
         pyn_session_goodbye(link->session, 0, "");
@@ -25,9 +27,7 @@ static void end_link(struct pyn_link *link, const char *reason)
         link->is_closing = !link->is_reading;
         pyn_link_end(link, PYN_EGONE, reason);
     }
-    while (pyn_link_is_ours(link) && link->unsolicited != NULL) {
-        struct pyn_call *call = link->unsolicited;
-        link->unsolicited = call->next;
+    while (pyn_link_is_ours(link) && (call = pyn_line_take(&link->unsolicited)) != NULL) {
         pyn_link_drop_call(link, call);
     }
     link->is_dropped = true;

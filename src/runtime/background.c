@@ -55,9 +55,8 @@ static void watch(struct pyn_link *link)
 
 static pyn_status take_unsolicited(struct pyn_link *link, bool may, struct pyn_call **call)
 {
-    *call = may ? link->unsolicited : NULL;
+    *call = may ? pyn_line_take(&link->unsolicited) : NULL;
     if (*call != NULL) {
-        link->unsolicited = (*call)->next;
         return PYN_OK;
     }
     return link->over == PYN_OK ? PYN_EWAIT : link->over;
@@ -75,7 +74,7 @@ pyn_status pyn_link_background(struct pyn_link *link, struct pyn_call **call)
         (void)pyn_session_flush_frees(link->session);
     }
     pyn_link_push(link, NULL, 0); /* and what others have left there */
-    if ((link->unsolicited == NULL || link->is_served) && link->over == PYN_OK) {
+    if ((link->unsolicited.first == NULL || link->is_served) && link->over == PYN_OK) {
         if (!is_read_for(link)) {
             watch(link);
         } else { /* whoever waits reads for us */
@@ -95,7 +94,7 @@ pyn_status pyn_link_serve(struct pyn_link *link, uint64_t deadline, struct pyn_c
     pyn_status st = PYN_OK;
 
     pyn_link_lock(link);
-    if (link->unsolicited == NULL && link->over == PYN_OK) {
+    if (link->unsolicited.first == NULL && link->over == PYN_OK) {
         (void)pthread_cond_timedwait(&link->conds->serving, &link->lock, &at);
     }
     st = take_unsolicited(link, true, call);

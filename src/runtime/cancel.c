@@ -6,8 +6,8 @@
 static bool cancel_nested(const struct pyn_link *link, uint64_t lane)
 {
     for (const struct pyn_waiter *waiter = link->waiters; waiter != NULL; waiter = waiter->next) {
-        if (waiter->lane == lane && waiter->calls != NULL) {
-            waiter->calls->is_cancelled = true;
+        if (waiter->lane == lane && waiter->calls.first != NULL) {
+            waiter->calls.first->is_cancelled = true;
             return true;
         }
     }

@@ -91,13 +91,7 @@ bool pyn_inbox_put_call(struct pyn_link *link, struct pyn_call *call)
     if (box == NULL) {
         return false;
     }
-    call->next = NULL;
-    if (box->calls_tail != NULL) {
-        box->calls_tail->next = call;
-    } else {
-        box->calls = call;
-    }
-    box->calls_tail = call;
+    pyn_line_put(&box->calls, call);
     post(link);
     return true;
 }
@@ -158,11 +152,8 @@ bool pyn_inbox_cancel(struct pyn_link *link, uint64_t lane)
         return false;
     }
     served = pyn_idmap_find(&link->box->served, lane, 0);
-    call = link->box->calls;
     is_starting = link->box->is_starting && link->box->starting == lane;
-    while (call != NULL && call->lane != lane) {
-        call = call->next;
-    }
+    call = pyn_line_find(&link->box->calls, lane);
     if (call != NULL) {
         call->is_cancelled = true;
     } else if (served != NULL) {
@@ -183,7 +174,7 @@ void pyn_inbox_news(struct pyn_link *link)
 
 void pyn_inbox_unclog(struct pyn_link *link)
 {
-    if (link->box != NULL && link->box->calls != NULL) {
+    if (link->box != NULL && link->box->calls.first != NULL) {
         post(link);
     }
 }
@@ -192,16 +183,14 @@ void pyn_inbox_end(struct pyn_link *link)
 {
     struct pyn_box *box = link->box;
     struct pyn_served *served = NULL;
+    struct pyn_call *call = NULL;
 
     if (box == NULL) {
         return;
     }
-    while (box->calls != NULL) {
-        struct pyn_call *call = box->calls;
-        box->calls = call->next;
+    while ((call = pyn_line_take(&box->calls)) != NULL) {
         pyn_link_drop_call(link, call);
     }
-    box->calls_tail = NULL;
     while (box->oldest != NULL) {
         struct pyn_pending *pending = box->oldest;
         pyn_pending_leave(link, pending);
@@ -256,7 +245,7 @@ static struct pyn_link *take_link(struct pyn_inbox *inbox)
 
 static bool has_call(const struct pyn_link *link)
 {
-    return link->box->calls != NULL && !atomic_load(&link->is_clogged);
+    return link->box->calls.first != NULL && !atomic_load(&link->is_clogged);
 }
 
 /* What ends things goes ahead of what begins them. */
@@ -280,11 +269,7 @@ static bool take_one(struct pyn_link *link, struct pyn_mail *mail)
         box->has_news = false;
     } else if (has_call(link)) {
         mail->kind = PYN_MAIL_CALL;
-        mail->call = box->calls;
-        box->calls = mail->call->next;
-        if (box->calls == NULL) {
-            box->calls_tail = NULL;
-        }
+        mail->call = pyn_line_take(&box->calls);
         box->is_starting = true;
         box->is_start_cancelled = false;
         box->starting = mail->call->lane;

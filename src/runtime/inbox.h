@@ -17,6 +17,7 @@
 
 #include "../session/idmap.h"
 #include "../session/session.h"
+#include "line.h"
 
 struct pyn_link;
 
@@ -58,8 +59,7 @@ struct pyn_box {
     struct pyn_link *next;   /* in the inbox; the inbox's lock */
     bool is_in;              /* the inbox's lock */
     bool has_news;
-    struct pyn_call *calls;
-    struct pyn_call *calls_tail;
+    struct pyn_line calls;
     struct pyn_idmap pending; /* by lane */
     struct pyn_pending *oldest;
     struct pyn_pending *newest;

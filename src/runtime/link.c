@@ -372,15 +372,6 @@ static struct pyn_waiter *find_waiter(const struct pyn_link *link, uint64_t lane
     return waiter;
 }
 
-static void append(struct pyn_call **list, struct pyn_call *call)
-{
-    while (*list != NULL) {
-        list = &(*list)->next;
-    }
-    call->next = NULL;
-    *list = call;
-}
-
 /* On a client's link with an event loop everything runs there, on a server's what is declared async. */
 static bool is_for_loop(const struct pyn_link *link, const struct pyn_call *call)
 {
@@ -406,12 +397,12 @@ static void take_call(struct pyn_link *link, struct pyn_call *call)
     if (is_for_loop(link, call)) {
         leave_to_loop(link, call);
     } else if (waiter != NULL) {
-        append(&waiter->calls, call);
+        pyn_line_put(&waiter->calls, call);
         rouse(waiter);
     } else if (link->server != NULL) {
         pyn_server_enqueue(link->server, link, call);
     } else {
-        append(&link->unsolicited, call);
+        pyn_line_put(&link->unsolicited, call);
         pyn_link_poke(link);
     }
 }

@@ -26,6 +26,7 @@
 #include "dwell.h"
 #include "fork.h"
 #include "inbox.h"
+#include "line.h"
 
 struct pyn_classes;
 struct pyn_server;
@@ -38,7 +39,7 @@ struct pyn_waiter {
     bool is_busy;   /* runs a call that came meanwhile, or takes an answer: it reads for nobody */
     bool has_wake;  /* the next was made: most never sleep */
     pthread_cond_t wake;
-    struct pyn_call *calls;     /* nested calls to be run by this thread, oldest first */
+    struct pyn_line calls;      /* nested ones, to be run by this thread */
     struct pyn_answer *answers; /* that have come, oldest first */
     struct pyn_answer *newest;
     uint32_t due; /* answers that are still to come */
@@ -99,7 +100,7 @@ struct pyn_link {
     struct pyn_box *box; /* owned: what its event loop has to take out; NULL: there has been nothing yet, or it has none */
 
     /* client */
-    struct pyn_call *unsolicited; /* calls that no thread waits for, oldest first */
+    struct pyn_line unsolicited;  /* calls that no thread waits for */
     struct pyn_link_conds *conds; /* owned; NULL on a server's link */
     unsigned writers;             /* threads that wait until what stands there is written; guarded by the lock */
     bool is_served;         /* they are left to those in pyn_link_serve(): the other thread reads, and runs nothing */
@@ -113,8 +114,7 @@ struct pyn_link {
 
     /* server; guarded by the server's lock */
     struct pyn_server *server;
-    struct pyn_call *queue; /* admitted calls, oldest first */
-    struct pyn_call *queue_tail;
+    struct pyn_line queue;     /* calls that were admitted */
     atomic_bool is_queued;     /* there are some, for a look without the lock */
     struct pyn_entry seat;     /* among those that wait for a turn */
     struct pyn_cpu cpu;        /* that its calls have used; guarded by the watchdog's lock */

@@ -19,13 +19,7 @@ static void make_ready(struct pyn_server *server, struct pyn_link *link)
 void pyn_server_enqueue(struct pyn_server *server, struct pyn_link *link, struct pyn_call *call)
 {
     pyn_server_lock(server);
-    call->next = NULL;
-    if (link->queue_tail != NULL) {
-        link->queue_tail->next = call;
-    } else {
-        link->queue = call;
-    }
-    link->queue_tail = call;
+    pyn_line_put(&link->queue, call);
     atomic_store_explicit(&link->is_queued, true, memory_order_relaxed);
     server->calls++;
     make_ready(server, link);
@@ -44,7 +38,7 @@ bool pyn_server_cancel(struct pyn_server *server, struct pyn_link *link, uint64_
     struct pyn_call *call = NULL;
 
     pyn_server_lock(server);
-    for (call = link->queue; call != NULL && call->lane != lane; call = call->next) {}
+    call = pyn_line_find(&link->queue, lane);
     if (call != NULL) {
         call->is_cancelled = true;
     }
@@ -181,7 +175,7 @@ static struct pyn_link *next_link(struct pyn_server *server)
 void pyn_server_unclog(struct pyn_server *server, struct pyn_link *link)
 {
     pyn_server_lock(server);
-    if (link->queue != NULL) {
+    if (link->queue.first != NULL) {
         make_ready(server, link);
     }
     pyn_server_unlock(server);
@@ -190,12 +184,10 @@ void pyn_server_unclog(struct pyn_server *server, struct pyn_link *link)
 /* The oldest call of its queue; the link is ready again when there are more. */
 static struct pyn_call *take_call(struct pyn_server *server, struct pyn_link *link)
 {
-    struct pyn_call *call = link->queue;
+    struct pyn_call *call = pyn_line_take(&link->queue);
 
     if (call != NULL) {
-        link->queue = call->next;
-        if (link->queue == NULL) {
-            link->queue_tail = NULL;
+        if (link->queue.first == NULL) {
             atomic_store_explicit(&link->is_queued, false, memory_order_relaxed);
         } else {
             make_ready(server, link);
@@ -252,8 +244,8 @@ struct pyn_call *pyn_server_go_on(struct pyn_server *server, struct pyn_link *li
         return NULL;
     }
     pyn_server_lock(server);
-    if (pyn_fair_is_only(&server->ready, &link->seat) && link->queue != NULL && !link->queue->is_cancelled &&
-        pyn_rota_may_run(server)) {
+    if (pyn_fair_is_only(&server->ready, &link->seat) && link->queue.first != NULL &&
+        !link->queue.first->is_cancelled && pyn_rota_may_run(server)) {
         charge_turn(server, now);
         (void)pyn_fair_take(&server->ready);
         pyn_link_unref(link); /* who runs its calls holds it as well */

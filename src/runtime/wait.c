@@ -56,9 +56,9 @@ static void remove_waiter(struct pyn_link *link, struct pyn_waiter *waiter)
 
 static void drop_calls(struct pyn_link *link, struct pyn_waiter *waiter)
 {
-    while (waiter->calls != NULL) {
-        struct pyn_call *call = waiter->calls;
-        waiter->calls = call->next;
+    struct pyn_call *call = NULL;
+
+    while ((call = pyn_line_take(&waiter->calls)) != NULL) {
         pyn_link_drop_call(link, call);
     }
 }
@@ -257,9 +257,8 @@ static void wait_for(struct pyn_link *link, struct pyn_waiter *waiter, uint64_t 
             }
             break;
         }
-        if (waiter->calls != NULL) {
-            came->call = waiter->calls;
-            waiter->calls = came->call->next;
+        came->call = pyn_line_take(&waiter->calls);
+        if (came->call != NULL) {
             waiter->is_busy = true;
             break;
         }
@@ -268,7 +267,7 @@ static void wait_for(struct pyn_link *link, struct pyn_waiter *waiter, uint64_t 
             break;
         }
         st = wait_step(link, waiter, deadline);
-        if (st == PYN_EWAIT && (waiter->calls != NULL || waiter->answers != NULL || link->over != PYN_OK)) {
+        if (st == PYN_EWAIT && (waiter->calls.first != NULL || waiter->answers != NULL || link->over != PYN_OK)) {
             st = PYN_OK;
         }
     }

@@ -322,6 +322,7 @@ static pyn_status arrive(struct pyn_session *session, const struct pyn_arrival *
         uncharge(session, decision);
         return PYN_ENOMEM;
     }
+    turn->call.arrival = ++session->arrivals;
     turn->call.ends_at = arrival->ends_at;
     turn->call.is_narrow = session->in.scan->is_narrow;
     turn->batch = pyn_batch_ref(arrival->batch);
@@ -426,6 +427,7 @@ static pyn_status replace_turn(struct pyn_session *session, struct pyn_view body
         return PYN_ENOMEM;
     }
     turn->call.is_nested = old->call.is_nested;
+    turn->call.arrival = old->call.arrival;
     turn->call.ends_at = old->call.ends_at;
     turn->batch = old->batch; /* moved */
     turn->step = old->step;

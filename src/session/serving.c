@@ -148,6 +148,7 @@ bool pyn_ready_take(struct pyn_session *session, struct pyn_event *event)
         session->ready_last = NULL;
     }
     turn->next = NULL;
+    turn->call.is_overdue = turn->call.is_oneway;
     pyn_lanes_find(&session->lanes, turn->call.lane)->top->is_running = true;
     event->kind = PYN_EV_CALL;
     event->call = &turn->call;

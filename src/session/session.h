@@ -138,6 +138,8 @@ struct pyn_call {
     bool is_narrow;   /* every text in it is ASCII */
     uint64_t ends_at; /* the instant until which its answer is wanted; 0: no matter when */
     bool is_oneway;   /* it is to be answered by a return of nil, of which nothing is sent */
+    bool is_overdue; /* it stood behind another one-way call of its lane: it goes ahead of all that arrived after it, whatever their lanes */
+    uint64_t arrival; /* calls of a session that arrived earlier have lower ones */
     uint32_t ahead; /* not 0: it is a step of an iterator, to be run at most so often; pyn_session_send_items() takes the results */
     bool is_cancelled;  /* the host's, for a call that it has not begun */
     uint64_t queued_at; /* the host's: when it was admitted */

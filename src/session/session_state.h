@@ -93,8 +93,9 @@ struct pyn_session {
     struct pyn_pool blocks;
     struct pyn_turn *ready_first; /* calls whose turn has come and that are not events yet */
     struct pyn_turn *ready_last;
-    uint64_t turns;   /* that exist, with those that are the host's */
-    uint64_t batches; /* that exist */
+    uint64_t turns;    /* that exist, with those that are the host's */
+    uint64_t arrivals; /* calls that have come */
+    uint64_t batches;  /* that exist */
 
     struct pyn_exports exports;
     struct pyn_imports imports;

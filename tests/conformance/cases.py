@@ -21,6 +21,7 @@ from sentences import SENTENCES  # noqa: E402
 CASES: list[dict[str, Any]] = []
 NL = "0a"
 HELLO = [-8, "pynto", 1, None, {}]
+LANE_2 = "92fc02" + NL
 
 
 def send(*messages: Any, lane: int | None = None, cut: int | None = None) -> dict[str, Any]:
@@ -775,6 +776,17 @@ case(
     send(ask("note", "seen", options={"oneway": True}), call("noted")),
     answers("seen"),
 )
+case(
+    "P81l/2",
+    "calls of other lanes start behind those that were sent before them",
+    raw(
+        "".join(encode(ask("note", text, options={"oneway": True})) + NL for text in "abcde")
+        + LANE_2
+        + encode(call("noted"))
+        + NL
+    ),
+    answers("e", lane=2),
+)
 case("P81j", "nor when it is refused", send(ask("nothing", options={"oneway": True})), SILENT, *ALIVE)
 case("P81j", "nor when it fails", send(ask("fail", "KeyError", options={"oneway": True})), *ALIVE)
 case("P81m", "it does not nest", *APPLY, send(ask("note", "x", options={"oneway": True})), closes(15))
@@ -932,7 +944,6 @@ def part(carried: str) -> str:
 
 
 ADD = encode(call("add", 1, 2)) + NL
-LANE_2 = "92fc02" + NL
 PING = "92f705" + NL
 PONG = get([-10, 5])
 case("P71a", "a call in two parts", raw(part(ADD[:8]) + part(ADD[8:])), answers(3))

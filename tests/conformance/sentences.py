@@ -172,6 +172,10 @@ SENTENCES: dict[str, tuple[str, ...]] = {
     "P81j": (
         "An ask with `oneway` is decided, charged, queued and served in its lane as any call, and not answered: neither by a return, nor by an error, nor when it is refused or cancelled; what it would have brought goes back, and a refusal counts.",
     ),
+    "P81l": (
+        "For who sends it the lane stays as it was; calls sent behind it in the lane are served behind it.",
+        "Calls sent behind it in other lanes start behind it, unless a one-way call waits itself, for an answer or in a coroutine: then they need not.",
+    ),
     "P81m": (
         "It does not nest: in a lane in which a call of the receiver's is unanswered it closes the connection (15).",
         "Who serves it calls back in a lane of its own, not in this one.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import copy
 import logging
@@ -12,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pynto
+import pynto.aio
 import pytest
 import told
-from rawpeer import FREE, GOODBYE, NEWLINE, PING, RETURN, Mine, RawPeer, pack
+from rawpeer import FREE, GOODBYE, LANE, NEWLINE, PING, RETURN, Mine, RawPeer, pack
 
 ASK = -11
 ONEWAY = {"oneway": True}
@@ -47,6 +49,24 @@ def test_a_call_that_follows_comes_behind_it(root: Any) -> None:
     for number in range(200):
         pynto.oneway(root.tell)(number)
         assert root.seen()[-1] == number
+
+
+def test_a_call_that_follows_comes_behind_all_of_them(root: Any) -> None:
+    sent = 0
+    for round_ in range(200):
+        for _ in range(1 + round_ % 20):
+            pynto.oneway(root.tell)(sent)
+            sent += 1
+        assert len(root.seen()) == sent
+
+
+def test_calls_of_other_lanes_come_between_one_way_calls_as_they_came(raw: RawPeer) -> None:
+    """Of three lanes, in one piece: a call waits for what was told before it, and not for what comes after."""
+    told_ones = [pack([ASK, 0, "tell", [number], {}, ONEWAY]) + NEWLINE for number in range(6)]
+    seen = pack([0, "seen", [], {}]) + NEWLINE
+    lanes = [pack([LANE, lane]) + NEWLINE for lane in (0, 2, 4)]
+    raw.send_raw(b"".join([lanes[1], *told_ones[:3], lanes[2], seen, lanes[1], *told_ones[3:], lanes[0], seen]))
+    assert [len(raw.reply()[1]) for _ in range(2)] == [3, 6]
 
 
 def test_one_way_calls_are_served_in_their_order_whatever_they_wait_for(root: Any, until: Callable[..., Any]) -> None:
@@ -129,6 +149,33 @@ def test_a_server_tells_a_client_and_does_not_wait(root: Any, until: Callable[..
     open_up.set()
     until(lambda: len(heard) == 50)
     assert heard == list(range(50))
+
+
+@pytest.mark.parametrize("times", [2, 20])
+def test_a_callback_in_another_lane_comes_behind_those_that_were_told(root: Any, times: int) -> None:
+    heard: list[int] = []
+
+    def hear(number: int) -> int:
+        heard.append(number)
+        return len(heard)
+
+    for _ in range(20):
+        heard.clear()
+        assert root.count_and_ask_slowly(times, hear) == times + 1
+        assert heard == [*range(times), times]
+
+
+def test_the_same_in_a_client_with_an_event_loop(site: Any) -> None:
+    heard: list[int] = []
+
+    async def main() -> None:
+        async with await pynto.aio.connect(site.address) as connection:
+            for _ in range(20):
+                heard.clear()
+                await connection.root.count_and_ask_slowly(20, lambda number: heard.append(number) or number)
+                assert heard == [*range(21)]
+
+    asyncio.run(main())
 
 
 def test_a_callback_is_told_and_called_in_one_call(root: Any, until: Callable[..., Any]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import pynto
 
@@ -98,6 +98,13 @@ class Told:
         for number in range(n):
             tell(number)
         return n
+
+    async def count_and_ask_slowly(self, n: int, f: Callable[[int], Awaitable[int]]) -> int:
+        """As count(), and then the client is asked, not in the lane of this call, which has none."""
+        tell = pynto.oneway(f)
+        for number in range(n):
+            tell(number)
+        return await f(n)
 
     def count_twice(self, n: int, f: Callable[[int], int]) -> int:
         """The same with a callback whose result nobody wants, and one that is waited for."""
