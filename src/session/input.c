@@ -12,6 +12,7 @@ enum {
     SMALL = 256,          /* bytes of a block that an idle session may hold */
     LARGE = 64 * 1024,    /* bytes that are not copied if that can be avoided */
     STEP_MAX = 4 << 20,   /* bytes that are asked for at the most, however much has come */
+    BEHIND_PART = 4, /* of what is not to be copied: no more than that is copied instead */
     MOVED_PART = 8, /* of a message whose pages are to be moved that is here when it gets them: then they can be large ones */
 };
 
@@ -216,13 +217,20 @@ bool pyn_session_is_amid(const struct pyn_session *session)
 struct pyn_owned pyn_in_take(struct pyn_session *session, struct pyn_view part)
 {
     struct pyn_buf *in = &session->in.buf;
-    struct pyn_owned block = {in->block, in->mem};
-    bool is_inside = in->block != NULL && (uintptr_t)part.data - (uintptr_t)in->block < in->room;
+    const struct pyn_owned block = {in->block, in->mem};
+    const struct pyn_owned none = {NULL, NULL};
+    const bool is_inside = in->block != NULL && (uintptr_t)part.data - (uintptr_t)in->block < in->room;
+    const size_t behind = pyn_buf_len(in) - session->in.whole;
+    struct pyn_buf next;
 
-    if (part.len < LARGE || !is_inside || session->in.whole != pyn_buf_len(in)) {
-        return (struct pyn_owned){NULL, NULL};
+    if (part.len < LARGE || !is_inside || behind > part.len / BEHIND_PART) {
+        return none;
     }
-    pyn_buf_init(in, session->mem, in->max);
+    pyn_buf_init(&next, session->mem, in->max);
+    if (pyn_buf_append(&next, pyn_buf_view(in).data + session->in.whole, behind) != PYN_OK) {
+        return none;
+    }
+    *in = next;
     session->in.whole = 0;
     return block;
 }

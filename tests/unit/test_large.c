@@ -146,7 +146,42 @@ static void a_smaller_one_is_copied_and_gives_its_room_back(void **state)
     assert_true(block_for(body + 1) <= TURN_MAX);
 }
 
-static void a_call_with_another_behind_it_is_copied(void **state)
+static void a_large_call_stays_where_it_has_come_with_a_little_behind_it(void **state)
+{
+    struct peers p;
+    struct gauge m;
+    struct pyn_buf call;
+
+    make_call(&call, 4 * LARGE);
+    for (size_t behind = 1; behind < LARGE; behind *= 2) {
+        gauge_init(&m);
+        peers_init(&p, &m.mem);
+        peers_meet_raw(&p);
+        assert_int_equal(peers_put(&p, p.server, pyn_buf_view(&call)), PYN_OK);
+        assert_int_equal(peers_put(&p, p.server, support_bytes("92 fc 02 0a")), PYN_OK);
+        assert_int_equal(peers_put(&p, p.server, (struct pyn_view){pyn_buf_view(&call).data, behind}), PYN_OK);
+        m.largest = 0;
+        struct pyn_call *first = peers_expect_call(&p, p.server);
+        assert_true(m.largest <= TURN_MAX + 2 * behind);
+        peers_expect_none(&p, p.server);
+        assert_int_equal(peers_put(&p, p.server,
+                                   (struct pyn_view){pyn_buf_view(&call).data + behind, pyn_buf_len(&call) - behind}),
+                         PYN_OK);
+        struct pyn_call *second = peers_expect_call(&p, p.server);
+        assert_int_equal(first->lane, 0);
+        assert_int_equal(second->lane, 2);
+        expect_bytes(first->body, BODY_HEAD, 4 * LARGE);
+        expect_bytes(second->body, BODY_HEAD, 4 * LARGE);
+        pyn_session_call_free(p.server, first);
+        expect_bytes(second->body, BODY_HEAD, 4 * LARGE);
+        pyn_session_call_free(p.server, second);
+        peers_fini(&p);
+        assert_int_equal(m.live, 0);
+    }
+    pyn_buf_fini(&call);
+}
+
+static void a_call_with_much_behind_it_is_copied(void **state)
 {
     struct peers p;
     struct pyn_buf call;
@@ -335,7 +370,7 @@ static void the_bytes_of_a_large_message_stand_where_an_object_has_them(void **s
     }
 }
 
-static void a_large_message_with_another_behind_it_is_copied_and_leaves_no_pages(void **state)
+static void a_large_message_has_its_pages_also_with_a_little_behind_it_and_leaves_none(void **state)
 {
     struct peers p;
     struct gauge paged;
@@ -355,11 +390,11 @@ static void a_large_message_with_another_behind_it_is_copied_and_leaves_no_pages
     assert_int_equal(paged.live, 1);
     assert_int_equal(peers_put(&p, p.server, support_bytes("92 f7 01 0a")), PYN_OK);
     struct pyn_call *event = peers_expect_call(&p, p.server);
-    assert_false(event->is_paged);
-    expect_bytes(event->body, BODY_HEAD, PAGED_MIN);
+    assert_true(event->is_paged);
     peers_expect_none(&p, p.server);
-    assert_int_equal(paged.live, 0);
+    expect_bytes(event->body, BODY_HEAD, PAGED_MIN);
     pyn_session_call_free(p.server, event);
+    assert_int_equal(paged.live, 0);
     pyn_buf_fini(&call);
     peers_fini(&p);
 }
@@ -414,6 +449,9 @@ static void each_allocation_may_fail(void **state)
         m.fail_at = m.calls + fail_at;
         pyn_status st = peers_put(&p, p.server, pyn_buf_view(&call));
         if (st == PYN_OK) {
+            st = peers_put(&p, p.server, support_bytes("92 fc 02 0a 94"));
+        }
+        if (st == PYN_OK) {
             st = peers_next(&p, p.server, &event);
         }
         is_through = st == PYN_OK && m.calls < m.fail_at;
@@ -431,12 +469,13 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_large_call_stays_where_it_has_come),
         cmocka_unit_test(a_smaller_one_is_copied_and_gives_its_room_back),
-        cmocka_unit_test(a_call_with_another_behind_it_is_copied),
+        cmocka_unit_test(a_large_call_stays_where_it_has_come_with_a_little_behind_it),
+        cmocka_unit_test(a_call_with_much_behind_it_is_copied),
         cmocka_unit_test(a_large_answer_stays_where_it_has_come),
         cmocka_unit_test(room_grows_with_what_has_come_and_ends_where_the_message_does),
         cmocka_unit_test(a_message_of_some_length_goes_where_the_one_before_it_was),
         cmocka_unit_test(the_bytes_of_a_large_message_stand_where_an_object_has_them),
-        cmocka_unit_test(a_large_message_with_another_behind_it_is_copied_and_leaves_no_pages),
+        cmocka_unit_test(a_large_message_has_its_pages_also_with_a_little_behind_it_and_leaves_none),
         cmocka_unit_test(an_announcement_takes_nothing),
         cmocka_unit_test(each_allocation_may_fail),
     };
