@@ -8,25 +8,36 @@
 #include "allocators.h"
 
 enum {
-    PAGED_MIN = 32 << 20, /* bytes of a message: from here on glibc gives every object pages of its own */
-    MOVE_MIN = 1 << 20,   /* bytes of a value that are not just copied */
-    TEXT_MIN = 64 << 10,  /* bytes of a text that was looked at as it came, and is not again */
+    PAGED_MIN = 32 << 20,  /* bytes of a message: from here on glibc gives every object pages of its own */
+    PAGED_HERE = 4 << 20,  /* of which so many have come when they get pages */
+    COUNTED_MIN = 8 << 20, /* the same, where what is allocated is counted: there, less is quicker copied */
+    COUNTED_HERE = 3 << 19,
+    MOVE_MIN = 1 << 20,  /* bytes of a value that are not just copied */
+    TEXT_MIN = 64 << 10, /* bytes of a text that was looked at as it came, and is not again */
 };
 
-/* Where the bytes of large objects stand in a large page. It is so for all that our own allocator makes, and was seen at the last of the other's. */
+/* Where the bytes of large objects stand in a large page: it was seen at the last of them. */
 struct places {
     atomic_size_t of_bin;
     atomic_size_t of_text;
 };
 
-static struct places places[2]; /* in calls of a server's, what is allocated is counted, and stands elsewhere */
+static struct places places[2]; /* of a client's and of a server's */
 static struct pyn_large larges[2];
+static struct pyn_large counted; /* of a server's whose memory is counted */
 
 static size_t place(void *ctx, bool is_text)
 {
     struct places *seen = ctx;
 
     return atomic_load_explicit(is_text ? &seen->of_text : &seen->of_bin, memory_order_relaxed);
+}
+
+/* What our own allocator makes, in calls of a server's, begins where a large page does. */
+static size_t counted_place(void *ctx, bool is_text)
+{
+    (void)ctx;
+    return is_text ? sizeof(PyASCIIObject) : offsetof(PyBytesObject, ob_sval);
 }
 
 static void see(struct places *seen, const void *data, bool is_text)
@@ -46,10 +57,17 @@ int pyn_large_init(void)
         larges[i] = (struct pyn_large){.mem = pyn_mapped_mem(),
                                        .page = PYN_LARGE_PAGE,
                                        .min = PAGED_MIN,
+                                       .here = PAGED_HERE,
                                        .place = place,
                                        .ctx = &places[i],
                                        .warm = pyn_warm_mem()};
     }
+    counted = (struct pyn_large){.mem = pyn_mapped_mem(),
+                                 .page = PYN_LARGE_PAGE,
+                                 .min = COUNTED_MIN,
+                                 .here = COUNTED_HERE,
+                                 .place = counted_place,
+                                 .warm = pyn_warm_mem()};
     Py_XDECREF(bytes);
     Py_XDECREF(text);
     return text != NULL ? 0 : -1;
@@ -57,11 +75,7 @@ int pyn_large_init(void)
 
 const struct pyn_large *pyn_large_place(bool is_server)
 {
-    if (is_server && pyn_allocators_are_installed) { /* its blocks begin where a large page does */
-        atomic_store_explicit(&places[is_server].of_bin, offsetof(PyBytesObject, ob_sval), memory_order_relaxed);
-        atomic_store_explicit(&places[is_server].of_text, sizeof(PyASCIIObject), memory_order_relaxed);
-    }
-    return &larges[is_server];
+    return is_server && pyn_allocators_are_installed ? &counted : &larges[is_server];
 }
 
 /* 0 or -1. The object is nobody else's yet. */

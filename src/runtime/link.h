@@ -226,7 +226,8 @@ void pyn_link_feed(struct pyn_link *link, const uint8_t *data, size_t len);
 /* The same for what has come out of the layers already. */
 void pyn_link_feed_plain(struct pyn_link *link, struct pyn_view plain);
 
-/* The rest of a large message is due: it is read straight into the session, as far as it is there. The same result as of recv(). */
+/* The rest of a large message is due: who reads reads it straight into the session, as far as it is there, and gives the lock back meanwhile. The same result as
+ * of recv(). */
 /* Bytes that pyn_link_read_large() reads in a row. */
 enum { PYN_LARGE_READ = 1 << 20 };
 bool pyn_link_is_large(const struct pyn_link *link);

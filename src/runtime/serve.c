@@ -33,9 +33,13 @@ static ssize_t read_some(const struct pyn_link *link, uint8_t *scratch, size_t m
 __attribute__((noinline)) static ssize_t read_sealed(struct pyn_link *link)
 {
     uint8_t scratch[SEALED_AT_ONCE];
-    ssize_t n = read_some(link, scratch, sizeof scratch);
-    const int error = errno;
+    ssize_t n = 0;
+    int error = 0;
 
+    pyn_link_unlock(link);
+    n = read_some(link, scratch, sizeof scratch);
+    error = errno;
+    pyn_link_lock(link);
     if (n > 0) {
         pyn_link_feed(link, scratch, (size_t)n);
     }

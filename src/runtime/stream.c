@@ -105,16 +105,26 @@ bool pyn_link_is_large(const struct pyn_link *link)
     return link->stack == NULL && link->is_socket && link->over == PYN_OK && pyn_session_is_large(link->session);
 }
 
-/* Into its place, and what stands behind that, such as the head of the next part, in tail. */
-static ssize_t receive(const struct pyn_link *link, uint8_t *space, size_t room, uint8_t *tail, size_t tail_room)
+/*
+ * Into its place, and what stands behind that, such as the head of the next part, in tail. Without the lock: new pages take their time, and who runs calls
+ * or has an answer to write does not wait for them.
+ */
+static ssize_t receive(struct pyn_link *link, uint8_t *space, size_t room, uint8_t *tail, size_t tail_room)
 {
     struct iovec to[2] = {{space, room}, {tail, tail_room}};
     struct msghdr message = {.msg_iov = to, .msg_iovlen = 2};
     ssize_t n = 0;
+    int error = 0;
 
+    atomic_store(&link->is_taking, true);
+    pyn_link_unlock(link);
     do {
         n = recvmsg(link->in, &message, MSG_DONTWAIT);
     } while (n < 0 && errno == EINTR);
+    error = errno;
+    pyn_link_lock(link);
+    atomic_store(&link->is_taking, false); /* nobody looks before the lock is given back */
+    errno = error;
     return n;
 }
 

@@ -12,8 +12,7 @@ enum {
     SMALL = 256,          /* bytes of a block that an idle session may hold */
     LARGE = 64 * 1024,    /* bytes that are not copied if that can be avoided */
     STEP_MAX = 4 << 20,   /* bytes that are asked for at the most, however much has come */
-    BEHIND_PART = 4, /* of what is not to be copied: no more than that is copied instead */
-    MOVED_PART = 8, /* of a message whose pages are to be moved that is here when it gets them: then they can be large ones */
+    BEHIND_PART = 4,      /* of what is not to be copied: no more than that is copied instead */
 };
 
 /* ---- bytes ---- */
@@ -62,7 +61,7 @@ static bool is_to_be_moved(const struct pyn_session *session, const struct pyn_i
 {
     const struct pyn_large *large = session->large;
 
-    return in->buf.mem != large->mem && held >= large->min / MOVED_PART && held + in->missing >= large->min &&
+    return in->buf.mem != large->mem && held >= large->here && held + in->missing >= large->min &&
            pyn_scan_awaits(in->scan, pyn_buf_view(&in->buf), is_text, at);
 }
 
@@ -113,16 +112,17 @@ static void note_come(struct pyn_intake *in, size_t len)
     in->missing -= len < in->missing ? len : in->missing;
 }
 
-pyn_status pyn_session_space(struct pyn_session *session, uint8_t **out, size_t *room)
+void pyn_in_fini(struct pyn_session *session)
 {
-    pyn_status st = session->state;
+    session->in.taken = session->in.whole = session->stalled = 0;
+    pyn_buf_fini(&session->in.buf);
+    pyn_parts_fini(session);
+}
+
+static pyn_status space(struct pyn_session *session, uint8_t **out, size_t *room)
+{
     size_t held = 0;
 
-    *out = NULL;
-    *room = 0;
-    if (st != PYN_OK) {
-        return st;
-    }
     if (pyn_parts_want(session) > 0) {
         return make_space(session, &session->parts->in, session->parts->left, out, room);
     }
@@ -134,7 +134,20 @@ pyn_status pyn_session_space(struct pyn_session *session, uint8_t **out, size_t 
     return make_space(session, &session->in, in_max(session) - held, out, room);
 }
 
-void pyn_session_received(struct pyn_session *session, size_t len)
+pyn_status pyn_session_space(struct pyn_session *session, uint8_t **out, size_t *room)
+{
+    pyn_status st = session->state;
+
+    *out = NULL;
+    *room = 0;
+    if (st == PYN_OK) {
+        st = space(session, out, room);
+    }
+    session->is_filling = st == PYN_OK;
+    return st;
+}
+
+static void received(struct pyn_session *session, size_t len)
 {
     if (pyn_parts_want(session) > 0) {
         pyn_buf_commit(&session->parts->in.buf, len);
@@ -146,6 +159,16 @@ void pyn_session_received(struct pyn_session *session, size_t len)
     note_come(&session->in, len);
     if (len == 0) {
         give_back_if_empty(session);
+    }
+}
+
+void pyn_session_received(struct pyn_session *session, size_t len)
+{
+    session->is_filling = false;
+    if (session->is_abandoned) {
+        pyn_in_fini(session);
+    } else {
+        received(session, len);
     }
 }
 
@@ -193,7 +216,7 @@ pyn_status pyn_parts_put(struct pyn_session *session, struct pyn_view bytes, siz
         *taken = bytes.len;
     }
     memcpy(room, bytes.data, *taken);
-    pyn_session_received(session, *taken);
+    received(session, *taken);
     return PYN_OK;
 }
 
@@ -492,9 +515,14 @@ pyn_status pyn_session_next(struct pyn_session *session, uint64_t now, struct py
         return session->state;
     }
     session->now = now;
-    drop_taken(session);
+    if (!session->is_filling) {
+        drop_taken(session);
+    }
     if (pyn_ready_take(session, event)) {
         return PYN_OK;
+    }
+    if (session->is_filling) {
+        return PYN_EWAIT;
     }
     while (st == PYN_OK && event->kind == PYN_EV_NONE) {
         st = step_once(session, event);

@@ -102,9 +102,9 @@ void pyn_session_abandon(struct pyn_session *session)
     if (session->state == PYN_OK) {
         session->state = PYN_EGONE;
     }
-    session->in.taken = session->in.whole = session->stalled = 0;
-    pyn_buf_fini(&session->in.buf);
-    pyn_parts_fini(session);
+    if (!session->is_filling) {
+        pyn_in_fini(session);
+    }
     pyn_out_cut(session);
     pyn_serving_drop_all(session);
     pyn_cache_fini(session->cache); /* no frame is left that has a note there */
@@ -121,6 +121,7 @@ void pyn_session_free(struct pyn_session *session)
         return;
     }
     pyn_session_abandon(session);
+    pyn_in_fini(session); /* an abandon keeps it for who is putting bytes there */
     assert(session->turns == 0 && session->batches == 0);
     assert(!pyn_session_has_dead(session));
     assert(pyn_ledger_is_clear(&session->ledger));
@@ -186,7 +187,7 @@ static void rest_freight(struct pyn_session *session)
 
 void pyn_session_rest(struct pyn_session *session)
 {
-    if (session->state != PYN_OK) {
+    if (session->state != PYN_OK || session->is_filling) {
         return;
     }
     rest_input(session);

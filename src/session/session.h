@@ -48,6 +48,7 @@ struct pyn_large {
     const struct pyn_mem *mem; /* its blocks keep their place within a page when they grow */
     size_t page;               /* bytes */
     size_t min;                /* bytes of a message that is large */
+    size_t here; /* bytes of such a one that have come when it gets a block of these: then its pages can be large ones */
     /* Where in a page the bytes of a text or a bin are to stand: where an object has them that is made of it. Called in any thread. */
     size_t (*place)(void *ctx, bool is_text);
     void *ctx;
@@ -86,7 +87,8 @@ void pyn_session_retune(struct pyn_session *session, const struct pyn_quotas *qu
 /* ---- bytes ---- */
 
 /* Where the next bytes are to be put: at least 1 and at most *room of them: 16 KiB, or half as much again as has come of a message that lacks so much.
- * An idle session holds no input block of more than 256 bytes. The place is good until the next call that is not const; nothing came after all: received 0.
+ * An idle session holds no input block of more than 256 bytes. The place is good until pyn_session_received(), which is due in any case: nothing came after all: 0.
+ * Until then it may be written to while others use the session: they find no input, rest nothing, and what they abandon keeps this place.
  * PYN_EWAIT: the buffer is full, and pyn_session_wants_input() has been false for long. */
 pyn_status pyn_session_space(struct pyn_session *session, uint8_t **out, size_t *room);
 void pyn_session_received(struct pyn_session *session, size_t len);

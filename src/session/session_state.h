@@ -78,6 +78,7 @@ struct pyn_session {
 
     /* input */
     struct pyn_intake in;
+    bool is_filling;         /* bytes are being put into room that was given out: nothing moves, nothing is looked at */
     struct pyn_parts *parts; /* owned: what comes in parts, beside it; NULL: nothing has since it rested */
     uint64_t parts_lane;     /* of which this is the lane then */
     size_t stalled; /* bytes that the call which stands at the front would be charged with, when they were not there */
@@ -115,9 +116,12 @@ struct pyn_session {
 
 /* ---- input.c ---- */
 
+/* What has come, and was not looked at, goes. */
+void pyn_in_fini(struct pyn_session *session);
+
 /*
- * The block in which part of the message at the front stands, when that is large and nothing is behind the message: the caller's from now on; the message
- * stays where it is. None: part has to be copied.
+ * The block in which part of the message at the front stands, when that is large and little is behind the message, which is copied instead: the caller's
+ * from now on; the message stays where it is. None: part has to be copied.
  */
 struct pyn_owned pyn_in_take(struct pyn_session *session, struct pyn_view part);
 /* Is it one for large messages? */

@@ -164,9 +164,9 @@ static void a_large_call_stays_where_it_has_come_with_a_little_behind_it(void **
         struct pyn_call *first = peers_expect_call(&p, p.server);
         assert_true(m.largest <= TURN_MAX + 2 * behind);
         peers_expect_none(&p, p.server);
-        assert_int_equal(peers_put(&p, p.server,
-                                   (struct pyn_view){pyn_buf_view(&call).data + behind, pyn_buf_len(&call) - behind}),
-                         PYN_OK);
+        assert_int_equal(
+            peers_put(&p, p.server, (struct pyn_view){pyn_buf_view(&call).data + behind, pyn_buf_len(&call) - behind}),
+            PYN_OK);
         struct pyn_call *second = peers_expect_call(&p, p.server);
         assert_int_equal(first->lane, 0);
         assert_int_equal(second->lane, 2);
@@ -309,7 +309,7 @@ static void a_message_of_some_length_goes_where_the_one_before_it_was(void **sta
         gauge_init(&ordinary);
         gauge_init_paged(&paged);
         gauge_init(&warm);
-        const struct pyn_large place = {&paged.mem, PAGE, PAGED_MIN, place_of, NULL, &warm.mem};
+        const struct pyn_large place = {&paged.mem, PAGE, PAGED_MIN, PAGED_MIN / 8, place_of, NULL, &warm.mem};
         make_call(&call, size);
         peers_init(&p, &ordinary.mem);
         p.large = &place;
@@ -342,7 +342,7 @@ static void the_bytes_of_a_large_message_stand_where_an_object_has_them(void **s
         struct pyn_call *event = NULL;
         gauge_init(&ordinary);
         gauge_init_paged(&paged);
-        const struct pyn_large place = {&paged.mem, PAGE, PAGED_MIN, place_of, NULL, NULL};
+        const struct pyn_large place = {&paged.mem, PAGE, PAGED_MIN, PAGED_MIN / 8, place_of, NULL, NULL};
         make_call(&call, size);
         peers_init(&p, &ordinary.mem);
         p.large = &place;
@@ -377,7 +377,7 @@ static void a_large_message_has_its_pages_also_with_a_little_behind_it_and_leave
     struct pyn_buf call;
 
     gauge_init_paged(&paged);
-    const struct pyn_large place = {&paged.mem, PAGE, PAGED_MIN, place_of, NULL, NULL};
+    const struct pyn_large place = {&paged.mem, PAGE, PAGED_MIN, PAGED_MIN / 8, place_of, NULL, NULL};
     make_call(&call, PAGED_MIN);
     peers_init(&p, pyn_mem_default());
     p.large = &place;
@@ -412,7 +412,7 @@ static void an_announcement_takes_nothing(void **state)
     assert_non_null(bytes);
     gauge_init(&ordinary);
     gauge_init_paged(&paged);
-    const struct pyn_large place = {&paged.mem, PAGE, PAGED_MIN, place_of, NULL, NULL};
+    const struct pyn_large place = {&paged.mem, PAGE, PAGED_MIN, PAGED_MIN / 8, place_of, NULL, NULL};
     peers_init(&p, &ordinary.mem);
     p.quotas.limits.message_max = (size_t)UINT32_MAX + 1000;
     p.large = &place;

@@ -247,6 +247,93 @@ static void a_session_that_rests_holds_nothing_to_be_quick_and_goes_on_as_before
     assert_int_equal(m.live, 0);
 }
 
+/* ---- room that somebody is writing to ---- */
+
+/* Two calls in a lane, of which the second waits, and the beginning of a third. */
+static void put_two_and_begin(struct peers *p, struct pyn_call **first)
+{
+    peers_meet_raw(p);
+    put(p, CALL_ADD CALL_ADD "94 00 a3");
+    *first = peers_expect_call(p, p->server);
+    peers_expect_none(p, p->server);
+}
+
+static void room_that_was_given_out_stays_whatever_is_done_meanwhile(void **state)
+{
+    struct pyn_view rest;
+    struct support_mem m;
+    struct peers p;
+    struct pyn_call *call = NULL;
+    uint8_t *space = NULL;
+    size_t room = 0;
+
+    support_mem_init(&m, 0);
+    peers_init(&p, &m.mem);
+    put_two_and_begin(&p, &call);
+    assert_int_equal(pyn_session_space(p.server, &space, &room), PYN_OK);
+    pyn_session_rest(p.server);
+    assert_int_equal(peers_return(p.server, call, "03"), PYN_OK);
+    call = peers_expect_call(&p, p.server); /* it had come before */
+    assert_int_equal(peers_return(p.server, call, "03"), PYN_OK);
+    peers_expect_none(&p, p.server);
+    pyn_session_rest(p.server);
+    rest = support_bytes("61 64 64 92 01 02 80 0a");
+    assert_true(rest.len <= room);
+    memcpy(space, rest.data, rest.len);
+    peers_expect_none(&p, p.server); /* of that nobody has been told */
+    pyn_session_received(p.server, rest.len);
+    call = peers_expect_call(&p, p.server);
+    assert_int_equal(peers_return(p.server, call, "03"), PYN_OK);
+    expect_output(p.server, RETURN_3 RETURN_3 RETURN_3);
+    peers_fini(&p);
+    assert_int_equal(m.live, 0);
+}
+
+static void what_is_whole_waits_until_it_is_said_what_has_come_behind_it(void **state)
+{
+    struct support_mem m;
+    struct peers p;
+    uint8_t *space = NULL;
+    size_t room = 0;
+
+    support_mem_init(&m, 0);
+    peers_init(&p, &m.mem);
+    peers_meet_raw(&p);
+    put(&p, CALL_ADD);
+    assert_int_equal(pyn_session_space(p.server, &space, &room), PYN_OK);
+    peers_expect_none(&p, p.server);
+    pyn_session_received(p.server, 0);
+    pyn_session_call_free(p.server, peers_expect_call(&p, p.server));
+    peers_fini(&p);
+    assert_int_equal(m.live, 0);
+}
+
+static void room_that_was_given_out_outlives_what_is_abandoned(void **state)
+{
+    for (int is_said = 0; is_said < 2; is_said++) {
+        struct support_mem m;
+        struct peers p;
+        struct pyn_call *call = NULL;
+        uint8_t *space = NULL;
+        size_t room = 0;
+        support_mem_init(&m, 0);
+        peers_init(&p, &m.mem);
+        put_two_and_begin(&p, &call);
+        pyn_session_call_free(p.server, call);
+        assert_int_equal(pyn_session_space(p.server, &space, &room), PYN_OK);
+        pyn_session_abandon(p.server);
+        memset(space, 'x', room);
+        if (is_said) {
+            const size_t live = m.live;
+            pyn_session_received(p.server, room);
+            assert_int_equal(m.live, live - 1);
+        }
+        assert_int_equal(pyn_session_space(p.server, &space, &room), PYN_EGONE);
+        peers_fini(&p);
+        assert_int_equal(m.live, 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -257,6 +344,9 @@ int main(void)
         cmocka_unit_test(a_client_whose_memory_fails_leaks_nothing),
         cmocka_unit_test(a_reply_that_found_no_memory_can_be_sent_again),
         cmocka_unit_test(a_session_that_rests_holds_nothing_to_be_quick_and_goes_on_as_before),
+        cmocka_unit_test(room_that_was_given_out_stays_whatever_is_done_meanwhile),
+        cmocka_unit_test(what_is_whole_waits_until_it_is_said_what_has_come_behind_it),
+        cmocka_unit_test(room_that_was_given_out_outlives_what_is_abandoned),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
