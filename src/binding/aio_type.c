@@ -120,7 +120,9 @@ static void detach(struct connection *connection)
     (void)tell_loop(connection, "remove_reader", connection->loop.inbox.wake, NULL);
     pyn_link_lock(connection->link);
     connection->link->is_dropped = true;
-    pyn_link_close(connection->link);
+    if (!connection->link->is_reading) { /* else who reads does it */
+        pyn_link_close(connection->link);
+    }
     pyn_link_unlock(connection->link);
 }
 

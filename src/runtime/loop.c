@@ -121,11 +121,16 @@ void pyn_link_pump_in(struct pyn_link *link)
     bool is_more = true;
 
     pyn_link_lock(link);
+    link->is_reading = true; /* the lock is given back for what is large: nobody closes the descriptor meanwhile */
     for (int i = 0; is_more && i < READS_IN_A_ROW && link->over == PYN_OK && !link->is_paused; i++) {
         is_more = read_once(link);
     }
+    link->is_reading = false;
     if (link->over == PYN_OK) {
         pyn_link_flush(link);
+    }
+    if (link->is_dropped) {
+        pyn_link_close(link);
     }
     pyn_link_unlock(link);
 }

@@ -1,4 +1,5 @@
 /* stream.c - bytes between a link's descriptors and its session, through the layers where there are any. */
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 
@@ -132,6 +133,8 @@ ssize_t pyn_link_read_large(struct pyn_link *link)
 {
     uint8_t tail[TAIL];
     ssize_t total = 0;
+
+    assert(link->is_reading);
 
     while (total < PYN_LARGE_READ && link->over == PYN_OK && pyn_session_is_large(link->session)) {
         uint8_t *space = NULL;
