@@ -70,7 +70,7 @@ def test_the_sum_is_that_of_the_file() -> None:
 
 @pytest.mark.memory
 def test_strangers_who_take_everything_at_once_take_no_more(
-    serve_child: Callable[..., Any], generate: Callable[..., Path], tmp_path: Path
+    serve_child: Callable[..., Any], generate: Callable[..., Path], tmp_path: Path, until: Callable[..., Any]
 ) -> None:
     """Each of them leaves what it may, and comes once more, to ask and not to read."""
     text, _ = page()
@@ -117,6 +117,9 @@ def test_strangers_who_take_everything_at_once_take_no_more(
         left = resident() - before
         assert left <= STRANGERS * (quotas["memory"] + MIB)
         peers += [ask(number) for number in range(STRANGERS)]
+        until(
+            lambda: resident() - before - left >= STRANGERS * quotas["output"] / 2, 30
+        )  # what they asked for is there
         for _ in range(50):
             assert honest.root.echo(2) == 2
         busy = resident() - before

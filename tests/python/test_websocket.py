@@ -156,8 +156,11 @@ def test_a_connection_takes_its_place_before_its_handshake(
     """One of the places for those who are not through yet: the oldest makes room, and half of so few are for those who are."""
     site = serve(listen="ws://127.0.0.1:0/pynto", connections=3, quotas={"handshake": 600, "hello": 600})
     with ExitStack() as stack:
-        streams = [stack.enter_context(socket.create_connection(tcp_of(site.address), 10)) for _ in range(2)]
-        until(lambda: site.server.stats()["connections"] == 2)
+        streams = []
+        for count in (1, 2):  # two threads that let in at once may do it in either order
+            streams.append(stack.enter_context(socket.create_connection(tcp_of(site.address), 10)))
+            streams[-1].send(b"G")
+            until(lambda count=count: [one["received"] for one in site.server.connections()] == [1] * count)
         stack.enter_context(socket.create_connection(tcp_of(site.address), 10))
         while streams[0].recv(4096):  # shown the door at once
             pass
