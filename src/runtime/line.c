@@ -1,23 +1,18 @@
 /* line.c - see line.h. */
 #include "line.h"
 
-static void insert(struct pyn_line *line, struct pyn_call **at, struct pyn_call *call)
+void pyn_line_put(struct pyn_line *line, struct pyn_call *call)
 {
+    struct pyn_call **at = line->last != NULL ? &line->last->next : &line->first;
+
+    if (call->is_overdue) { /* it passes no more than the quota `calls` lets stand here */
+        for (at = &line->first; *at != NULL && (*at)->arrival < call->arrival; at = &(*at)->next) {}
+    }
     call->next = *at;
     *at = call;
     if (call->next == NULL) {
         line->last = call;
     }
-}
-
-void pyn_line_put(struct pyn_line *line, struct pyn_call *call)
-{
-    struct pyn_call **at = line->last != NULL ? &line->last->next : &line->first;
-
-    if (call->is_overdue) { /* what stands ahead of it here runs before the next such call is put in, so that nobody is passed again and again */
-        for (at = &line->first; *at != NULL && (*at)->arrival < call->arrival; at = &(*at)->next) {}
-    }
-    insert(line, at, call);
 }
 
 struct pyn_call *pyn_line_take(struct pyn_line *line)

@@ -181,6 +181,38 @@ static void a_large_call_stays_where_it_has_come_with_a_little_behind_it(void **
     pyn_buf_fini(&call);
 }
 
+/* The largest block that is asked for when so many bytes stand behind the body of a call. */
+static size_t block_with_behind(size_t body, size_t behind)
+{
+    struct peers p;
+    struct gauge m;
+    struct pyn_buf call;
+    size_t largest = 0;
+
+    make_call(&call, body);
+    gauge_init(&m);
+    peers_init(&p, &m.mem);
+    peers_meet_raw(&p);
+    assert_int_equal(peers_put(&p, p.server, pyn_buf_view(&call)), PYN_OK);
+    assert_int_equal(peers_put(&p, p.server, (struct pyn_view){pyn_buf_view(&call).data, behind}), PYN_OK);
+    m.largest = 0;
+    pyn_session_call_free(p.server, peers_expect_call(&p, p.server));
+    largest = m.largest;
+    peers_fini(&p);
+    pyn_buf_fini(&call);
+    return largest;
+}
+
+static void up_to_a_quarter_of_the_body_behind_it_is_copied_instead(void **state)
+{
+    const size_t body = 4 * LARGE;
+    const size_t quarter = (BODY_HEAD + body + 1) / 4; /* the empty map behind it */
+
+    assert_true(block_with_behind(body, quarter - 1) < body);
+    assert_true(block_with_behind(body, quarter) < body);
+    assert_true(block_with_behind(body, quarter + 1) >= body);
+}
+
 static void a_call_with_much_behind_it_is_copied(void **state)
 {
     struct peers p;
@@ -470,6 +502,7 @@ int main(void)
         cmocka_unit_test(a_large_call_stays_where_it_has_come),
         cmocka_unit_test(a_smaller_one_is_copied_and_gives_its_room_back),
         cmocka_unit_test(a_large_call_stays_where_it_has_come_with_a_little_behind_it),
+        cmocka_unit_test(up_to_a_quarter_of_the_body_behind_it_is_copied_instead),
         cmocka_unit_test(a_call_with_much_behind_it_is_copied),
         cmocka_unit_test(a_large_answer_stays_where_it_has_come),
         cmocka_unit_test(room_grows_with_what_has_come_and_ends_where_the_message_does),

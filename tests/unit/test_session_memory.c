@@ -291,6 +291,7 @@ static void room_that_was_given_out_stays_whatever_is_done_meanwhile(void **stat
 
 static void what_is_whole_waits_until_it_is_said_what_has_come_behind_it(void **state)
 {
+    size_t live = 0;
     struct support_mem m;
     struct peers p;
     uint8_t *space = NULL;
@@ -299,6 +300,12 @@ static void what_is_whole_waits_until_it_is_said_what_has_come_behind_it(void **
     support_mem_init(&m, 0);
     peers_init(&p, &m.mem);
     peers_meet_raw(&p);
+    pyn_session_rest(p.server);
+    assert_int_equal(pyn_session_space(p.server, &space, &room), PYN_OK); /* also where nothing stands yet */
+    live = m.live;
+    pyn_session_rest(p.server);
+    assert_int_equal(m.live, live);
+    pyn_session_received(p.server, 0);
     put(&p, CALL_ADD);
     assert_int_equal(pyn_session_space(p.server, &space, &room), PYN_OK);
     peers_expect_none(&p, p.server);
