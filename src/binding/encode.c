@@ -102,7 +102,9 @@ void pyn_encoder_fini(struct pyn_encoder *encoder, bool was_sent)
     leave_spare(&encoder->buf);
     pyn_buf_fini(&encoder->buf);
     pyn_mem_free(pyn_mem_default(), encoder->loans);
-    PyMem_Free(encoder->ids);
+    if (encoder->ids != NULL) {
+        PyMem_Free(encoder->ids);
+    }
 }
 
 struct pyn_mark pyn_encoder_mark(const struct pyn_encoder *encoder)

@@ -20,16 +20,49 @@ static const char LINK_CAPSULE[] = "pynto.link";
 enum { FEW = 8 }; /* places of a block that needs no memory of its own */
 
 struct arguments {
-    PyObject *few[FEW];
-    PyObject **block; /* block[0] is the free place, block[1] the object (borrowed) */
-    size_t count;     /* positional, without the object */
+    PyObject *few[FEW]; /* set as far as there are values */
+    PyObject **block;   /* block[0] is the free place, block[1] the object (borrowed) */
+    size_t room;        /* places of the block */
+    size_t count;       /* positional, without the object */
     PyObject *kwnames;
     size_t kw_count;
 };
 
+static void arguments_init(struct arguments *arguments, PyObject *object)
+{
+    arguments->block = arguments->few;
+    arguments->room = FEW;
+    arguments->block[0] = NULL;
+    arguments->block[1] = object;
+    arguments->count = arguments->kw_count = 0;
+    arguments->kwnames = NULL;
+}
+
+/* Places for so many values. The positional ones are in theirs, or none is. */
+static int arguments_reserve(struct arguments *arguments, size_t values)
+{
+    bool is_first = arguments->block == arguments->few;
+    PyObject **grown = NULL;
+
+    if (values + 2 <= arguments->room) {
+        return 0;
+    }
+    grown = PyMem_Realloc(is_first ? NULL : arguments->block, (values + 2) * sizeof *grown);
+    if (grown == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    if (is_first) {
+        memcpy(grown, arguments->few, (arguments->count + 2) * sizeof *grown);
+    }
+    arguments->block = grown;
+    arguments->room = values + 2;
+    return 0;
+}
+
 static void arguments_clear(struct arguments *arguments)
 {
-    for (size_t i = 0; arguments->block != NULL && i < arguments->count + arguments->kw_count; i++) {
+    for (size_t i = 0; i < arguments->count + arguments->kw_count; i++) {
         Py_XDECREF(arguments->block[i + 2]);
     }
     Py_XDECREF(arguments->kwnames);
@@ -66,6 +99,9 @@ static const struct pyn_type *keyword_type(const struct pyn_signature *signature
 static int decode_keywords(struct pyn_decoder *decoder, const struct pyn_signature *signature,
                            struct arguments *arguments, uint32_t pairs)
 {
+    if (arguments_reserve(arguments, arguments->count + pairs) != 0) {
+        return -1;
+    }
     arguments->kwnames = PyTuple_New((Py_ssize_t)pairs);
     if (arguments->kwnames == NULL) {
         return -1;
@@ -91,37 +127,18 @@ static int decode_keywords(struct pyn_decoder *decoder, const struct pyn_signatu
     return 0;
 }
 
-/* Looks ahead for the number of keywords, so that one block holds everything. */
-static int count_keywords(const struct pyn_decoder *decoder, uint32_t positional, uint32_t *pairs)
-{
-    struct pyn_reader ahead = decoder->reader;
-    pyn_status st = PYN_OK;
-
-    for (uint32_t i = 0; st == PYN_OK && i < positional; i++) {
-        st = pyn_reader_skip(&ahead);
-    }
-    return st == PYN_OK && pyn_reader_map(&ahead, pairs) == PYN_OK ? 0 : unreadable();
-}
-
-static int decode_arguments(struct pyn_decoder *decoder, const struct pyn_signature *signature, PyObject *object,
+static int decode_arguments(struct pyn_decoder *decoder, const struct pyn_signature *signature,
                             struct arguments *arguments)
 {
     uint32_t positional = 0;
     uint32_t pairs = 0;
 
-    if (pyn_reader_array(&decoder->reader, &positional) != PYN_OK || count_keywords(decoder, positional, &pairs) != 0) {
-        return PyErr_Occurred() ? -1 : unreadable();
+    if (pyn_reader_array(&decoder->reader, &positional) != PYN_OK) {
+        return unreadable();
     }
-    if ((size_t)positional + pairs + 2 <= FEW) {
-        arguments->block = arguments->few;
-    } else {
-        arguments->block = PyMem_Calloc((size_t)positional + pairs + 2, sizeof *arguments->block);
-    }
-    if (arguments->block == NULL) {
-        PyErr_NoMemory();
+    if (arguments_reserve(arguments, positional) != 0) {
         return -1;
     }
-    arguments->block[1] = object;
     for (uint32_t i = 0; i < positional; i++) {
         PyObject *value = pyn_decode(decoder, positional_type(signature, i));
         if (value == NULL) {
@@ -285,10 +302,11 @@ static PyObject *call_object(const struct pyn_decoder *decoder, const struct pyn
 static PyObject *run_method(struct pyn_decoder *decoder, const struct pyn_call *call)
 {
     const struct pyn_signature *signature = call->verdict.signature;
-    struct arguments arguments = {0};
+    struct arguments arguments;
     PyObject *result = NULL;
 
-    if (decode_arguments(decoder, signature, call->object, &arguments) != 0) {
+    arguments_init(&arguments, call->object);
+    if (decode_arguments(decoder, signature, &arguments) != 0) {
         pyn_decoder_give_up(decoder);
     } else if (fit_arguments(call->verdict.op, &arguments) == 0) {
         result = call_object(decoder, call, &arguments);

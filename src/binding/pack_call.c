@@ -18,6 +18,15 @@ static int misfit(const struct pyn_op *op, const struct pyn_type *type, PyObject
     return -1;
 }
 
+static int misfit_at(const struct pyn_op *op, const struct pyn_type *type, PyObject *value, Py_ssize_t place)
+{
+    PyObject *number = PyLong_FromSsize_t(place);
+    int result = number != NULL ? misfit(op, type, value, "argument ", number) : -1;
+
+    Py_XDECREF(number);
+    return result;
+}
+
 static int pack_value(struct pyn_encoder *encoder, const struct pyn_op *op, const struct pyn_type *type,
                       PyObject *value, const char *what, PyObject *which)
 {
@@ -33,14 +42,14 @@ static int pack_positional(struct pyn_encoder *encoder, const struct pyn_op *op,
 
     for (Py_ssize_t i = 0; result == 0 && i < nargs; i++) {
         const struct pyn_param *param = (size_t)i < signature->place_count ? &signature->params[i] : signature->rest;
-        PyObject *place = NULL;
         if (param == NULL) {
             PyErr_Format(PyExc_TypeError, "too many arguments: %zd, where %u are taken", nargs, signature->place_count);
             return -1;
         }
-        place = PyLong_FromSsize_t(i + 1);
-        result = place == NULL ? -1 : pack_value(encoder, op, param->type, args[i], "argument ", place);
-        Py_XDECREF(place);
+        result = pyn_encode(encoder, args[i], param->type);
+        if (result == PYN_MISFIT) {
+            result = misfit_at(op, param->type, args[i], i + 1);
+        }
     }
     return result;
 }

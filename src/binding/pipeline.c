@@ -27,8 +27,10 @@ void *pyn_list_add(struct pyn_list *list, size_t size)
 
 void pyn_list_fini(struct pyn_list *list)
 {
-    PyMem_Free(list->items);
-    *list = (struct pyn_list){NULL, 0, 0};
+    if (list->items != NULL) {
+        PyMem_Free(list->items);
+        *list = (struct pyn_list){NULL, 0, 0};
+    }
 }
 
 static void drop_held(struct pyn_list *held)

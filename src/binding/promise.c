@@ -8,6 +8,8 @@
 enum { LOOK_NS = 500 * 1000 * 1000 };
 
 static PyTypeObject *step_type; /* a method of a promise */
+static PyObject *result_name;   /* interned */
+static PyMethodDef promise_methods[];
 
 struct step {
     PyObject_HEAD
@@ -89,7 +91,6 @@ static const struct pyn_iface *declared_iface(const struct pyn_type *type)
     return found;
 }
 
-/* Asks the server, which has not sent one yet. */
 /* Where an event loop drives the connection: NULL with a BlockingIOError when it may be known behind the next ping. */
 static const struct pyn_iface *look_later(struct pyn_link *link, const struct pyn_iface *from, struct pyn_view name)
 {
@@ -104,6 +105,7 @@ static const struct pyn_iface *look_later(struct pyn_link *link, const struct py
     return found;
 }
 
+/* Asks the server, which has not sent one yet. */
 static const struct pyn_iface *look(struct pyn_link *link, const struct pyn_iface *from, struct pyn_view name)
 {
     const struct pyn_iface *found = NULL;
@@ -233,6 +235,9 @@ static PyObject *promise_getattro(PyObject *self, PyObject *name)
     const struct pyn_op *op = NULL;
     PyObject *found = NULL;
 
+    if (name == result_name && !has_operations(of(self))) {
+        return PyCFunction_New(&promise_methods[0], self); /* what most are asked, found at once */
+    }
     if (is_dunder(name) && pyn_type_lookup(Py_TYPE(self), name) != NULL) {
         return PyObject_GenericGetAttr(self, name);
     }
@@ -502,7 +507,8 @@ int pyn_promise_init(PyObject *module)
 {
     pyn_core.promise = (PyTypeObject *)PyType_FromModuleAndSpec(module, &promise_spec, NULL);
     step_type = (PyTypeObject *)PyType_FromSpec(&step_spec);
-    if (pyn_core.promise == NULL || step_type == NULL) {
+    result_name = PyUnicode_InternFromString("result");
+    if (pyn_core.promise == NULL || step_type == NULL || result_name == NULL) {
         return -1;
     }
     return PyModule_AddType(module, pyn_core.promise);

@@ -27,13 +27,12 @@ static void mark_named(struct pyn_batch *batch, const struct pyn_step *step)
     }
 }
 
-/* The steps were read when the message was parsed. */
-static void mark_all(struct pyn_batch *batch, struct pyn_view steps)
+static void mark_all(struct pyn_batch *batch, const struct pyn_message *message)
 {
-    struct pyn_reader rd = pyn_reader_of(steps);
     struct pyn_step step;
 
-    for (uint32_t i = 0; i < batch->count && pyn_message_step(&rd, i, &step) == PYN_OK; i++) {
+    for (uint32_t i = 0; i < batch->count; i++) {
+        pyn_message_noted_step(message, i, &step);
         mark_named(batch, &step);
     }
 }
@@ -64,7 +63,7 @@ pyn_status pyn_batch_new(struct pyn_session *session, const struct pyn_message *
     batch->charged = size;
     session->batches++;
     if (session->in.scan->has_promise) { /* it has just read the message */
-        mark_all(batch, message->body);
+        mark_all(batch, message);
     }
     *out = batch;
     return PYN_OK;

@@ -446,9 +446,10 @@ static pyn_status scan(struct pyn_session *session)
 /* The message that stands whole at the front. in_parts: only what belongs to a lane may come so. */
 static inline pyn_status take_front(struct pyn_session *session, bool in_parts, struct pyn_event *event)
 {
+    struct pyn_place places[PYN_STEPS_MAX];
     struct pyn_message message;
     struct pyn_view object = {pyn_buf_view(&session->in.buf).data, session->in.whole - 1};
-    pyn_status st = pyn_message_parse(object, &message);
+    pyn_status st = pyn_message_parse_noting(object, places, &message);
 
     if (st == PYN_OK && session->in.scan->has_promise && message.kind != PYN_M_BATCH) {
         st = PYN_EEXT;

@@ -44,16 +44,13 @@ static pyn_status place_all(struct pyn_session *session, const struct pyn_messag
                             struct pyn_event *event)
 {
     const uint64_t ends_at = pyn_session_end_of(session, message);
-    struct pyn_reader rd = pyn_reader_of(message->body);
     struct pyn_step step;
     pyn_status st = PYN_OK;
 
     for (uint32_t i = 0; st == PYN_OK && i < message->count; i++) {
-        st = pyn_message_step(&rd, i, &step);
-        if (st == PYN_OK) {
-            struct pyn_arrival arrival = {&step.call, batch, i, &step, ends_at};
-            st = pyn_call_place(session, &arrival, event);
-        }
+        const struct pyn_arrival arrival = {&step.call, batch, i, &step, ends_at};
+        pyn_message_noted_step(message, i, &step);
+        st = pyn_call_place(session, &arrival, event);
     }
     if (st != PYN_OK && event->call != NULL) { /* the connection ends: nobody is told of it any more */
         pyn_turn_free(session, (struct pyn_turn *)event->call);

@@ -1,6 +1,8 @@
 /* message.c - parses messages: a table of kinds, and a function for the parts of each. See message.h; message_write.c has the other way. */
 #include "message.h"
 
+#include <assert.h>
+
 #include "head.h"
 
 enum { CALL_PARTS = 4 }; /* no kind but the call has so many items */
@@ -362,6 +364,37 @@ pyn_status pyn_message_step(struct pyn_reader *steps, uint32_t index, struct pyn
     return st;
 }
 
+static struct pyn_place place_of(const struct pyn_step *step, const uint8_t *steps)
+{
+    const struct pyn_view body = step->call.body;
+
+    return (struct pyn_place){.id = step->call.id,
+                              .from = (size_t)(step->whole.data - steps),
+                              .name = (size_t)(step->call.name.data - steps),
+                              .body = (size_t)(body.data - steps),
+                              .end = (size_t)(body.data - steps) + body.len,
+                              .name_len = (uint32_t)step->call.name.len,
+                              .is_known_ref = step->call.is_known_ref,
+                              .is_on_promise = step->is_on_promise,
+                              .has_promises = step->has_promises};
+}
+
+void pyn_message_noted_step(const struct pyn_message *batch, uint32_t index, struct pyn_step *out)
+{
+    const struct pyn_place *place = &batch->places[index];
+    const uint8_t *steps = batch->body.data;
+
+    assert(batch->places != NULL && index < batch->count);
+    *out = (struct pyn_step){.call = {.kind = PYN_M_CALL,
+                                      .is_known_ref = place->is_known_ref,
+                                      .id = place->id,
+                                      .name = {steps + place->name, place->name_len},
+                                      .body = {steps + place->body, place->end - place->body}},
+                             .is_on_promise = place->is_on_promise,
+                             .has_promises = place->has_promises,
+                             .whole = {steps + place->from, place->end - place->from}};
+}
+
 static pyn_status parse_batch(struct pyn_reader *rd, struct pyn_message *out)
 {
     uint32_t count = 0;
@@ -377,6 +410,9 @@ static pyn_status parse_batch(struct pyn_reader *rd, struct pyn_message *out)
     size_t from = rd->at;
     for (uint32_t i = 0; st == PYN_OK && i < count; i++) {
         st = pyn_message_step(rd, i, &step);
+        if (st == PYN_OK && out->places != NULL) {
+            out->places[i] = place_of(&step, rd->data + from);
+        }
     }
     if (st != PYN_OK) {
         return st;
@@ -474,9 +510,15 @@ static pyn_status parse_parts(struct pyn_reader *rd, struct pyn_message *out)
 
 pyn_status pyn_message_parse(struct pyn_view object, struct pyn_message *out)
 {
+    return pyn_message_parse_noting(object, NULL, out);
+}
+
+pyn_status pyn_message_parse_noting(struct pyn_view object, struct pyn_place places[PYN_STEPS_MAX],
+                                    struct pyn_message *out)
+{
     struct pyn_reader rd = pyn_reader_of(object);
 
-    *out = (struct pyn_message){.kind = PYN_M_CALL};
+    *out = (struct pyn_message){.kind = PYN_M_CALL, .places = places};
     pyn_status st = parse_parts(&rd, out);
     if (st == PYN_OK && rd.at != rd.len) {
         st = PYN_EFORMAT;

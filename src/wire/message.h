@@ -58,6 +58,20 @@ struct pyn_message {
     struct pyn_view traceback; /* ERROR, empty when nil */
     struct pyn_view incident;  /* ERROR, empty when nil */
     struct pyn_view body; /* CALL, ASK: args and kwargs, two objects; RETURN: the value; DESCRIBE, HELLO: the map; ERROR: its details, or empty; BATCH: the steps, one behind the other; ITEMS: the values, likewise */
+    struct pyn_place *places; /* BATCH: of its steps, when there was room for them; borrowed */
+};
+
+/* Where a step of a batch stands among the steps' bytes, so that it is read once. */
+struct pyn_place {
+    uint64_t id;
+    size_t from;
+    size_t name;
+    size_t body;
+    size_t end;
+    uint32_t name_len;
+    bool is_known_ref;
+    bool is_on_promise;
+    bool has_promises;
 };
 
 /* A step of a batch: a call whose reference, and whatever stands in its arguments, may be a promise. */
@@ -70,12 +84,17 @@ struct pyn_step {
 
 /* object: one whole msgpack object that the scanner has accepted. A reference or a count out of uint64 never parses. */
 pyn_status pyn_message_parse(struct pyn_view object, struct pyn_message *out);
+/* The same, with room for the places of a batch's steps. */
+pyn_status pyn_message_parse_noting(struct pyn_view object, struct pyn_place places[PYN_STEPS_MAX],
+                                    struct pyn_message *out);
 
 /*
  * The next step of a batch that was parsed. index: its place, from 0. PYN_EEXT: it names a step that is not ahead of it; both this and PYN_EFORMAT are
  * found by pyn_message_parse() already.
  */
 pyn_status pyn_message_step(struct pyn_reader *steps, uint32_t index, struct pyn_step *out);
+/* The same of a batch whose places were noted, without reading it again. index < its count. */
+void pyn_message_noted_step(const struct pyn_message *batch, uint32_t index, struct pyn_step *out);
 
 /* Each appends one whole message with its newline; on failure the buffer is as before. PYN_EINTERNAL: numbers that no peer would take. */
 pyn_status pyn_message_free(struct pyn_buf *buf, uint64_t id, uint64_t count);

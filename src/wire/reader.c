@@ -202,7 +202,7 @@ pyn_status pyn_reader_uint_any(struct pyn_reader *rd, uint64_t *value)
     return PYN_OK;
 }
 
-pyn_status pyn_reader_int(struct pyn_reader *rd, int64_t *value)
+pyn_status pyn_reader_int_any(struct pyn_reader *rd, int64_t *value)
 {
     struct pyn_reader copy = *rd;
     struct pyn_item item;

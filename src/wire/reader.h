@@ -61,9 +61,6 @@ enum pyn_wire pyn_reader_peek(const struct pyn_reader *rd);
 /* Steps over one object with all that is inside it, without recursion. */
 pyn_status pyn_reader_skip(struct pyn_reader *rd);
 
-/* An integer from -2**63 to 2**63 - 1, in any of its forms. */
-pyn_status pyn_reader_int(struct pyn_reader *rd, int64_t *value);
-
 /*
  * Nearly every head is one byte long. Such a one is read where it is asked for, without a call; any other in reader.c, by the functions of
  * the same name that end in _any, which read these as well.
@@ -73,8 +70,15 @@ pyn_status pyn_reader_array_any(struct pyn_reader *rd, uint32_t *count);
 pyn_status pyn_reader_map_any(struct pyn_reader *rd, uint32_t *count);
 pyn_status pyn_reader_str_any(struct pyn_reader *rd, struct pyn_view *text);
 pyn_status pyn_reader_uint_any(struct pyn_reader *rd, uint64_t *value);
+pyn_status pyn_reader_int_any(struct pyn_reader *rd, int64_t *value);
 
-enum { PYN_SHORT_UINT = 0x00, PYN_SHORT_MAP = 0x80, PYN_SHORT_ARRAY = 0x90, PYN_SHORT_STR = 0xa0 };
+enum {
+    PYN_SHORT_UINT = 0x00,
+    PYN_SHORT_MAP = 0x80,
+    PYN_SHORT_ARRAY = 0x90,
+    PYN_SHORT_STR = 0xa0,
+    PYN_SHORT_INT_MIN = -32
+};
 
 /* The next byte is such a head, whose value are the other bits. */
 static inline bool pyn_reader_is_short(const struct pyn_reader *rd, uint8_t form, uint8_t value_bits)
@@ -135,6 +139,16 @@ static inline pyn_status pyn_reader_uint(struct pyn_reader *rd, uint64_t *value)
         return pyn_reader_uint_any(rd, value);
     }
     *value = rd->data[rd->at++];
+    return PYN_OK;
+}
+
+/* An integer from -2**63 to 2**63 - 1, in any of its forms. */
+static inline pyn_status pyn_reader_int(struct pyn_reader *rd, int64_t *value)
+{
+    if (rd->at >= rd->len || (int8_t)rd->data[rd->at] < PYN_SHORT_INT_MIN) {
+        return pyn_reader_int_any(rd, value);
+    }
+    *value = (int8_t)rd->data[rd->at++]; /* a short one is its own byte, with the sign */
     return PYN_OK;
 }
 

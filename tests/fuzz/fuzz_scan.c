@@ -83,8 +83,28 @@ static bool is_inside(struct pyn_view part, struct pyn_view whole)
     return part.len == 0 || (part.data >= whole.data && part.data + part.len <= whole.data + whole.len);
 }
 
+/* What was noted of the steps is what is read of them. */
+static void check_places(const struct pyn_message *batch)
+{
+    struct pyn_reader rd = pyn_reader_of(batch->body);
+    struct pyn_step read;
+    struct pyn_step noted;
+
+    for (uint32_t i = 0; i < batch->count; i++) {
+        require(pyn_message_step(&rd, i, &read) == PYN_OK);
+        pyn_message_noted_step(batch, i, &noted);
+        require(noted.call.id == read.call.id && noted.call.is_known_ref == read.call.is_known_ref);
+        require(noted.is_on_promise == read.is_on_promise && noted.has_promises == read.has_promises);
+        require(noted.call.name.data == read.call.name.data && noted.call.name.len == read.call.name.len);
+        require(noted.call.body.data == read.call.body.data && noted.call.body.len == read.call.body.len);
+        require(noted.whole.data == read.whole.data && noted.whole.len == read.whole.len);
+    }
+    require(rd.at == rd.len);
+}
+
 static void check_accepted(struct pyn_view object)
 {
+    struct pyn_place places[PYN_STEPS_MAX];
     struct pyn_reader rd = pyn_reader_of(object);
     struct pyn_reader one = pyn_reader_of(object);
     struct pyn_item item;
@@ -95,12 +115,15 @@ static void check_accepted(struct pyn_view object)
         require(pyn_reader_peek(&one) != PYN_W_BAD);
         require(pyn_reader_next(&one, &item) == PYN_OK && is_inside(item.bytes, object));
     }
-    pyn_status st = pyn_message_parse(object, &m);
+    pyn_status st = pyn_message_parse_noting(object, places, &m);
     bool is_of_batches = st == PYN_EEXT || st == PYN_ESIZE; /* a promise of a later step; too many of them */
     require(st == PYN_OK || st == PYN_EFORMAT || st == PYN_EVERSION || (is_of_batches && m.kind == PYN_M_BATCH));
     if (st == PYN_OK) {
         require(is_inside(m.name, object) && is_inside(m.text, object) && is_inside(m.traceback, object));
         require(is_inside(m.incident, object) && is_inside(m.body, object));
+    }
+    if (st == PYN_OK && m.kind == PYN_M_BATCH) {
+        check_places(&m);
     }
 }
 

@@ -416,6 +416,73 @@ static void a_message_cut_short_never_parses(void **state)
     }
 }
 
+static void check_same(const struct pyn_step *noted, const struct pyn_step *read)
+{
+    assert_int_equal(noted->call.kind, PYN_M_CALL);
+    assert_int_equal(noted->call.kind, read->call.kind);
+    assert_int_equal(noted->call.id, read->call.id);
+    assert_int_equal(noted->call.is_known_ref, read->call.is_known_ref);
+    assert_int_equal(noted->is_on_promise, read->is_on_promise);
+    assert_int_equal(noted->has_promises, read->has_promises);
+    assert_true(noted->call.name.data == read->call.name.data && noted->call.name.len == read->call.name.len);
+    assert_true(noted->call.body.data == read->call.body.data && noted->call.body.len == read->call.body.len);
+    assert_true(noted->whole.data == read->whole.data && noted->whole.len == read->whole.len);
+}
+
+static void steps_whose_places_were_noted_are_those_that_are_read(void **state)
+{
+    static const char *const batches[] = {
+        "93 f4 91 94 00 a166 90 80 80",
+        "93 f4 93 94 05 a3616464 92 01 a178 81 a17a 02 dc0004 ff d90166 90 80 94 cd0100 da000167 91 c3 de0000 80",
+        "93 f4 dc0003 94 00 a166 90 80 94 d61b00000000 a167 90 80 94 01 a168 91 d61b00000001 80 81 a677697468696e 05",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < SUPPORT_COUNT(batches); i++) {
+        struct pyn_place places[PYN_STEPS_MAX];
+        struct pyn_step noted;
+        struct pyn_step read;
+        struct pyn_message m;
+        assert_int_equal(pyn_message_parse_noting(support_bytes(batches[i]), places, &m), PYN_OK);
+        assert_ptr_equal(m.places, places);
+        struct pyn_reader rd = pyn_reader_of(m.body);
+        for (uint32_t step = 0; step < m.count; step++) {
+            assert_int_equal(pyn_message_step(&rd, step, &read), PYN_OK);
+            pyn_message_noted_step(&m, step, &noted);
+            check_same(&noted, &read);
+        }
+        assert_int_equal(rd.at, rd.len);
+    }
+}
+
+/* As many as there may be fill the room for their places, and one more is refused ahead of it. */
+static void there_is_room_for_the_places_of_all_steps(void **state)
+{
+    static const uint8_t step[] = {0x94, 0x07, 0xa1, 'f', 0x90, 0x80};
+    uint8_t bytes[5 + (PYN_STEPS_MAX + 1) * sizeof step + 1];
+    struct pyn_place places[PYN_STEPS_MAX];
+
+    (void)state;
+    for (size_t count = PYN_STEPS_MAX - 1; count <= PYN_STEPS_MAX + 1; count++) {
+        const uint8_t head[] = {0x93, 0xf4, 0xdc, (uint8_t)(count >> 8), (uint8_t)count};
+        struct pyn_message m;
+        struct pyn_step last;
+        size_t at = sizeof head;
+        memcpy(bytes, head, sizeof head);
+        for (size_t i = 0; i < count; i++, at += sizeof step) {
+            memcpy(bytes + at, step, sizeof step);
+        }
+        bytes[at++] = 0x80;
+        pyn_status st = pyn_message_parse_noting((struct pyn_view){bytes, at}, places, &m);
+        assert_int_equal(st, count <= PYN_STEPS_MAX ? PYN_OK : PYN_ESIZE);
+        if (st == PYN_OK) {
+            pyn_message_noted_step(&m, (uint32_t)count - 1, &last);
+            assert_int_equal(last.call.id, 7);
+            assert_ptr_equal(last.whole.data + last.whole.len, bytes + at - 1);
+        }
+    }
+}
+
 static pyn_status write_free(struct pyn_buf *buf)
 {
     return pyn_message_free(buf, UINT64_MAX, 3);
@@ -574,6 +641,8 @@ int main(void)
         cmocka_unit_test(only_what_is_in_the_table_is_taken),
         cmocka_unit_test(names_have_1_to_255_bytes),
         cmocka_unit_test(a_message_cut_short_never_parses),
+        cmocka_unit_test(steps_whose_places_were_noted_are_those_that_are_read),
+        cmocka_unit_test(there_is_room_for_the_places_of_all_steps),
         cmocka_unit_test(what_we_write_has_its_bytes_and_passes_our_own_scanner),
         cmocka_unit_test(a_message_that_does_not_fit_leaves_the_buffer_as_it_was),
         cmocka_unit_test(a_failed_allocation_leaves_the_buffer_as_it_was),
