@@ -35,6 +35,7 @@ from rawpeer import ERROR, NEWLINE, RETURN, Mine, pack
 MIB = 1 << 20
 
 
+@pytest.mark.memory
 def test_a_reader_that_does_not_read_is_held_back(victim: Process) -> None:
     """K01 L11: its calls stay in the network once its output is full; memory is bounded; the others are served."""
     with (
@@ -214,6 +215,7 @@ def _cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / 100
 
 
+@pytest.mark.memory
 def test_unfinished_messages_cost_what_has_come(victim: Process) -> None:
     """K13: many connections with all but the last byte of a large message; memory is back when they go."""
     with serving("--quota", f"message={4 * MIB}") as server, Honest(server):

@@ -119,7 +119,7 @@ def test_bytes_that_come_behind_a_look_for_them_go_to_the_process_that_serves(
     source = Path(__file__).with_name("late.c")
     subprocess.run(["cc", "-shared", "-fPIC", "-o", str(library), str(source), "-ldl"], check=True)
     options = {"listen": "tcp://127.0.0.1:0"} if scheme == "tcp" else {}
-    env = {"LD_PRELOAD": " ".join([str(library), *os.environ.get("LD_PRELOAD", "").split()]), "LATE_LOOK": str(looked)}
+    env = {"LD_PRELOAD": " ".join([*os.environ.get("LD_PRELOAD", "").split(), str(library)]), "LATE_LOOK": str(looked)}
     child = isolated(**options, env=env)
     where = child.address.partition("://")[2]
     host, _, port = where.rpartition(":")
@@ -252,6 +252,7 @@ def test_what_is_asked_for_is_let_and_nothing_beside(isolated: Callable[..., Any
             assert root.tries("exec", "") == root.tries("kill", str(child.pid)) == "PermissionError"
 
 
+@pytest.mark.memory
 def test_memory_and_threads_have_an_end(isolated: Callable[..., Any]) -> None:
     child = isolated("connection", "--isolate-memory", str(128 << 20))
     with Honest(child.address), pynto.connect(child.address) as connection:
@@ -278,6 +279,7 @@ def test_what_it_has_inherited_leads_nowhere(isolated: Callable[..., Any]) -> No
 # ---- secrets ----
 
 
+@pytest.mark.memory
 @pytest.mark.skipif(os.geteuid() != 0, reason="who is not root cannot read the memory of such a process")
 def test_no_key_and_nothing_that_was_granted_is_in_its_memory(isolated: Callable[..., Any], tmp_path: Path) -> None:
     state = State(tmp_path / "state")

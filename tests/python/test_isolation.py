@@ -255,7 +255,7 @@ def test_signals_of_the_terminal_are_the_servers(isolated: Callable[..., Any]) -
         assert pynto.connect(child.address).root.add() == 1
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV])
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGABRT])
 def test_no_process_outlives_the_server(isolated: Callable[..., Any], until: Any, number: int) -> None:
     child = isolated()
     with pynto.connect(child.address) as connection:

@@ -375,6 +375,7 @@ def test_twenty_thousand_calls_leave_no_memory_behind(site: Any, monkeypatch: py
     assert grown < 2 * 1024, f"the process grew by {grown} KiB in 12,000 calls"
 
 
+@pytest.mark.memory
 def test_a_server_process_does_not_grow_with_the_number_of_clients(serve_child: Callable[..., Any]) -> None:
     child = serve_child()
 
