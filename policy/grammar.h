@@ -78,7 +78,7 @@ pyn_status pyn_grammar_signature(struct pyn_grammar *grammar, struct pyn_view te
 /* Does a type's spelling begin as that of a fn? */
 bool pyn_grammar_is_fn(struct pyn_view text);
 
-/* ---- between type.c and signature.c ---- */
+/* ---- between cursor.c, type.c, fn.c, union.c and signature.c ---- */
 
 struct pyn_cursor pyn_cursor_of(struct pyn_grammar *grammar, struct pyn_view text);
 bool pyn_cursor_is_done(const struct pyn_cursor *cursor);
@@ -87,7 +87,22 @@ bool pyn_cursor_accept(struct pyn_cursor *cursor, const char *word);
 pyn_status pyn_cursor_fault(struct pyn_cursor *cursor, const char *what);
 struct pyn_view pyn_cursor_since(const struct pyn_cursor *cursor, size_t start);
 
-/* depth: how many types are open, this one counted. */
+/* PYN_EFORMAT, and what is wrong, when the word is not next. */
+pyn_status pyn_cursor_expect(struct pyn_cursor *cursor, const char *word, const char *what);
+/* A type: one alternative, or several with bars between them. depth: how many types are open, this one counted. */
 pyn_status pyn_cursor_type(struct pyn_cursor *cursor, uint32_t depth, const struct pyn_type **out);
+pyn_status pyn_cursor_alternative(struct pyn_cursor *cursor, uint32_t depth, const struct pyn_type **out);
+/* What stands behind "fn(", which began at start. */
+pyn_status pyn_cursor_fn(struct pyn_cursor *cursor, uint32_t depth, size_t start, bool is_async,
+                         const struct pyn_type **out);
+/* Reads a type and leaves it on the stack. */
+pyn_status pyn_cursor_push(struct pyn_cursor *cursor, uint32_t depth);
+/* A type whose spelling began at start and that takes what stands on the stack above base. */
+pyn_status pyn_cursor_new_type(struct pyn_cursor *cursor, enum pyn_type_kind kind, size_t start, size_t base,
+                               struct pyn_type **out);
+pyn_status pyn_cursor_finish(struct pyn_cursor *cursor, enum pyn_type_kind kind, size_t start, size_t base,
+                             const struct pyn_type **out);
+/* An interface or a fn waits to be resolved, unless it is a part of a name. */
+pyn_status pyn_cursor_add_use(struct pyn_cursor *cursor, struct pyn_type *type, struct pyn_signature *call);
 
 #endif

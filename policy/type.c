@@ -1,4 +1,4 @@
-/* type.c - types; see grammar.h. */
+/* type.c - one alternative of a type; see grammar.h. Unions and what types have in common are in union.c, fns in fn.c. */
 #include "grammar.h"
 #include "literal.h"
 #include "names.h"
@@ -63,73 +63,6 @@ static const struct scalar scalars[] = {
     {"true", {.kind = PYN_T_LITERAL_BOOL, .number = 1, .spelling = {(const uint8_t *)"true", 4}}},
 };
 
-/* ---- the stack of types that wait for the one that they are in ---- */
-
-static pyn_status push(struct pyn_grammar *grammar, const struct pyn_type *type)
-{
-    if (grammar->stack_len == grammar->stack_room) {
-        size_t room = grammar->stack_room == 0 ? 64 : grammar->stack_room * 2;
-        void *stack = pyn_mem_resize(grammar->mem, grammar->stack, room, sizeof *grammar->stack);
-        if (stack == NULL) {
-            return PYN_ENOMEM;
-        }
-        grammar->stack = stack;
-        grammar->stack_room = room;
-    }
-    grammar->stack[grammar->stack_len++] = type;
-    return PYN_OK;
-}
-
-static pyn_status push_type(struct pyn_cursor *cursor, uint32_t depth)
-{
-    const struct pyn_type *type = NULL;
-    pyn_status st = pyn_cursor_type(cursor, depth, &type);
-    return st == PYN_OK ? push(cursor->grammar, type) : st;
-}
-
-/* A type whose spelling began at start and that takes what stands on the stack above base. */
-static pyn_status new_type(struct pyn_cursor *cursor, enum pyn_type_kind kind, size_t start, size_t base,
-                           struct pyn_type **out)
-{
-    struct pyn_grammar *grammar = cursor->grammar;
-    size_t count = grammar->stack_len - base;
-    const struct pyn_type **items = NULL;
-    struct pyn_type *type = pyn_arena_new(grammar->arena, 1, sizeof *type);
-
-    *out = NULL;
-    if (type == NULL) {
-        return PYN_ENOMEM;
-    }
-    if (count != 0) {
-        items = pyn_arena_new(grammar->arena, count, sizeof(const struct pyn_type *));
-        if (items == NULL) {
-            return PYN_ENOMEM;
-        }
-        for (size_t i = 0; i < count; i++) {
-            items[i] = grammar->stack[base + i];
-        }
-    }
-    grammar->stack_len = base;
-    *type = (struct pyn_type){
-        .kind = kind, .count = (uint32_t)count, .items = items, .spelling = pyn_cursor_since(cursor, start)};
-    *out = type;
-    return PYN_OK;
-}
-
-static pyn_status finish(struct pyn_cursor *cursor, enum pyn_type_kind kind, size_t start, size_t base,
-                         const struct pyn_type **out)
-{
-    struct pyn_type *type = NULL;
-    pyn_status st = new_type(cursor, kind, start, base, &type);
-    *out = type;
-    return st;
-}
-
-static pyn_status expect(struct pyn_cursor *cursor, const char *word, const char *what)
-{
-    return pyn_cursor_accept(cursor, word) ? PYN_OK : pyn_cursor_fault(cursor, what);
-}
-
 /* ---- alternatives, one function each ---- */
 
 static pyn_status read_string(struct pyn_cursor *cursor, const struct pyn_type **out)
@@ -143,7 +76,7 @@ static pyn_status read_string(struct pyn_cursor *cursor, const struct pyn_type *
         return what == NULL ? PYN_ENOMEM : pyn_cursor_fault(cursor, what);
     }
     cursor->at = end;
-    pyn_status st = new_type(cursor, PYN_T_LITERAL_STR, start, cursor->grammar->stack_len, &type);
+    pyn_status st = pyn_cursor_new_type(cursor, PYN_T_LITERAL_STR, start, cursor->grammar->stack_len, &type);
     if (st != PYN_OK) {
         return st;
     }
@@ -175,7 +108,7 @@ static pyn_status read_integer(struct pyn_cursor *cursor, const struct pyn_type 
     if ((cursor->text.data[first] == '0' && cursor->at - first > 1) || (is_negative && magnitude == 0)) {
         return pyn_cursor_fault(cursor, "an integer has one spelling: no zero ahead of it, and no -0");
     }
-    pyn_status st = new_type(cursor, PYN_T_LITERAL_INT, start, cursor->grammar->stack_len, &type);
+    pyn_status st = pyn_cursor_new_type(cursor, PYN_T_LITERAL_INT, start, cursor->grammar->stack_len, &type);
     if (st != PYN_OK) {
         return st;
     }
@@ -190,29 +123,29 @@ static pyn_status read_tuple(struct pyn_cursor *cursor, uint32_t depth, const st
     size_t base = cursor->grammar->stack_len;
     cursor->at++; /* the parenthesis */
     if (pyn_cursor_accept(cursor, ")")) {
-        return finish(cursor, PYN_T_TUPLE, start, base, out);
+        return pyn_cursor_finish(cursor, PYN_T_TUPLE, start, base, out);
     }
-    pyn_status st = push_type(cursor, depth + 1);
+    pyn_status st = pyn_cursor_push(cursor, depth + 1);
     if (st != PYN_OK) {
         return st;
     }
     if (pyn_cursor_accept(cursor, "*)")) {
-        return finish(cursor, PYN_T_TUPLE_OF, start, base, out);
+        return pyn_cursor_finish(cursor, PYN_T_TUPLE_OF, start, base, out);
     }
     if (pyn_cursor_accept(cursor, ",)")) {
-        return finish(cursor, PYN_T_TUPLE, start, base, out);
+        return pyn_cursor_finish(cursor, PYN_T_TUPLE, start, base, out);
     }
     if (pyn_cursor_peek(cursor) == ')') {
         return pyn_cursor_fault(cursor, "a tuple of one is spelled with a comma: (int,)");
     }
     while (pyn_cursor_accept(cursor, ", ")) {
-        st = push_type(cursor, depth + 1);
+        st = pyn_cursor_push(cursor, depth + 1);
         if (st != PYN_OK) {
             return st;
         }
     }
-    st = expect(cursor, ")", "', ' or ')' is wanted");
-    return st == PYN_OK ? finish(cursor, PYN_T_TUPLE, start, base, out) : st;
+    st = pyn_cursor_expect(cursor, ")", "', ' or ')' is wanted");
+    return st == PYN_OK ? pyn_cursor_finish(cursor, PYN_T_TUPLE, start, base, out) : st;
 }
 
 /* What stands in brackets: count types; the opening one has been read. */
@@ -221,16 +154,16 @@ static pyn_status read_items(struct pyn_cursor *cursor, uint32_t depth, enum pyn
 {
     size_t base = cursor->grammar->stack_len;
     for (uint32_t i = 0; i < count; i++) {
-        pyn_status st = i == 0 ? PYN_OK : expect(cursor, ", ", "', ' is wanted");
+        pyn_status st = i == 0 ? PYN_OK : pyn_cursor_expect(cursor, ", ", "', ' is wanted");
         if (st == PYN_OK) {
-            st = push_type(cursor, depth + 1);
+            st = pyn_cursor_push(cursor, depth + 1);
         }
         if (st != PYN_OK) {
             return st;
         }
     }
-    pyn_status st = expect(cursor, "]", "']' is wanted");
-    return st == PYN_OK ? finish(cursor, kind, start, base, out) : st;
+    pyn_status st = pyn_cursor_expect(cursor, "]", "']' is wanted");
+    return st == PYN_OK ? pyn_cursor_finish(cursor, kind, start, base, out) : st;
 }
 
 static pyn_status read_copy(struct pyn_cursor *cursor, uint32_t depth, size_t start, const struct pyn_type **out)
@@ -267,7 +200,7 @@ static pyn_status read_class(struct pyn_cursor *cursor)
 {
     pyn_status st = read_dotted(cursor);
     if (st == PYN_OK) {
-        st = expect(cursor, ":", "a class is spelled module:Name");
+        st = pyn_cursor_expect(cursor, ":", "a class is spelled module:Name");
     }
     return st == PYN_OK ? read_dotted(cursor) : st;
 }
@@ -280,7 +213,7 @@ static pyn_status read_by_value(struct pyn_cursor *cursor, enum pyn_type_kind ki
     struct pyn_type *type = NULL;
     pyn_status st = read_class(cursor);
     if (st == PYN_OK) {
-        st = new_type(cursor, kind, start, grammar->stack_len, &type);
+        st = pyn_cursor_new_type(cursor, kind, start, grammar->stack_len, &type);
     }
     if (st != PYN_OK) {
         return st;
@@ -302,25 +235,6 @@ static pyn_status read_by_value(struct pyn_cursor *cursor, enum pyn_type_kind ki
     return PYN_OK;
 }
 
-static pyn_status add_use(struct pyn_cursor *cursor, struct pyn_type *type, struct pyn_signature *call)
-{
-    struct pyn_grammar *grammar = cursor->grammar;
-    if (cursor->naming != 0) {
-        return PYN_OK;
-    }
-    if (grammar->use_count == grammar->use_room) {
-        size_t room = grammar->use_room == 0 ? 64 : grammar->use_room * 2;
-        void *uses = pyn_mem_resize(grammar->mem, grammar->uses, room, sizeof *grammar->uses);
-        if (uses == NULL) {
-            return PYN_ENOMEM;
-        }
-        grammar->uses = uses;
-        grammar->use_room = room;
-    }
-    grammar->uses[grammar->use_count++] = (struct pyn_use){type, call};
-    return PYN_OK;
-}
-
 /* The name has been read; its types in brackets have not. */
 static pyn_status read_interface(struct pyn_cursor *cursor, uint32_t depth, size_t start, const struct pyn_type **out)
 {
@@ -331,115 +245,19 @@ static pyn_status read_interface(struct pyn_cursor *cursor, uint32_t depth, size
     if (pyn_cursor_accept(cursor, "[")) {
         cursor->naming++;
         do {
-            st = push_type(cursor, depth + 1);
+            st = pyn_cursor_push(cursor, depth + 1);
         } while (st == PYN_OK && pyn_cursor_accept(cursor, ", "));
         cursor->naming--;
         if (st == PYN_OK) {
-            st = expect(cursor, "]", "', ' or ']' is wanted");
+            st = pyn_cursor_expect(cursor, "]", "', ' or ']' is wanted");
         }
     }
     cursor->grammar->stack_len = base; /* they are a part of the name */
     if (st == PYN_OK) {
-        st = new_type(cursor, PYN_T_IFACE, start, base, &type);
+        st = pyn_cursor_new_type(cursor, PYN_T_IFACE, start, base, &type);
     }
     if (st == PYN_OK) {
-        st = add_use(cursor, type, NULL);
-    }
-    *out = type;
-    return st;
-}
-
-/* ---- fn ---- */
-
-static pyn_status read_alternative(struct pyn_cursor *cursor, uint32_t depth, const struct pyn_type **out);
-
-static pyn_status read_fn_args(struct pyn_cursor *cursor, uint32_t depth, uint64_t *optional)
-{
-    *optional = 0;
-    if (pyn_cursor_accept(cursor, ")")) {
-        return PYN_OK;
-    }
-    for (uint32_t i = 0; i == 0 || pyn_cursor_accept(cursor, ", "); i++) {
-        if (i == PYN_PARAM_MAX) {
-            return pyn_cursor_fault(cursor, "more than 64 parameters");
-        }
-        pyn_status st = push_type(cursor, depth + 1);
-        if (st != PYN_OK) {
-            return st;
-        }
-        if (pyn_cursor_accept(cursor, "=?")) {
-            *optional |= (uint64_t)1 << i;
-        } else if (*optional != 0) {
-            return pyn_cursor_fault(cursor, "a required parameter follows an optional one");
-        }
-    }
-    return expect(cursor, ")", "', ' or ')' is wanted");
-}
-
-static pyn_status read_fn_result(struct pyn_cursor *cursor, uint32_t depth, const struct pyn_type **out)
-{
-    pyn_status st = expect(cursor, "->", "'->' is wanted");
-    if (st != PYN_OK) {
-        return st;
-    }
-    if (!pyn_cursor_accept(cursor, "{")) {
-        return read_alternative(cursor, depth + 1, out);
-    }
-    st = pyn_cursor_type(cursor, depth + 1, out);
-    if (st != PYN_OK) {
-        return st;
-    }
-    if ((*out)->kind != PYN_T_UNION) {
-        return pyn_cursor_fault(cursor, "braces stand around a union only");
-    }
-    return expect(cursor, "}", "'}' is wanted");
-}
-
-static pyn_status new_call(struct pyn_cursor *cursor, size_t base, uint64_t optional, bool is_async,
-                           const struct pyn_type *result, struct pyn_signature **out)
-{
-    struct pyn_grammar *grammar = cursor->grammar;
-    size_t count = grammar->stack_len - base;
-    struct pyn_param *params = pyn_arena_new(grammar->arena, count, sizeof *params);
-    struct pyn_signature *call = pyn_arena_new(grammar->arena, 1, sizeof *call);
-    if (params == NULL || call == NULL) {
-        return PYN_ENOMEM;
-    }
-    for (size_t i = 0; i < count; i++) {
-        params[i] = (struct pyn_param){
-            .kind = PYN_P_POSITIONAL, .is_optional = (optional >> i & 1) != 0, .type = grammar->stack[base + i]};
-    }
-    grammar->stack_len = base;
-    *call = (struct pyn_signature){.is_async = is_async,
-                                   .param_count = (uint32_t)count,
-                                   .place_count = (uint32_t)count,
-                                   .params = params,
-                                   .result = result};
-    *out = call;
-    return PYN_OK;
-}
-
-static pyn_status read_fn(struct pyn_cursor *cursor, uint32_t depth, size_t start, bool is_async,
-                          const struct pyn_type **out)
-{
-    size_t base = cursor->grammar->stack_len;
-    uint64_t optional = 0;
-    const struct pyn_type *result = NULL;
-    struct pyn_signature *call = NULL;
-    struct pyn_type *type = NULL;
-
-    pyn_status st = read_fn_args(cursor, depth, &optional);
-    if (st == PYN_OK) {
-        st = read_fn_result(cursor, depth, &result);
-    }
-    if (st == PYN_OK) {
-        st = new_call(cursor, base, optional, is_async, result, &call);
-    }
-    if (st == PYN_OK) {
-        st = new_type(cursor, PYN_T_IFACE, start, base, &type);
-    }
-    if (st == PYN_OK) {
-        st = add_use(cursor, type, call);
+        st = pyn_cursor_add_use(cursor, type, NULL);
     }
     *out = type;
     return st;
@@ -471,10 +289,10 @@ static pyn_status read_word(struct pyn_cursor *cursor, uint32_t depth, const str
         return read_by_value(cursor, PYN_T_RECORD, start, out);
     }
     if (pyn_cursor_accept(cursor, "async fn(")) {
-        return read_fn(cursor, depth, start, true, out);
+        return pyn_cursor_fn(cursor, depth, start, true, out);
     }
     if (pyn_cursor_accept(cursor, "fn(")) {
-        return read_fn(cursor, depth, start, false, out);
+        return pyn_cursor_fn(cursor, depth, start, false, out);
     }
     for (size_t i = 0; i < sizeof scalars / sizeof *scalars; i++) {
         if (pyn_view_is_equal(word, scalars[i].type.spelling)) {
@@ -491,7 +309,7 @@ static pyn_status read_word(struct pyn_cursor *cursor, uint32_t depth, const str
     return read_interface(cursor, depth, start, out);
 }
 
-static pyn_status read_alternative(struct pyn_cursor *cursor, uint32_t depth, const struct pyn_type **out)
+pyn_status pyn_cursor_alternative(struct pyn_cursor *cursor, uint32_t depth, const struct pyn_type **out)
 {
     uint8_t c = pyn_cursor_peek(cursor);
     *out = NULL;
@@ -515,38 +333,4 @@ static pyn_status read_alternative(struct pyn_cursor *cursor, uint32_t depth, co
         return read_word(cursor, depth, out);
     }
     return pyn_cursor_fault(cursor, "a type is wanted");
-}
-
-pyn_status pyn_cursor_type(struct pyn_cursor *cursor, uint32_t depth, const struct pyn_type **out)
-{
-    struct pyn_grammar *grammar = cursor->grammar;
-    size_t start = cursor->at;
-    size_t base = grammar->stack_len;
-    struct pyn_view last = {0};
-
-    do {
-        size_t alternative_at = cursor->at;
-        pyn_status st = read_alternative(cursor, depth, out);
-        if (st == PYN_OK) {
-            st = push(grammar, *out);
-        }
-        if (st != PYN_OK) {
-            return st;
-        }
-        struct pyn_view spelling = pyn_cursor_since(cursor, alternative_at);
-        if (last.len != 0 && pyn_view_compare(last, spelling) >= 0) {
-            cursor->at = alternative_at;
-            return pyn_cursor_fault(cursor, "alternatives are sorted, and none stands twice");
-        }
-        if (grammar->stack_len - base > PYN_ALTERNATIVE_MAX) {
-            return pyn_cursor_fault(cursor, "more than 1024 alternatives");
-        }
-        last = spelling;
-    } while (pyn_cursor_accept(cursor, "|"));
-
-    if (grammar->stack_len - base == 1) {
-        grammar->stack_len = base;
-        return PYN_OK;
-    }
-    return finish(cursor, PYN_T_UNION, start, base, out);
 }
