@@ -43,6 +43,7 @@ def pointers(data: bytes, ranges: list[tuple[int, int]]) -> list[int]:
     return found
 
 
+@pytest.mark.memory
 def test_no_answer_holds_an_address_or_a_secret(victim: Process) -> None:
     """P07: answers of every kind, thousands of each; numbers that we sent ourselves are no addresses."""
     with victim.connect() as peer:
@@ -92,6 +93,7 @@ def fortress(tmp_path: Path, generate: Callable[..., Path]) -> Iterator[Fortress
     assert made.stop() == 0, made.log()[-3000:]
 
 
+@pytest.mark.memory
 def test_keys_are_not_in_what_a_crash_leaves(fortress: Fortress) -> None:
     """P09: wherever the server's secret key lies, the kernel has been told to leave it out of a dump.
 

@@ -245,7 +245,11 @@ REPORTED = "_with_python"  # another build of the interpreter has others
 
 def broken_rules(counts: dict[str, int]) -> list[str]:
     """Whatever the compiler is."""
-    found = []
+    found = [
+        f"{name} was not seen: nothing of it was counted"
+        for name, count in counts.items()
+        if count == 0 and name != "refusal_allocations"
+    ]
     if counts["refusal"] >= counts["server_echo"]:
         found.append(f"a refusal takes {counts['refusal']}, more than the {counts['server_echo']} of a call")
     if counts["refusal_allocations"] != 0:
