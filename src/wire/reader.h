@@ -77,7 +77,7 @@ enum {
     PYN_SHORT_MAP = 0x80,
     PYN_SHORT_ARRAY = 0x90,
     PYN_SHORT_STR = 0xa0,
-    PYN_SHORT_INT_MIN = -32
+    PYN_SHORT_NINT = 0xe0
 };
 
 /* The next byte is such a head, whose value are the other bits. */
@@ -145,11 +145,15 @@ static inline pyn_status pyn_reader_uint(struct pyn_reader *rd, uint64_t *value)
 /* An integer from -2**63 to 2**63 - 1, in any of its forms. */
 static inline pyn_status pyn_reader_int(struct pyn_reader *rd, int64_t *value)
 {
-    if (rd->at >= rd->len || (int8_t)rd->data[rd->at] < PYN_SHORT_INT_MIN) {
-        return pyn_reader_int_any(rd, value);
+    if (pyn_reader_is_short(rd, PYN_SHORT_UINT, 0x7f)) {
+        *value = rd->data[rd->at++];
+        return PYN_OK;
     }
-    *value = (int8_t)rd->data[rd->at++]; /* a short one is its own byte, with the sign */
-    return PYN_OK;
+    if (pyn_reader_is_short(rd, PYN_SHORT_NINT, 0x1f)) {
+        *value = (int64_t)rd->data[rd->at++] - 0x100;
+        return PYN_OK;
+    }
+    return pyn_reader_int_any(rd, value);
 }
 
 /* A reference; *mine is true for PYN_EXT_MINE (the sender's), whose interface is set then. */

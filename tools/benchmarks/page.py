@@ -57,6 +57,16 @@ def _value(case: str, transport: str = "unix") -> Callable[[Rows], tuple[float, 
     return measure
 
 
+def _through_the_socket(case: str) -> Callable[[Rows], tuple[float, float, float] | None]:
+    """MB/s of a value that goes there and comes back: a row's rate counts it once, the socket has it twice."""
+
+    def measure(rows: Rows) -> tuple[float, float, float] | None:
+        row = rows.get(case)
+        return None if row is None else (row.median * 2e-6, min(row.rates) * 2e-6, max(row.rates) * 2e-6)
+
+    return measure
+
+
 def _ratio(
     case: str, other: str, peer: str = "limit", transport: str = "unix", against: str | None = None
 ) -> Callable[[Rows], tuple[float, float, float] | None]:
@@ -78,6 +88,8 @@ TARGETS = (
     Target("generator, one by one", "0.85 of echo", _ratio("generator", "echo", "pynto"), 0.85),
     Target("iterator, read ahead", "3,000,000 items a second", _value("read_ahead"), 3e6, form="{:,.0f}"),
     Target("pipelined, Unix, both ends on one processor", "1,500,000 a second", _value("pipelined"), 1.5e6, form="{:,.0f}"),
+    Target("1 MiB there and back, through the socket", "5,000 MB/s", _through_the_socket("blob_1m"), 5000, form="{:,.0f}"),
+    Target("64 MiB there and back, through the socket", "2,000 MB/s", _through_the_socket("blob_64m"), 2000, form="{:,.0f}"),
     Target("50 clients, all calls", "0.80 of one client's", _ratio("clients_50", "echo", "pynto"), 0.80),
     Target("50 clients, p99", "2,500 us", _value("clients_50_p99"), 2500, is_most=True, form="{:,.0f}"),
     Target("connect, first call, close, Unix", "20,000 a second", _value("connect"), 20000, form="{:,.0f}"),
