@@ -1,5 +1,6 @@
 /* invoke.c - a call in from the peer: admitted by the session, decoded, run, answered. */
 #include "ahead.h"
+#include "arguments.h"
 #include "call.h"
 #include "deadline.h"
 #include "interrupt.h"
@@ -16,146 +17,10 @@ enum {
 
 static const char LINK_CAPSULE[] = "pynto.link";
 
-/* The arguments as a vectorcall wants them: one free place, the object, then the values. */
-enum { FEW = 8 }; /* places of a block that needs no memory of its own */
-
-struct arguments {
-    PyObject *few[FEW]; /* set as far as there are values */
-    PyObject **block;   /* block[0] is the free place, block[1] the object (borrowed) */
-    size_t room;        /* places of the block */
-    size_t count;       /* positional, without the object */
-    PyObject *kwnames;
-    size_t kw_count;
-};
-
-static void arguments_init(struct arguments *arguments, PyObject *object)
-{
-    arguments->block = arguments->few;
-    arguments->room = FEW;
-    arguments->block[0] = NULL;
-    arguments->block[1] = object;
-    arguments->count = arguments->kw_count = 0;
-    arguments->kwnames = NULL;
-}
-
-/* Places for so many values. The positional ones are in theirs, or none is. */
-static int arguments_reserve(struct arguments *arguments, size_t values)
-{
-    bool is_first = arguments->block == arguments->few;
-    PyObject **grown = NULL;
-
-    if (values + 2 <= arguments->room) {
-        return 0;
-    }
-    grown = PyMem_Realloc(is_first ? NULL : arguments->block, (values + 2) * sizeof *grown);
-    if (grown == NULL) {
-        PyErr_NoMemory();
-        return -1;
-    }
-    if (is_first) {
-        memcpy(grown, arguments->few, (arguments->count + 2) * sizeof *grown);
-    }
-    arguments->block = grown;
-    arguments->room = values + 2;
-    return 0;
-}
-
-static void arguments_clear(struct arguments *arguments)
-{
-    for (size_t i = 0; i < arguments->count + arguments->kw_count; i++) {
-        Py_XDECREF(arguments->block[i + 2]);
-    }
-    Py_XDECREF(arguments->kwnames);
-    if (arguments->block != arguments->few) {
-        PyMem_Free(arguments->block);
-    }
-}
-
-static int unreadable(void)
-{
-    PyErr_SetString(pyn_core.protocol_error, "arguments that cannot be read");
-    return -1;
-}
-
-static const struct pyn_type *positional_type(const struct pyn_signature *signature, uint32_t place)
-{
-    if (place < signature->place_count) {
-        return signature->params[place].type;
-    }
-    return signature->rest != NULL ? signature->rest->type : NULL;
-}
-
-static const struct pyn_type *keyword_type(const struct pyn_signature *signature, struct pyn_view name)
-{
-    for (uint32_t i = 0; i < signature->param_count; i++) {
-        const struct pyn_param *param = &signature->params[i];
-        if ((param->kind == PYN_P_EITHER || param->kind == PYN_P_KEYWORD) && pyn_view_is_equal(param->name, name)) {
-            return param->type;
-        }
-    }
-    return signature->options != NULL ? signature->options->type : NULL;
-}
-
-static int decode_keywords(struct pyn_decoder *decoder, const struct pyn_signature *signature,
-                           struct arguments *arguments, uint32_t pairs)
-{
-    if (arguments_reserve(arguments, arguments->count + pairs) != 0) {
-        return -1;
-    }
-    arguments->kwnames = PyTuple_New((Py_ssize_t)pairs);
-    if (arguments->kwnames == NULL) {
-        return -1;
-    }
-    for (uint32_t i = 0; i < pairs; i++) {
-        struct pyn_view name;
-        PyObject *key = NULL;
-        PyObject *value = NULL;
-        if (pyn_reader_str(&decoder->reader, &name) != PYN_OK) {
-            return unreadable();
-        }
-        key = pyn_str(name);
-        if (key == NULL) {
-            return -1;
-        }
-        PyTuple_SET_ITEM(arguments->kwnames, (Py_ssize_t)i, key);
-        value = pyn_decode(decoder, keyword_type(signature, name));
-        if (value == NULL) {
-            return -1;
-        }
-        arguments->block[2 + arguments->count + arguments->kw_count++] = value;
-    }
-    return 0;
-}
-
-static int decode_arguments(struct pyn_decoder *decoder, const struct pyn_signature *signature,
-                            struct arguments *arguments)
-{
-    uint32_t positional = 0;
-    uint32_t pairs = 0;
-
-    if (pyn_reader_array(&decoder->reader, &positional) != PYN_OK) {
-        return unreadable();
-    }
-    if (arguments_reserve(arguments, positional) != 0) {
-        return -1;
-    }
-    for (uint32_t i = 0; i < positional; i++) {
-        PyObject *value = pyn_decode(decoder, positional_type(signature, i));
-        if (value == NULL) {
-            return -1;
-        }
-        arguments->block[2 + arguments->count++] = value;
-    }
-    if (pyn_reader_map(&decoder->reader, &pairs) != PYN_OK) {
-        return unreadable();
-    }
-    return pairs > 0 ? decode_keywords(decoder, signature, arguments, pairs) : 0;
-}
-
 /* ---- what is run ---- */
 
 /* The operation on the object's real type: no instance attribute, no __getattr__, no name of the peer's. */
-static PyObject *call_method(PyObject *object, PyObject *name, const struct arguments *arguments)
+static PyObject *call_method(PyObject *object, PyObject *name, const struct pyn_arguments *arguments)
 {
     PyObject *found = pyn_type_lookup(Py_TYPE(object), name);
     size_t count = arguments->count;
@@ -184,55 +49,6 @@ static PyObject *call_method(PyObject *object, PyObject *name, const struct argu
     }
     Py_DECREF(found);
     return result;
-}
-
-/* What a peer says of an exception is one of ours that tells of it: strong, or NULL with an exception. */
-static PyObject *told_error(PyObject *told)
-{
-    return pyn_remote_error(PyTuple_GET_ITEM(told, 1), PyTuple_GET_ITEM(told, 0));
-}
-
-/* A peer's exception inside a with block: the object gets one of ours that tells of it. */
-static int exit_arguments(struct arguments *arguments)
-{
-    PyObject *told = arguments->count == 1 ? arguments->block[2] : NULL;
-    PyObject *error = NULL;
-    PyObject **block = arguments->block; /* an exit has one argument at most: it stands where there are FEW places */
-
-    if (told != NULL && told != Py_None) {
-        error = told_error(told);
-        if (error == NULL) {
-            return -1;
-        }
-    }
-    Py_XDECREF(told);
-    block[2] = Py_NewRef(error != NULL ? pyn_core.remote_error : Py_None);
-    block[3] = error != NULL ? error : Py_NewRef(Py_None);
-    block[4] = Py_NewRef(Py_None);
-    arguments->count = 3;
-    return 0;
-}
-
-/* One that it throws into a generator: the same, and remembered, to be known again when it comes out. */
-static int throw_argument(struct arguments *arguments)
-{
-    PyObject *error = told_error(arguments->block[2]);
-
-    if (error == NULL) {
-        return -1;
-    }
-    Py_SETREF(arguments->block[2], error);
-    pyn_frame_top()->thrown = Py_NewRef(error);
-    return 0;
-}
-
-/* What the object is called with, where that is not what the peer has sent. */
-static int fit_arguments(const struct pyn_op *op, struct arguments *arguments)
-{
-    if (pyn_op_is_exit(op)) {
-        return exit_arguments(arguments);
-    }
-    return pyn_op_is_throw(op) ? throw_argument(arguments) : 0;
 }
 
 static PyObject *link_is_over(PyObject *capsule, PyObject *Py_UNUSED(ignored))
@@ -285,7 +101,7 @@ static PyObject *await_result(PyObject *awaitable, struct pyn_link *link)
 
 /* A callable is called, anything else by the method of its type. */
 static PyObject *call_object(const struct pyn_decoder *decoder, const struct pyn_call *call,
-                             const struct arguments *arguments)
+                             const struct pyn_arguments *arguments)
 {
     PyObject *object = call->object;
 
@@ -302,19 +118,19 @@ static PyObject *call_object(const struct pyn_decoder *decoder, const struct pyn
 static PyObject *run_method(struct pyn_decoder *decoder, const struct pyn_call *call)
 {
     const struct pyn_signature *signature = call->verdict.signature;
-    struct arguments arguments;
+    struct pyn_arguments arguments;
     PyObject *result = NULL;
 
-    arguments_init(&arguments, call->object);
-    if (decode_arguments(decoder, signature, &arguments) != 0) {
+    pyn_arguments_init(&arguments, call->object);
+    if (pyn_arguments_decode(decoder, signature, &arguments) != 0) {
         pyn_decoder_give_up(decoder);
-    } else if (fit_arguments(call->verdict.op, &arguments) == 0) {
+    } else if (pyn_arguments_fit(call->verdict.op, &arguments) == 0) {
         result = call_object(decoder, call, &arguments);
         if (signature->is_async && !pyn_frame_top()->is_on_loop && result != NULL && pyn_is_awaitable(result)) {
             result = await_result(result, decoder->link);
         }
     }
-    arguments_clear(&arguments);
+    pyn_arguments_clear(&arguments);
     return result;
 }
 
@@ -331,7 +147,7 @@ static PyObject *run_attribute(struct pyn_decoder *decoder, const struct pyn_cal
         return PyObject_GenericGetAttr(call->object, name);
     }
     if (pyn_reader_array(&decoder->reader, &count) != PYN_OK || pyn_reader_skip(&decoder->reader) != PYN_OK) {
-        (void)unreadable();
+        PyErr_SetString(pyn_core.protocol_error, "arguments that cannot be read");
         return NULL;
     }
     value = pyn_decode(decoder, op->type);
