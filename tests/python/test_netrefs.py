@@ -29,6 +29,15 @@ def test_every_kind_of_parameter_arrives_where_it_belongs(root: Any) -> None:
     assert root.greet("ada", greeting="hi", more=3) == "hi ada () [('more', 3)]"
 
 
+@pytest.mark.parametrize("places", [0, 1, 3, 4, 5, 6, 40])
+@pytest.mark.parametrize("names", [0, 1, 2, 3, 4, 5, 40])
+def test_as_many_arguments_as_there_are_arrive(root: Any, places: int, names: int) -> None:
+    """Few stand where no memory is needed; where there are more, and which of them it is that does not fit there, makes no difference."""
+    rest = tuple(f"r{i}" for i in range(places))
+    more = {f"n{i:02}": i for i in range(names)}
+    assert root.greet("ada", "hi", *rest, **more) == f"hi ada {rest} {sorted(more.items())}"
+
+
 def test_overloads_are_tried_in_their_order(root: Any) -> None:
     assert root.get("key") == "key"
     assert root.get(5) == 5
