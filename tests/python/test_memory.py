@@ -91,28 +91,45 @@ BOTH = pytest.mark.parametrize("main", [True, False], ids=["in the main thread",
 # ---- whatever it is ----
 
 
+def kinds_where(main: bool) -> list[str]:
+    """A finalizer's exception is told to a hook of the tests', where that is in this process, and the hook is interrupted as well."""
+    return [kind for kind in hoard.KINDS if main or kind != "finalizers"]
+
+
+def take_too_much(here: Site, kind: str) -> None:
+    with pynto.connect(here.address) as connection:
+        with pytest.raises(pynto.QuotaExceeded) as caught:
+            connection.root.take(kind)
+        assert str(caught.value) == f"memory: {QUOTA}", kind
+        assert isinstance(caught.value, MemoryError) and isinstance(caught.value, pynto.Refused)
+        books = account(connection)
+        if kind != "interned":  # which some versions of the interpreter keep for ever
+            assert books["memory"] <= LEFT_MAX, kind
+        assert books["memory_peak"] <= QUOTA + 2 * GRACE, kind
+        assert books["memory_refused"] == 1, kind
+        assert connection.root.echo(3) == 3, kind
+        assert here.is_well(), kind
+
+
 @BOTH
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # a finalizer's is what it is
 def test_whatever_takes_memory_is_stopped_at_the_quota(site: Callable[..., Site], main: bool) -> None:
     """J03, I07, O-MEM, O-LIVE: in one process, one after the other, each on a connection of its own."""
     here = site(main=main)
+    for kind in kinds_where(main):
+        take_too_much(here, kind)
+
+
+@BOTH
+@pytest.mark.memory
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_what_was_stopped_is_not_in_the_processs_memory(site: Callable[..., Site], main: bool) -> None:
+    """O-MEM: a process has the quota and a little more, whatever was taken before."""
+    here = site(main=main)
     base = here.other.root.resident()
-    for kind in hoard.KINDS:
-        if kind == "finalizers" and not main:
-            continue  # its exception is told to a hook of the tests', which is interrupted as well
-        with pynto.connect(here.address) as connection:
-            with pytest.raises(pynto.QuotaExceeded) as caught:
-                connection.root.take(kind)
-            assert str(caught.value) == f"memory: {QUOTA}", kind
-            assert isinstance(caught.value, MemoryError) and isinstance(caught.value, pynto.Refused)
-            books = account(connection)
-            if kind != "interned":  # which some versions of the interpreter keep for ever
-                assert books["memory"] <= LEFT_MAX, kind
-            assert books["memory_peak"] <= QUOTA + 2 * GRACE, kind
-            assert books["memory_refused"] == 1, kind
-            assert connection.root.echo(3) == 3, kind
-            assert here.is_well(), kind
-            assert here.other.root.resident() <= base + QUOTA + EXTRA, kind
+    for kind in kinds_where(main):
+        take_too_much(here, kind)
+        assert here.other.root.resident() <= base + QUOTA + EXTRA, kind
 
 
 @BOTH
