@@ -76,11 +76,10 @@ static void forget(void *slot)
     free(slot);
 }
 
-static void init_locks(void)
+static void init_conditions(void)
 {
     pthread_condattr_t attributes;
 
-    (void)pthread_mutex_init(&slots_lock, NULL);
     (void)pthread_condattr_init(&attributes);
     (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     (void)pthread_cond_init(&bell, &attributes);
@@ -91,7 +90,8 @@ static void init_locks(void)
 /* In the child of a fork there is one thread, and no watchdog. */
 static void start_anew(void)
 {
-    init_locks();
+    (void)pthread_mutex_init(&slots_lock, NULL); /* a thread that is not here may have held it */
+    init_conditions();
     is_started = false;
     atomic_store(&is_asleep, false);
     slots = own;
@@ -102,9 +102,10 @@ static void start_anew(void)
     }
 }
 
+/* Not the lock: somebody who asks what a link has used may hold it by now. */
 static void init(void)
 {
-    init_locks();
+    init_conditions();
     (void)pthread_key_create(&key, forget);
     (void)pthread_atfork(NULL, NULL, start_anew);
 }
