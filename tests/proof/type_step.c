@@ -167,6 +167,8 @@ int main(void)
     PROVE(grammar.stack_len == stack_len, "the stack is as high as it was");
     PROVE(outer_depth <= PYN_NEST_MAX, "nothing is nested deeper than may be");
     PROVE(grammar.type_count == types + 1, "each is counted");
+    PROVE(type->kind != PYN_T_IFACE || type->count == 0,
+          "what stands in the brackets of an interface is a part of its name");
     PROVE(type->kind != PYN_T_COPY_DICT || type->count == 2, "a dict has keys and values");
     PROVE((type->kind != PYN_T_COPY_LIST && type->kind != PYN_T_COPY_SET && type->kind != PYN_T_FROZENSET) ||
               type->count == 1,

@@ -24,6 +24,7 @@
     "   \"blob\": \"(data: bytes) -> bytes\",\n"                                                                       \
     "   \"child\": \"() -> m:Child\",\n"                                                                               \
     "   \"me\": \"() -> m:Root\",\n"                                                                                   \
+    "   \"some\": \"(values: (int|m:Child*)) -> (int|m:Child*)\",\n"                                                   \
     "   \"take\": \"(child: m:Child) -> none\",\n"                                                                     \
     "   \"watch\": \"(w: m:Watcher) -> int\"\n"                                                                        \
     "  }}\n"                                                                                                           \

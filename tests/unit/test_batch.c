@@ -151,6 +151,39 @@ static void data_is_put_where_its_promise_stood(void **state)
     peers_fini(&p);
 }
 
+static void a_result_of_several_values_is_put_whole_where_its_promise_stood(void **state)
+{
+    struct peers p;
+    struct pyn_buf buf = batch_of(2);
+    struct pyn_buf value;
+    uint64_t ids[2] = {0};
+
+    (void)state;
+    begin(&p);
+    put_step(&buf, 0, "some", 1, "90");
+    put_step(&buf, 0, "some", 1, P0);
+    send(&p, &buf);
+    struct pyn_call *call = expect_named(&p, "some", "91 90 80");
+    pyn_buf_init(&value, pyn_mem_default(), SIZE_MAX);
+    (void)pyn_pack_array(&value, 4);
+    for (size_t i = 0; i < 2; i++) {
+        uint32_t number = 0;
+        bool is_new = false;
+        assert_int_equal(pyn_session_export(p.server, &p.objects[i + 1], p.child, &ids[i], &number, &is_new), PYN_OK);
+        (void)pyn_pack_int(&value, -200 - (int64_t)i);
+        (void)pyn_pack_mine(&value, ids[i], number);
+    }
+    assert_int_equal(pyn_session_send_return(p.server, call->lane, pyn_buf_view(&value)), PYN_OK);
+    pyn_session_call_free(p.server, call);
+    pyn_buf_fini(&value);
+    assert_true(ids[0] == 1 && ids[1] == 2);
+    call = expect_named(&p, "some",
+                        "91 94 d1 ff 38 d7 11 00 00 00 00 00 00 00 01 d1 ff 37 d7 11 00 00 00 00 00 00 00 02 80");
+    assert_int_equal(peers_return(p.server, call, "90"), PYN_OK);
+    expect_quiet(&p);
+    peers_fini(&p);
+}
+
 static void an_error_lands_on_all_that_depends_on_it_and_on_nothing_else(void **state)
 {
     static const char error[] = "92 fe 94 aa 56 61 6c 75 65 45 72 72 6f 72 a2 6e 6f c0 a2 69 31 0a ";
@@ -387,6 +420,7 @@ int main(void)
         cmocka_unit_test(the_host_knows_that_another_call_of_the_batch_runs_next),
         cmocka_unit_test(a_result_is_called_before_it_was_received),
         cmocka_unit_test(data_is_put_where_its_promise_stood),
+        cmocka_unit_test(a_result_of_several_values_is_put_whole_where_its_promise_stood),
         cmocka_unit_test(an_error_lands_on_all_that_depends_on_it_and_on_nothing_else),
         cmocka_unit_test(a_refusal_breaks_what_depends_on_it),
         cmocka_unit_test(what_is_freed_early_is_still_there_for_its_batch_and_for_nobody_else),

@@ -260,6 +260,7 @@ static const struct {
     {"96 f5 00 a166 90 80 81 a677697468696e cf8000000000000000", PYN_EFORMAT, "a time beyond 2**63 - 1"},
     {"96 f5 00 a166 90 80 81 a677697468696e cb3ff0000000000000", PYN_EFORMAT, "a time that is a float"},
     {"93 f4 91 94 00 a166 90 80 81 a56168656164 01", PYN_EFORMAT, "an option of an ask in a batch"},
+    {"94 00 a166 91 d41201 80", PYN_EFORMAT, "a tag and no more instead of args"},
     {"93 f4 91 94 00 a166 90 80 c0", PYN_EFORMAT, "a batch whose options are nil"},
     {DETAILS "81 a5796f757273 01", PYN_EFORMAT, "yours that is 1"},
     {DETAILS "81 a66669656c6473 81 a8617a415a30395f7a 01", PYN_OK, "every kind of letter that a field may have"},
