@@ -208,6 +208,7 @@ static pyn_status put_record(struct channel *channel, enum pyn_sealed_kind kind,
     if (st != PYN_OK) {
         return st;
     }
+    assert(record != NULL);
     copy(data.data, data.len, record + PYN_RECORD_HEAD_LEN);
     st = pyn_record_seal(&channel->sending, kind, record, data.len);
     if (st == PYN_OK) {

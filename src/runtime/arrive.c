@@ -156,6 +156,20 @@ static void settle_in(struct pyn_link *link, const struct pyn_newcomer *newcomer
     pyn_link_unlock(link);
 }
 
+/* Who is enrolled may be thrown out, by whoever comes next: then its descriptors are closed, and their numbers may be somebody else's by now. */
+static bool begin_to_watch(struct pyn_link *link)
+{
+    bool is_watched = false;
+
+    pyn_link_lock(link);
+    is_watched = !link->is_dropped && pyn_notice_begin(link);
+    if (!is_watched) {
+        pyn_link_end(link, PYN_EGONE, "the descriptor cannot be watched");
+    }
+    pyn_link_unlock(link);
+    return is_watched;
+}
+
 /* Counted; NULL: it is gone again. */
 static struct pyn_link *adopt(struct pyn_server *server, int in, int out, const struct arrival *arrival)
 {
@@ -196,11 +210,8 @@ static struct pyn_link *adopt(struct pyn_server *server, int in, int out, const 
         if (arrival->guest != NULL && arrival->guest->is_remote) {
             pyn_shaking_enter(server, link);
         }
-        is_watched = pyn_notice_begin(link);
+        is_watched = begin_to_watch(link);
         if (!is_watched) {
-            pyn_link_lock(link);
-            pyn_link_end(link, PYN_EGONE, "the descriptor cannot be watched");
-            pyn_link_unlock(link);
             pyn_shaking_settle(server, link);
         }
     } else {
