@@ -381,10 +381,10 @@ static struct pyn_place place_of(const struct pyn_step *step, const uint8_t *ste
 
 void pyn_message_noted_step(const struct pyn_message *batch, uint32_t index, struct pyn_step *out)
 {
+    assert(batch->places != NULL && index < batch->count);
     const struct pyn_place *place = &batch->places[index];
     const uint8_t *steps = batch->body.data;
 
-    assert(batch->places != NULL && index < batch->count);
     *out = (struct pyn_step){.call = {.kind = PYN_M_CALL,
                                       .is_known_ref = place->is_known_ref,
                                       .id = place->id,
